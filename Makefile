@@ -1,0 +1,41 @@
+# Each target works as the first command on a fresh machine with Python >= 3.11 (venv) and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: run test test-outage drill check bench clean
+
+$(STAMP): pyproject.toml
+	@echo "muster: preparing $(VENV) (once, about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "muster: Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "muster: Python's venv is missing; on Debian: apt install python3-venv"; exit 2; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,postgres]'
+	@touch $@
+
+run: $(STAMP)  ## serve with no configuration, state in ./var
+	@exec $(BIN)/bouncer run
+
+test: $(STAMP)  ## everything that takes less than ten minutes
+	$(BIN)/python -m pytest -m 'not outage'
+
+test-outage: $(STAMP)  ## network namespaces, real cuts, long simulations
+	$(BIN)/python -m pytest -m outage
+
+drill: $(STAMP)  ## the whole outage on this machine, narrated
+	@exec $(BIN)/python -m tests.outage.drill
+
+check: $(STAMP)  ## lint, types and the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m 'not outage'
+
+bench: $(STAMP)  ## figures as ratios against a peer in the same run
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The protocol core: no trio, no sockets, no clock, no storage. Time is an argument."""

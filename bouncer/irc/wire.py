@@ -1,0 +1,162 @@
+"""Bytes on the wire <-> messages. Total: any bytes give messages or a count of lines refused.
+
+Sources: RFC 1459 section 2.3, IRCv3 message-tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+MAX_LINE = 512  # octets with CRLF, tags apart: RFC 1459 section 2.3
+MAX_SERVER_TAGS = 8191  # octets with '@' and the space: IRCv3 message-tags, size limits
+MAX_CLIENT_TAGS = 4096
+MAX_RECEIVED = MAX_SERVER_TAGS + MAX_LINE  # the longest line anyone may send us
+
+_ESCAPES = {":": ";", "s": " ", "\\": "\\", "r": "\r", "n": "\n"}
+_UNSAFE = str.maketrans({";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n"})
+
+
+class ProtocolError(ValueError):
+    """A line that is not an IRC message. Its text says what is wrong with it."""
+
+
+class Message(NamedTuple):
+    """One IRC message. `source` has no leading colon, `raw_tags` no '@'; both '' when absent.
+
+    Tags stay as they were sent until somebody reads `tags`: most lines never need them.
+    """
+
+    command: str
+    params: tuple[str, ...] = ()
+    source: str = ""
+    raw_tags: str = ""
+
+    @classmethod
+    def parse(cls, line: str) -> Message:
+        """Read one line without its CRLF. Raises ProtocolError when it has no command."""
+        raw_tags = source = ""
+        if line[:1] == "@":
+            raw_tags, _, line = line[1:].partition(" ")
+            line = line.lstrip(" ")
+        if line[:1] == ":":
+            source, _, line = line[1:].partition(" ")
+            line = line.lstrip(" ")
+        head, colon, trailing = line.partition(" :")
+        # split(" ") and not split(): only U+0020 separates parameters, U+3000 and \x1d do not.
+        words = [word for word in head.split(" ") if word]
+        if not words or head[0] == ":":
+            raise ProtocolError("a message needs a command")
+        command = words[0].upper()
+        if not (command.isascii() and command.isalnum()):
+            raise ProtocolError(f"{command[:20]!r} is not a command")
+        params = (*words[1:], trailing) if colon else tuple(words[1:])
+        return cls(command, params, source, raw_tags)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags by name, unescaped. An empty value equals a missing one: IRCv3 message-tags."""
+        return parse_tags(self.raw_tags)
+
+    @property
+    def nick(self) -> str:
+        """The nick of the source, or the server's name."""
+        return self.source.partition("!")[0]
+
+    def with_tags(self, tags: Mapping[str, str]) -> Message:
+        return self._replace(raw_tags=format_tags(tags))
+
+    def __str__(self) -> str:
+        """The line without CRLF. The last parameter gets a colon where it needs one."""
+        parts = []
+        if self.raw_tags:
+            parts.append("@" + self.raw_tags)
+        if self.source:
+            parts.append(":" + self.source)
+        parts.append(self.command)
+        if self.params:
+            *middle, last = self.params
+            parts += middle
+            plain = last and last[0] != ":" and " " not in last
+            parts.append(last if plain else ":" + last)
+        return " ".join(parts)
+
+    def encode(self) -> bytes:
+        """The line as sent, with CRLF."""
+        return str(self).encode("utf-8", "surrogateescape") + b"\r\n"
+
+
+def parse_tags(raw: str) -> dict[str, str]:
+    if not raw:
+        return {}
+    tags = {}
+    for item in raw.split(";"):
+        name, _, value = item.partition("=")
+        if name:
+            tags[name] = _unescape(value) if "\\" in value else value
+    return tags
+
+
+def format_tags(tags: Mapping[str, str]) -> str:
+    return ";".join(
+        f"{name}={value.translate(_UNSAFE)}" if value else name for name, value in tags.items()
+    )
+
+
+def _unescape(value: str) -> str:
+    out = []
+    chars = iter(value)
+    for char in chars:
+        if char == "\\":
+            char = next(chars, "")  # a lone trailing backslash is dropped: IRCv3 message-tags
+            char = _ESCAPES.get(char, char)
+        out.append(char)
+    return "".join(out)
+
+
+def decode(line: bytes) -> str:
+    """UTF-8, else Latin-1 for this line alone: both are in use, often on one network."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+class LineReader:
+    """Splits a byte stream into decoded lines; holds at most `limit` octets of an unfinished one.
+
+    A longer line is dropped up to its newline and counted in `overlong`; empty lines vanish
+    (RFC 1459 section 2.3.1), and NUL, which no message may hold, is removed.
+    """
+
+    def __init__(self, limit: int = MAX_RECEIVED) -> None:
+        self.limit = limit
+        self.overlong = 0
+        self._rest = b""
+        self._dropping = False
+
+    def feed(self, data: bytes) -> list[str]:
+        """The whole lines that `data` completes, in order."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        if lines and self._dropping:
+            del lines[0]
+            self._dropping = False
+        if len(rest) > self.limit or self._dropping:
+            if not self._dropping:
+                self.overlong += 1
+            self._dropping = True
+            rest = b""
+        self._rest = rest
+        return [text for line in lines if (text := self._text(line))]
+
+    def _text(self, line: bytes) -> str:
+        if len(line) > self.limit:
+            self.overlong += 1
+            return ""
+        text = decode(line.rstrip(b"\r"))
+        return text.replace("\0", "") if "\0" in text else text
+
+
+def encode_all(messages: Iterable[Message]) -> bytes:
+    """Many messages as one buffer, so that they leave in one send."""
+    return b"".join([message.encode() for message in messages])

@@ -1,0 +1,52 @@
+"""The import directions that keep the parts apart: storage <- bouncer <- fallback."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+IO = {"trio", "socket", "ssl", "sqlalchemy", "alembic", "time", "threading", "subprocess", "os"}
+FORBIDDEN = {
+    "storage": {"bouncer", "fallback"},
+    "bouncer": {"fallback"},
+    "bouncer/irc": {"storage", "fallback"} | IO,
+}
+PURE_MODULES = [
+    "bouncer/session",
+    "bouncer/heartbeat.py",
+    "fallback/watch.py",
+    "fallback/incident.py",
+    "fallback/speaker.py",
+    "fallback/claims.py",
+]
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def python_files(place: str) -> list[Path]:
+    path = ROOT / place
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_imports_go_one_way_only(folder: str) -> None:
+    files = python_files(folder)
+    assert files, f"{folder} holds no module"
+    wrong = {str(f.relative_to(ROOT)): set(imported(f)) & FORBIDDEN[folder] for f in files}
+    assert not {name: names for name, names in wrong.items() if names}
+
+
+@pytest.mark.parametrize("place", PURE_MODULES)
+def test_deciders_import_no_io(place: str) -> None:
+    files = python_files(place)
+    assert files, f"{place} holds no module"
+    wrong = {str(f.relative_to(ROOT)): set(imported(f)) & IO for f in files}
+    assert not {name: names for name, names in wrong.items() if names}
