@@ -1,0 +1,168 @@
+"""From an address to an open stream: IPv6 and IPv4 raced, TLS verified by the system or by a pin."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import trio
+
+TLS_PORT = 6697
+PLAIN_PORT = 6667
+DIAL_TIMEOUT_S = 30.0
+
+
+class AddressError(ValueError):
+    """A network address that cannot be read. Its text is the user's message."""
+
+
+class DialError(OSError):
+    """No stream could be had. Its text says what was tried and what went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where an IRC server listens: `host` and `port`, or `path` for a unix socket."""
+
+    host: str
+    port: int
+    tls: bool
+    path: str = ""
+
+    @classmethod
+    def parse(cls, uri: str) -> ServerAddress:
+        """Read `ircs://host[:port]`, `irc+insecure://host[:port]` or `unix:path`."""
+        if uri.startswith("unix:"):
+            path = uri.removeprefix("unix:")
+            if not path:
+                raise AddressError("unix: needs a path, as in unix:/run/ircd.sock")
+            return cls("", 0, False, path)
+        parts = urlsplit(uri if "://" in uri else f"ircs://{uri}")
+        if parts.scheme not in ("ircs", "irc+insecure"):
+            raise AddressError(
+                f"{uri!r}: write ircs://host[:port] for TLS, irc+insecure://host[:port] "
+                "for plain text, or unix:path"
+            )
+        try:
+            port = parts.port
+        except ValueError:
+            raise AddressError(f"{uri!r}: the port must be a number from 1 to 65535") from None
+        if not parts.hostname or parts.path not in ("", "/"):
+            raise AddressError(f"{uri!r} names no host; write ircs://irc.example.net:6697")
+        tls = parts.scheme == "ircs"
+        return cls(parts.hostname, port or (TLS_PORT if tls else PLAIN_PORT), tls)
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'ircs' if self.tls else 'irc+insecure'}://{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """True where connecting costs nobody anything, so that no gate is needed."""
+        if self.path or self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+async def dial(
+    address: ServerAddress,
+    *,
+    source: str | None = None,
+    pin: str = "",
+    client_certificate: str = "",
+    timeout_s: float = DIAL_TIMEOUT_S,
+) -> trio.abc.Stream:
+    """Open a stream to `address`, TLS handshake done. Raises DialError.
+
+    `pin` is `sha256:hex` or `sha512:hex` of the server's certificate and replaces the system's
+    trust store; `client_certificate` is PEM text, certificate and key together.
+    """
+    try:
+        with trio.fail_after(timeout_s):
+            stream = await _open(address, source)
+            if not address.tls:
+                return stream
+            return await _start_tls(stream, address, pin, client_certificate)
+    except trio.TooSlowError:
+        raise DialError(f"{address} did not answer within {timeout_s:.0f} s") from None
+    except ssl.SSLCertVerificationError as error:
+        raise DialError(
+            f"{address}: its certificate is not trusted ({error.verify_message}); "
+            "if that is expected, pin its fingerprint"
+        ) from error
+    except (OSError, ssl.SSLError, trio.BrokenResourceError) as error:
+        if isinstance(error, DialError):
+            raise
+        raise DialError(f"{address}: {describe(error)}") from error
+
+
+def describe(error: BaseException) -> str:
+    """The reason of a failed connection in a person's words."""
+    cause = error.__cause__
+    if isinstance(error, trio.BrokenResourceError) and cause is not None:
+        return describe(cause)
+    if isinstance(cause, BaseExceptionGroup) and cause.exceptions:
+        return describe(cause.exceptions[0])
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__
+
+
+async def _open(address: ServerAddress, source: str | None) -> trio.SocketStream:
+    if address.path:
+        return await trio.open_unix_socket(address.path)
+    return await trio.open_tcp_stream(address.host, address.port, local_address=source)
+
+
+async def _start_tls(
+    stream: trio.SocketStream, address: ServerAddress, pin: str, client_certificate: str
+) -> trio.SSLStream[trio.SocketStream]:
+    tls = trio.SSLStream(
+        stream,
+        client_context(pinned=bool(pin), client_certificate=client_certificate),
+        server_hostname=address.host,
+        https_compatible=True,  # many IRC servers close without close_notify
+    )
+    try:
+        await tls.do_handshake()
+        if pin:
+            check_pin(tls.getpeercert(binary_form=True) or b"", pin, address)
+    except BaseException:
+        await trio.aclose_forcefully(tls)
+        raise
+    return tls
+
+
+def client_context(*, pinned: bool, client_certificate: str) -> ssl.SSLContext:
+    """A context that verifies by the system's trust store, or leaves it to the pin."""
+    context = ssl.create_default_context()
+    if pinned:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if client_certificate:
+        # load_cert_chain reads files only; the memory file keeps the key off the disk.
+        with os.fdopen(os.memfd_create("client-certificate"), "wb") as file:
+            file.write(client_certificate.encode())
+            file.flush()
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+    return context
+
+
+def check_pin(certificate: bytes, pin: str, address: ServerAddress) -> None:
+    """Raise DialError unless the DER `certificate` has the fingerprint `pin`."""
+    algorithm, _, wanted = pin.lower().replace("-", "").partition(":")
+    wanted = wanted.replace(":", "")
+    if algorithm not in ("sha256", "sha512"):
+        raise DialError(f"{address}: a pin is sha256:HEX or sha512:HEX, not {pin!r}")
+    found = hashlib.new(algorithm, certificate).hexdigest()
+    if found != wanted:
+        raise DialError(f"{address}: its certificate is {algorithm}:{found}, not the one pinned")

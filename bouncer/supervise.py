@@ -1,0 +1,77 @@
+"""When to try again: delays that grow, jitter that spreads, a gate that keeps networks friendly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+FIRST_RETRY_S = 2.0  # the first retry comes within this time
+LONGEST_RETRY_S = 300.0
+GHOST_S = 20.0  # a session that ended in silence stands on the server at least this long
+STABLE_S = 60.0  # a connection that held this long starts the delays anew
+
+
+def backoff(
+    first_s: float = FIRST_RETRY_S,
+    longest_s: float = LONGEST_RETRY_S,
+    jitter: Callable[[], float] = random.random,
+) -> Iterator[float]:
+    """Delays in seconds without end: doubling, each between half and the whole of its step."""
+    step = first_s
+    while True:
+        yield step * (0.5 + jitter() / 2)
+        step = min(step * 2, longest_s)
+
+
+@dataclass(slots=True)
+class Gate:
+    """Spaces connections per key, as (source address, network): `per_min` each, 0 for no limit.
+
+    The first `burst` go at once, the others queue behind them at the even pace, so that a restart
+    with a hundred users looks like a slow morning and not like an attack.
+    """
+
+    per_min: float
+    burst: int = 3
+    _free_at: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def delay(self, key: tuple[str, str], now: float) -> float:
+        """Reserve the next place for `key` and say how many seconds to wait for it."""
+        if self.per_min <= 0:
+            return 0.0
+        gap = 60.0 / self.per_min
+        earliest = now - gap * (self.burst - 1)
+        place = max(self._free_at.get(key, earliest), earliest)
+        self._free_at[key] = place + gap
+        if len(self._free_at) > 10_000:  # forget keys whose places are all in the past
+            self._free_at = {k: at for k, at in self._free_at.items() if at > earliest}
+        return max(0.0, place - now)
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A token bucket: `rate` lines a second after a burst of `burst`; rate 0 is no limit."""
+
+    rate: float
+    burst: int
+    _tokens: float = -1.0
+    _at: float = 0.0
+
+    def take(self, wanted: int, now: float) -> int:
+        """How many of `wanted` lines may go now; they are taken."""
+        if self.rate <= 0:
+            return wanted
+        if self._tokens < 0:
+            self._tokens = float(self.burst)
+        else:
+            self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        given = min(wanted, int(self._tokens))
+        self._tokens -= given
+        return given
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the next line may go."""
+        return max(0.0, (1.0 - self._tokens) / self.rate) if self.rate > 0 else 0.0
