@@ -1,0 +1,354 @@
+"""bouncer.toml as frozen models. Every fault is found at once, each a line that says what to do.
+
+Nothing here opens a file but the configuration itself: whether certificates and the database are
+usable is check.py's business.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from bouncer import place
+
+DATABASE_FILE = "muster.db"
+_SERVER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
+
+
+class ConfigError(ValueError):
+    """The configuration is unusable. `faults` are the lines to show, at least one."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: a host and port, or else the path of a unix socket."""
+
+    host: str
+    port: int
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read "host:port", "[v6]:port" or "unix:path". Raises ValueError that says what to do."""
+        if text.startswith("unix:"):
+            if not text.removeprefix("unix:"):
+                raise ValueError('"unix:" names no socket; write "unix:/run/muster/irc.sock"')
+            return cls("", 0, text.removeprefix("unix:"))
+        host, colon, port = text.rpartition(":")
+        if not colon or not host:
+            raise ValueError(f'"{text}" has no port; write "host:port" or "unix:path"')
+        if not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ValueError(f'"{port}" is not a port; write a number from 0 to 65535')
+        if host[0] == "[" and host[-1] == "]":
+            host = host[1:-1]
+        elif ":" in host:
+            raise ValueError(f'"{text}" is ambiguous; write an IPv6 address as "[::1]:6697"')
+        return cls(host, int(port))
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.path or self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _read_address(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('is not text; write "host:port" or "unix:path"')
+    return Address.parse(value)
+
+
+def _read_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(str(value))
+    except ValueError:
+        raise ValueError(f'"{value}" is not a range; write "192.0.2.0/24"') from None
+
+
+def _read_database_url(url: str) -> str:
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError('write "sqlite:///FILE" or "postgresql+psycopg://USER@HOST/NAME"')
+    return url
+
+
+ListenOn = Annotated[Address, BeforeValidator(_read_address)]
+Cidr = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_read_network)]
+
+
+class Table(BaseModel):
+    """One table of the file: nothing unknown, nothing changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Database(Table):
+    # "" is SQLite in the data directory; finish() fills it in. Not shown: it may hold a password.
+    url: Annotated[str, AfterValidator(_read_database_url)] = Field(default="", repr=False)
+    synchronous: Literal["normal", "full"] = "normal"
+
+
+class Tls(Table):
+    """The certificate chain to serve. Without one, a self-signed certificate is made."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Tls:
+        if (self.certificate is None) != (self.key is None):
+            missing = "key" if self.key is None else "certificate"
+            raise ValueError(f"{missing} is missing; name certificate and key, or neither")
+        return self
+
+
+class Listen(Table):
+    address: ListenOn
+    tls: bool = True  # a unix socket is plain unless it says otherwise
+    client_certs: bool = False  # ask for a client certificate: SASL EXTERNAL
+    websocket: bool = False
+    proxy_from: tuple[Cidr, ...] = ()  # who may speak the PROXY protocol to us
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_unix_socket(cls, value: Any) -> Any:
+        if isinstance(value, dict) and str(value.get("address", "")).startswith("unix:"):
+            return {"tls": False, **value}
+        return value
+
+    @model_validator(mode="after")
+    def _certificates_need_tls(self) -> Listen:
+        if self.client_certs and not self.tls:
+            raise ValueError("client_certs needs tls; set tls = true, or drop client_certs")
+        return self
+
+
+class Limits(Table):
+    """0 turns a limit off; loopback addresses are never gated."""
+
+    upstream_lines_per_s: float = Field(default=0.5, ge=0, le=1000)  # Libera.Chat: 1 per 2 s
+    connects_per_min: int = Field(default=10, ge=0)  # per (source address, network)
+    login_per_min: int = Field(default=10, ge=0)  # failed logins, per address and per account
+    chathistory_max: int = Field(default=1000, ge=0)  # messages per page
+
+
+class UserDefaults(Table):
+    """What a new user gets."""
+
+    auto_away: bool = True
+    autoplay: bool = True
+
+
+class Ops(Table):
+    """Whose connection the ops bot is, and the channel where it listens."""
+
+    user: str = Field(min_length=1)
+    network: str = Field(min_length=1)
+    channel: str = Field(min_length=2)
+
+    @field_validator("channel")
+    @classmethod
+    def _is_channel(cls, value: str) -> str:
+        if value[0] not in "#&+!" or re.search(r"[ ,\a]", value):
+            raise ValueError(f'"{value}" is not a channel; write it with its "#", no spaces')
+        return value
+
+
+class Mesh(Table):
+    """The bouncer's end of the mesh; it dials the voters, so an address is seldom needed."""
+
+    address: ListenOn | None = None  # where voters may answer; None: any free port
+    key: Path | None = None  # our long-term key; finish() puts it into the data directory
+
+
+_LOOPBACK = (
+    Listen(address=Address("127.0.0.1", 6697)),
+    Listen(address=Address("127.0.0.1", 6667), tls=False),
+)
+
+
+class Config(Table):
+    """The whole file. `source` is the file it came from, None with zero configuration."""
+
+    server_name: str = "muster.localhost"
+    data_dir: Path = place.ZERO_CONFIG_DATA
+    database: Database = Database()
+    tls: Tls = Tls()
+    listen: tuple[Listen, ...] = _LOOPBACK
+    limits: Limits = Limits()
+    user_defaults: UserDefaults = UserDefaults()
+    ops: Ops | None = None
+    mesh: Mesh = Mesh()
+    source: Path | None = Field(default=None, exclude=True)
+
+    @field_validator("server_name")
+    @classmethod
+    def _is_server_name(cls, value: str) -> str:
+        if not _SERVER_NAME.fullmatch(value):
+            raise ValueError(f'"{value}" is not a host name; write one as "irc.example.net"')
+        return value
+
+    @field_validator("listen")
+    @classmethod
+    def _once_each(cls, value: tuple[Listen, ...]) -> tuple[Listen, ...]:
+        if not value:
+            raise ValueError("is empty; keep at least one, or remove it for the defaults")
+        addresses = [str(listen.address) for listen in value if listen.address.port]
+        for address in addresses:
+            if addresses.count(address) > 1:
+                raise ValueError(f"{address} is there more than once; keep one [[listen]] of it")
+        return value
+
+    @property
+    def admin_socket(self) -> Path:
+        return self.data_dir / place.SOCKET
+
+
+def load(option: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration in force: see place.find_config for where it is looked for.
+
+    Raises ConfigError with one line per fault. With no file at all the defaults hold.
+    """
+    try:
+        path = place.find_config(option) if environ is None else place.find_config(option, environ)
+        return parse(place.read_toml(path), path) if path else finish(Config(), None)
+    except place.Misplaced as error:
+        raise ConfigError([str(error)]) from None
+
+
+def parse(tables: Mapping[str, object], source: Path) -> Config:
+    """Validate the tables read from `source`. Raises ConfigError with one line per fault."""
+    if "source" in tables:  # ours, not the file's
+        raise ConfigError([f"{source}: source: is not known here; remove it"])
+    try:
+        return finish(Config.model_validate(tables), source)
+    except ValidationError as error:
+        raise ConfigError([_fault_line(source, fault) for fault in error.errors()]) from None
+
+
+def finish(config: Config, source: Path | None) -> Config:
+    """Fill in the defaults that stand in the data directory and make paths absolute.
+
+    Relative paths are relative to the file's folder, so that it means the same from everywhere.
+    """
+    folder = source.resolve().parent if source else Path.cwd()
+
+    def absolute(path: Path | None) -> Path | None:
+        return (folder / path).resolve() if path else None
+
+    data = (folder / config.data_dir).resolve()
+    url = config.database.url or f"sqlite:///{data / DATABASE_FILE}"
+    if url.startswith("sqlite:///"):
+        url = f"sqlite:///{(folder / url.removeprefix('sqlite:///')).resolve()}"
+    listen = tuple(
+        each.model_copy(update={"address": Address("", 0, str(folder / each.address.path))})
+        if each.address.path
+        else each
+        for each in config.listen
+    )
+    return config.model_copy(
+        update={
+            "source": source.resolve() if source else None,
+            "data_dir": data,
+            "listen": listen,
+            "database": config.database.model_copy(update={"url": url}),
+            "tls": Tls(certificate=absolute(config.tls.certificate), key=absolute(config.tls.key)),
+            "mesh": config.mesh.model_copy(
+                update={"key": absolute(config.mesh.key) or data / "mesh.key"}
+            ),
+        }
+    )
+
+
+# What to do about a fault, by pydantic's name for it; the rest shows pydantic's own sentence.
+_ADVICE = {
+    "missing": "is missing; add it",
+    "string_type": "is not text; put it in quotes",
+    "bool_type": "is not true or false; write true or false, without quotes",
+    "bool_parsing": "is not true or false; write true or false, without quotes",
+    "int_type": "is not a whole number; write one without quotes",
+    "int_parsing": "is not a whole number; write one without quotes",
+    "int_from_float": "is not a whole number; write one without a fraction",
+    "float_type": "is not a number; write one without quotes",
+    "float_parsing": "is not a number; write one without quotes",
+    "path_type": "is not a path; put one in quotes",
+    "greater_than_equal": "is too small; write {ge:g} or more",
+    "less_than_equal": "is too large; write {le:g} or less",
+    "literal_error": "is not one of the choices; write {expected}",
+    "string_too_short": "is empty; fill it in",
+    "tuple_type": "is not a list; write [[{key}]] or [ … ]",
+    "model_type": "is not a table; write [{key}]",
+    "model_attributes_type": "is not a table; write [{key}]",
+}
+
+
+def _fault_line(source: Path, fault: ErrorDetails) -> str:
+    """One fault as `file: key: what is wrong; what to do`."""
+    key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
+    key = key.lstrip(".") or "the file"
+    if fault["type"] == "extra_forbidden":
+        text = _unknown_key(fault["loc"])
+    elif fault["type"] == "value_error":
+        text = str(fault["ctx"]["error"])
+    elif advice := _ADVICE.get(fault["type"]):
+        text = advice.format(**{"key": key, **fault.get("ctx", {})})
+    else:
+        text = fault["msg"]
+    return f"{source}: {key}: {text}"
+
+
+def _unknown_key(loc: tuple[int | str, ...]) -> str:
+    known = [name for name in _table_at(loc[:-1]).model_fields if name != "source"]
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    if near:
+        return f'is not known here; did you mean "{near[0]}"?'
+    return f"is not known here; remove it (known: {', '.join(known)})"
+
+
+def _table_at(loc: tuple[int | str, ...]) -> type[Table]:
+    """The model that describes the table at `loc`."""
+    table: type[Table] = Config
+    for part in loc:
+        if isinstance(part, str) and part in table.model_fields:
+            table = next(_tables_of(table.model_fields[part].annotation), table)
+    return table
+
+
+def _tables_of(annotation: Any) -> Iterator[type[Table]]:
+    if get_origin(annotation) in (tuple, Union, types.UnionType):
+        for argument in get_args(annotation):
+            yield from _tables_of(argument)
+    elif isinstance(annotation, type) and issubclass(annotation, Table):
+        yield annotation

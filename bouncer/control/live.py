@@ -1,0 +1,52 @@
+"""What a running bouncer offers to the control commands; everything else they do is in the store.
+
+A command changes the store first and then asks for a refresh, so that it means the same whether a
+bouncer is running or not: with none running there is nothing to refresh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkStatus:
+    """How one network of one user stands, as the running bouncer sees it."""
+
+    name: str
+    state: str  # "connected", "connecting", "waiting", "disabled", "stopped": one word, lower case
+    nick: str = ""  # the nick the network knows us by; "" while not registered
+    error: str = ""  # why it is not connected, in words for its owner; "" when nothing is wrong
+    since_s: float = 0.0  # seconds in this state
+    channels: int = 0  # channels joined now
+
+
+class Live(Protocol):
+    """The running bouncer. Everything is called in its own event loop."""
+
+    @property
+    def uptime_s(self) -> float:
+        """Seconds since the bouncer began to serve."""
+
+    async def refresh(self, user_name: str) -> None:
+        """Read the user, their networks and channels again and start, stop or reconnect what
+        changed. Also right after the user was added or removed."""
+
+    async def roster_changed(self) -> None:
+        """Staff or voters changed in the store: sign and send the roster anew."""
+
+    async def reload(self) -> None:
+        """Read configuration and certificates again, as HUP does. Drops no connection.
+
+        Raises ValueError with the user's message when they are unusable; the old ones stay.
+        """
+
+    async def notice(self, text: str) -> None:
+        """Say `text` as the service to every client of every user."""
+
+    def network_status(self, user_name: str) -> list[NetworkStatus]:
+        """The user's networks in the order of their names; empty for an unknown user."""
+
+    def clients(self, user_name: str) -> list[str]:
+        """The names of the clients attached now; '' is a client that gave none."""

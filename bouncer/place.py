@@ -1,0 +1,64 @@
+"""Where the configuration and the data directory are. Standard library only.
+
+The admin socket's client needs nothing else, and reading the whole configuration costs it more
+time than the command itself; config.py validates, this module only finds.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+VARIABLE = "MUSTER_CONFIG"
+HERE = Path("bouncer.toml")
+SYSTEM = Path("/etc/muster/bouncer.toml")
+ZERO_CONFIG_DATA = Path("var")
+SOCKET = "bouncer.sock"
+
+
+class Misplaced(ValueError):
+    """The configuration that was named cannot be used. Its text is the user's message."""
+
+
+def find_config(option: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The file to read: --config, $MUSTER_CONFIG, ./bouncer.toml, /etc/muster/bouncer.toml.
+
+    None when there is none, which means zero configuration. A file that was named and is missing
+    is a mistake and raises Misplaced; the two that are only looked for may be missing.
+    """
+    named = option or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
+    if named is not None:
+        if not named.is_file():
+            origin = "--config" if option else f"${VARIABLE}"
+            raise Misplaced(f"{named}: no such file; correct {origin}, or leave it out")
+        return named
+    return next((path for path in (HERE, SYSTEM) if path.is_file()), None)
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """The tables of `path`. Raises Misplaced with one line that names the file and the place."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise Misplaced(f"{path}: {error.strerror}; make it readable") from None
+    except UnicodeDecodeError:
+        raise Misplaced(f"{path}: is not UTF-8; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Misplaced(f"{path}: is not TOML: {error}; correct that line") from None
+
+
+def data_dir(path: Path | None, tables: Mapping[str, object]) -> Path:
+    """The data directory of a configuration; a relative one stands beside the file."""
+    if path is None:
+        return ZERO_CONFIG_DATA.resolve()
+    written = tables.get("data_dir")
+    folder = written if isinstance(written, str) and written else str(ZERO_CONFIG_DATA)
+    return (path.resolve().parent / folder).resolve()
+
+
+def admin_socket(option: Path | None = None) -> Path:
+    """Where a running bouncer with this configuration listens for control commands."""
+    path = find_config(option)
+    return data_dir(path, read_toml(path) if path else {}) / SOCKET
