@@ -1,0 +1,105 @@
+"""What a test needs from this machine. One function decides: skip here, fail where CI is set.
+
+A run in CI has installed everything (.ci/run), so that there a missing program is a broken build and
+not a reason to look away.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+
+# program -> the Debian package that brings it
+PACKAGES = {
+    "anope": "anope",
+    "atheme-services": "atheme-services",
+    "bash": "bash",
+    "faketime": "faketime",
+    "inspircd": "inspircd",
+    "ip": "iproute2",
+    "irssi": "irssi",
+    "make": "make",
+    "nft": "nftables",
+    "ngircd": "ngircd",
+    "nsenter": "util-linux",
+    "openssl": "openssl",
+    "setpriv": "util-linux",
+    "ssh-keygen": "openssh-client",
+    "systemd-analyze": "systemd",
+    "tmux": "tmux",
+    "weechat-headless": "weechat-headless",
+    "znc": "znc",
+}
+
+# Servers live in sbin, which is not on every user's PATH.
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+NETNS = "netns"  # asked for like a program: the right to make network namespaces
+
+
+def program(name: str) -> str | None:
+    """The absolute path of a program, or None."""
+    return shutil.which(name, path=SEARCH_PATH)
+
+
+def missing(*names: str) -> list[str]:
+    """One line for each of the `names` that this machine lacks; each says how to get it."""
+    faults = []
+    if NETNS in names:
+        reason = namespaces_refused()
+        if reason:
+            faults.append(reason)
+    packages = sorted(
+        {PACKAGES.get(name, name) for name in names if name != NETNS and not program(name)}
+    )
+    if packages:
+        faults.append(install_line(packages))
+    return faults
+
+
+def install_line(packages: list[str]) -> str:
+    """The one line that installs these Debian packages."""
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return f"{sudo}apt install {' '.join(packages)}"
+
+
+@cache
+def namespaces_refused() -> str | None:
+    """Why network namespaces cannot be made here, or None."""
+    if sys.platform != "linux":
+        return "network namespaces need Linux"
+    if os.geteuid() != 0:
+        return "network namespaces need root: run it with sudo"
+    ip, nft = program("ip"), program("nft")
+    if not ip or not nft:
+        return None  # said by the packages' own line
+    name = f"mt{os.getpid()}-try"
+    made = subprocess.run([ip, "netns", "add", name], capture_output=True, text=True, check=False)
+    if made.returncode:
+        return f"network namespaces are refused here: {made.stderr.strip()}"
+    try:
+        filtered = subprocess.run(
+            [ip, "netns", "exec", name, nft, "add", "table", "inet", "cut"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return f"nft is refused here: {filtered.stderr.strip()}" if filtered.returncode else None
+    finally:
+        subprocess.run([ip, "netns", "del", name], check=False)
+
+
+def require(*names: str) -> None:
+    """Go on only where all `names` are there: skip the test, or fail it where CI is set."""
+    faults = missing(*names)
+    if not faults:
+        return
+    text = "; ".join(faults)
+    if os.environ.get("CI"):
+        pytest.fail(f"a prerequisite is missing in CI: {text}", pytrace=False)
+    pytest.skip(text)

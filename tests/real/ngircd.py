@@ -1,0 +1,110 @@
+"""A real ngIRCd with a generated configuration, ready when it answers, dead at the block's end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.real.certificates import Certificate
+from tests.real.netns import connected
+from tests.real.process import Program, found, free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Ngircd:
+    """A running ngIRCd. `tls_port` is 0 without a certificate."""
+
+    program: Program
+    host: str
+    port: int
+    tls_port: int
+    netns: str | None
+
+    def kill(self) -> None:
+        """kill -9; connections of its clients are reset by the kernel."""
+        self.program.kill()
+
+    async def start(self) -> None:
+        """Start it again after `kill`, and wait until it answers."""
+        self.program.start()
+        await self._ready()
+
+    async def _ready(self) -> None:
+        for port in filter(None, (self.port, self.tls_port)):
+            await self.program.listens(lambda port=port: connected(self.host, port, self.netns, 1))
+
+
+@asynccontextmanager
+async def ngircd(
+    folder: Path,
+    *,
+    name: str = "irc.example.net",
+    network: str = "ExampleNet",
+    listen: Sequence[str] = ("127.0.0.1", "::1"),
+    port: int = 0,
+    certificate: Certificate | None = None,
+    tls_port: int = 0,
+    netns: str | None = None,
+    operator: tuple[str, str] | None = ("oper", "operpass"),
+    max_nick: int = 16,
+    ping_s: int = 120,
+    extra: str = "",
+) -> AsyncIterator[Ngircd]:
+    """Serve in FOLDER on the addresses `listen`; port 0 takes a free one.
+
+    `extra` is appended to the [Limits] section of the configuration.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or (free_port() if netns is None else 6667)
+    tls_port = tls_port or (free_port() if netns is None else 6697) if certificate else 0
+    config = folder / "ngircd.conf"
+    text = f"""\
+[Global]
+  Name = {name}
+  Network = {network}
+  Info = a server of the tests
+  AdminInfo1 = tests
+  AdminInfo2 = nowhere
+  AdminEMail = nobody@example.net
+  Listen = {",".join(listen)}
+  Ports = {port}
+  MotdPhrase = "served by the tests"
+  ServerUID = root
+  ServerGID = root
+[Limits]
+  ConnectRetry = 5
+  MaxConnections = 0
+  MaxConnectionsIP = 0
+  MaxJoins = 0
+  MaxNickLength = {max_nick}
+  MaxPenaltyTime = 0
+  PingTimeout = {ping_s}
+  PongTimeout = 20
+{extra}
+[Options]
+  AllowRemoteOper = no
+  DNS = no
+  Ident = no
+  PAM = no
+  MorePrivacy = no
+  OperCanUseMode = yes
+  PredefChannelsOnly = no
+  SyslogFacility = local0
+"""
+    if certificate:
+        text += f"""\
+[SSL]
+  CertFile = {certificate.certificate}
+  KeyFile = {certificate.key}
+  Ports = {tls_port}
+"""
+    if operator:
+        text += f"[Operator]\n  Name = {operator[0]}\n  Password = {operator[1]}\n"
+    config.write_text(text)
+    args = [found("ngircd"), "--nodaemon", "--config", config]
+    with Program(args, log=folder / "ngircd.log", netns=netns) as program:
+        server = Ngircd(program, listen[0], port, tls_port, netns)
+        await server._ready()
+        yield server
