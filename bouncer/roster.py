@@ -1,0 +1,199 @@
+"""Who is staff, who votes, and how that reaches the voters: one signed, versioned document.
+
+The bouncer owns it, signs the exact octets and sends them to each voter on change and every 6 h.
+Agents get all of it, witnesses the voters alone. It holds public keys and hashes only: no phone
+numbers, mail addresses or host names. A lower version than the one held is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bouncer.heartbeat import Counter, DatagramFault, Short, read_body, write_body
+from bouncer.keys import SIGNATURE_OCTETS, KeyFault, MeshKey, PublicKey
+
+FORMAT = 1
+MAX_ROSTER = 1 << 20  # octets; a thousand people with ten keys each need half of it
+MAX_VOTERS = 5
+STALE_S = 24 * 3600.0  # warn
+HARD_STALE_S = 30 * 24 * 3600.0  # from here on only ssh and recovery proofs count
+PUSH_EVERY_S = 6 * 3600.0
+DEFAULT_K = 2
+
+Words = Annotated[str, Field(max_length=200)]
+
+
+class RosterFault(ValueError):
+    """A roster that is not taken. Its text says why, for the log and for `fallback check`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """One process of the mesh beside the bouncer. Their order in the roster is their rank."""
+
+    name: Short
+    key: Words  # `muster1:…`
+    address: Words  # host:port, UDP and TCP
+    role: Literal["agent", "witness"] = "agent"
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey.parse(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Something that proves a person: a public key, or the hash of a one-time code."""
+
+    kind: Literal["ssh", "certfp", "recovery", "totp"]
+    public: Annotated[str, Field(max_length=2000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person who agreed to be on the roster. `oncall` is the order of calling; 0: not."""
+
+    handle: Short
+    display: Words = ""
+    role: Short = ""
+    oncall: Counter = 0
+    admin: bool = False
+    nicks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    accounts: dict[str, str] = field(default_factory=dict)
+    keys: tuple[Credential, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """What the bouncer signed. `org` is its public key, so that a roster names its owner."""
+
+    org: Words
+    version: Counter
+    issued_ms: Counter
+    k: Annotated[int, Field(ge=1, le=MAX_VOTERS)] = DEFAULT_K
+    voters: tuple[Voter, ...] = ()
+    staff: tuple[Member, ...] = ()
+    format: int = FORMAT
+
+    @property
+    def agents(self) -> tuple[Voter, ...]:
+        """Those who speak, by rank."""
+        return tuple(voter for voter in self.voters if voter.role == "agent")
+
+    def voter(self, name: str) -> Voter | None:
+        return next((voter for voter in self.voters if voter.name == name), None)
+
+    def member(self, handle: str) -> Member | None:
+        wanted = handle.casefold()
+        return next((one for one in self.staff if one.handle.casefold() == wanted), None)
+
+    def rank(self, name: str) -> int | None:
+        """The place among the agents, from 0; None for a witness or a stranger."""
+        names = [voter.name for voter in self.agents]
+        return names.index(name) if name in names else None
+
+    def on_call(self) -> list[Member]:
+        return sorted((one for one in self.staff if one.oncall), key=lambda one: one.oncall)
+
+    def age_s(self, wall_ms: int) -> float:
+        return max(0.0, (wall_ms - self.issued_ms) / 1000)
+
+    def for_witness(self) -> Roster:
+        """The same without people: a witness has nobody to verify."""
+        return replace(self, staff=())
+
+    def content(self) -> str:
+        """A digest of everything but version and time: the version rises when this changes."""
+        plain = write_body(replace(self, version=0, issued_ms=0))
+        return hashlib.blake2b(plain, digest_size=16).hexdigest()
+
+
+def sign_roster(key: MeshKey, roster: Roster) -> bytes:
+    """The document as it travels and is kept: JSON, then 64 octets of signature."""
+    body = write_body(roster)
+    return body + key.sign(b"muster roster " + body)
+
+
+def read_roster(document: bytes, owner: PublicKey, *, held_version: int = 0) -> Roster:
+    """Check and read a document. Raises RosterFault; `held_version` itself is accepted again."""
+    if len(document) > MAX_ROSTER:
+        raise RosterFault("the roster is too big")
+    body, signature = document[:-SIGNATURE_OCTETS], document[-SIGNATURE_OCTETS:]
+    if not owner.verifies(signature, b"muster roster " + body):
+        raise RosterFault("the roster is not signed by the pinned key")
+    try:
+        roster = read_body(Roster, body)
+        keys = {voter.public for voter in roster.voters}
+    except (DatagramFault, KeyFault):
+        raise RosterFault("the roster cannot be read") from None
+    if roster.format != FORMAT:
+        raise RosterFault(f"the roster has format {roster.format}: update this agent first")
+    if roster.org != str(owner):
+        raise RosterFault("the roster belongs to another bouncer")
+    names = {voter.name for voter in roster.voters}
+    if len(names) != len(roster.voters) or len(keys) != len(roster.voters):
+        raise RosterFault("the roster names a voter twice")
+    if roster.version < held_version:
+        raise RosterFault(f"the roster is older ({roster.version}) than the one held")
+    return roster
+
+
+def fallback_toml(
+    *,
+    name: str,
+    role: str,
+    address: str,
+    primary: Sequence[str],
+    primary_key: str,
+    data_dir: str = "/var/lib/muster-fallback",
+) -> str:
+    """The finished `fallback.toml` of one voter: what `bouncer agent add` prints.
+
+    `address` is where the others reach this voter (host:port), `primary` the bouncer's client
+    addresses as network URIs or host:port; they are pinned, never looked up in the primary's DNS.
+    """
+    port = address.rpartition(":")[2]
+    lines = [
+        f"# fallback.toml of {role} {name}: save it as /etc/muster/fallback.toml on that host",
+        f"name = {json.dumps(name)}",
+        f"role = {json.dumps(role)}",
+        f"data_dir = {json.dumps(data_dir)}  # holds the key `fallback key` made there",
+        f"primary = {json.dumps(list(primary))}",
+        f"primary_key = {json.dumps(primary_key)}",
+        f'mesh = "[::]:{port}"  # UDP and TCP, open to the bouncer and the other voters',
+        "",
+        "# By these it judges its own uplink: at least 3 of 5 must answer. Take near, steady ones.",
+        *_landmarks(),
+    ]
+    if role == "agent":
+        lines += [
+            "",
+            "# Where people meet. The place is announced as it stands here, and nowhere else.",
+            "[[network]]",
+            'name = "libera"',
+            'addresses = ["ircs://irc.libera.chat:6697"]',
+            f"nick = {json.dumps('fallback-' + name)}",
+            'account = ""             # registered in peacetime',
+            'password_file = ""       # or: certificate = "…pem" for SASL EXTERNAL and CertFP',
+            'owner = "ops team of example.net"',
+            'lobby = "#example-status"',
+            'room = "#example-ops"',
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _landmarks() -> Iterable[str]:
+    for kind, address in (
+        ("dns", "9.9.9.9:53"),
+        ("dns", "1.1.1.1:53"),
+        ("dns", "8.8.8.8:53"),
+        ("ntp", "162.159.200.1:123"),
+        ("ntp", "216.239.35.0:123"),
+    ):
+        yield from ("[[landmark]]", f'kind = "{kind}"', f'address = "{address}"')
