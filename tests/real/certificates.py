@@ -53,7 +53,7 @@ def make(
     """A certificate that ends in `days` (negative: expired), in FOLDER/NAME.{crt,key}."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     end = now + datetime.timedelta(days=days)
     begin = min(now - datetime.timedelta(days=begun_days_ago), end - datetime.timedelta(days=1))
     signer: ec.EllipticCurvePrivateKey = key

@@ -1,7 +1,7 @@
 """What a test needs from this machine. One function decides: skip here, fail where CI is set.
 
-A run in CI has installed everything (.ci/run), so that there a missing program is a broken build and
-not a reason to look away.
+A run in CI has installed everything (.ci/run), so that there a missing program is a broken build
+and not a reason to look away.
 """
 
 from __future__ import annotations

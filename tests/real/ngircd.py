@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.real.certificates import Certificate
@@ -33,7 +34,7 @@ class Ngircd:
 
     async def _ready(self) -> None:
         for port in filter(None, (self.port, self.tls_port)):
-            await self.program.listens(lambda port=port: connected(self.host, port, self.netns, 1))
+            await self.program.listens(partial(connected, self.host, port, self.netns, 1))
 
 
 @asynccontextmanager
@@ -103,7 +104,7 @@ async def ngircd(
     if operator:
         text += f"[Operator]\n  Name = {operator[0]}\n  Password = {operator[1]}\n"
     config.write_text(text)
-    args = [found("ngircd"), "--nodaemon", "--config", config]
+    args: list[str | Path] = [found("ngircd"), "--nodaemon", "--config", config]
     with Program(args, log=folder / "ngircd.log", netns=netns) as program:
         server = Ngircd(program, listen[0], port, tls_port, netns)
         await server._ready()

@@ -156,7 +156,7 @@ class Peer:
         reader = LineReader(LINE_LIMIT)
         try:
             while chunk := await self.stream.receive_some(65536):
-                for line in reader.feed(chunk):
+                for line in reader.feed(bytes(chunk)):
                     if line:
                         self._take(Message.parse(line))
                         if self.answers_ping and self.heard[-1].command == "PING":

@@ -6,6 +6,7 @@ block; should the tests themselves be killed, the kernel kills it (PR_SET_PDEATH
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -117,10 +118,8 @@ class Program:
         """kill -9 of the whole group, at once; harmless when it has ended."""
         if self._process is None:
             return
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait(END_S)
 
     async def ended(self, within_s: float = END_S) -> int:
@@ -156,9 +155,7 @@ class Program:
                 )
             await trio.sleep(POLL_S)
 
-    async def listens(
-        self, connect: Callable[[], socket.socket], within_s: float = 10.0
-    ) -> None:
+    async def listens(self, connect: Callable[[], socket.socket], within_s: float = 10.0) -> None:
         """Wait until `connect()` gives a connected socket, while the program lives."""
         deadline = trio.current_time() + within_s
         while True:
