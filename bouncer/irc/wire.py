@@ -15,6 +15,7 @@ MAX_RECEIVED = MAX_SERVER_TAGS + MAX_LINE  # the longest line anyone may send us
 
 _ESCAPES = {":": ";", "s": " ", "\\": "\\", "r": "\r", "n": "\n"}
 _UNSAFE = str.maketrans({";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n"})
+_LINE_ENDS = str.maketrans("\r\n\0", "   ")
 
 
 class ProtocolError(ValueError):
@@ -47,9 +48,10 @@ class Message(NamedTuple):
         words = [word for word in head.split(" ") if word]
         if not words or head[0] == ":":
             raise ProtocolError("a message needs a command")
-        command = words[0].upper()
+        command = words[0]
         if not (command.isascii() and command.isalnum()):
             raise ProtocolError(f"{command[:20]!r} is not a command")
+        command = command.upper()
         params = (*words[1:], trailing) if colon else tuple(words[1:])
         return cls(command, params, source, raw_tags)
 
@@ -82,8 +84,12 @@ class Message(NamedTuple):
         return " ".join(parts)
 
     def encode(self) -> bytes:
-        """The line as sent, with CRLF."""
-        return str(self).encode("utf-8", "surrogateescape") + b"\r\n"
+        """The line as sent, with CRLF. No part of it can end it early: a CR, LF or NUL inside
+        becomes a space. Half a surrogate pair, which no line from the wire holds, becomes '?'."""
+        line = str(self)
+        if "\n" in line or "\r" in line or "\0" in line:
+            line = line.translate(_LINE_ENDS)
+        return line.encode("utf-8", "replace") + b"\r\n"
 
 
 def parse_tags(raw: str) -> dict[str, str]:
@@ -126,7 +132,7 @@ class LineReader:
     """Splits a byte stream into decoded lines; holds at most `limit` octets of an unfinished one.
 
     A longer line is dropped up to its newline and counted in `overlong`; empty lines vanish
-    (RFC 1459 section 2.3.1), and NUL, which no message may hold, is removed.
+    (RFC 1459 section 2.3.1), and NUL and CR, which no message may hold, are removed.
     """
 
     def __init__(self, limit: int = MAX_RECEIVED) -> None:
@@ -153,8 +159,10 @@ class LineReader:
         if len(line) > self.limit:
             self.overlong += 1
             return ""
-        text = decode(line.rstrip(b"\r"))
-        return text.replace("\0", "") if "\0" in text else text
+        # A CR inside ends the line for some servers: what follows it must not become a command.
+        if b"\0" in line or b"\r" in line:
+            line = line.translate(None, b"\r\0")
+        return decode(line)
 
 
 def encode_all(messages: Iterable[Message]) -> bytes:

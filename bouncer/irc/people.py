@@ -1,0 +1,64 @@
+"""Channels and people as values: what NetworkState holds and burst shows.
+
+Source: modern.ircdocs.horse; the order of prefixes is the server's PREFIX, highest first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+MAX_CHANNEL_MODES = 64  # letters; a server has some 30
+
+
+class Member(NamedTuple):
+    """Somebody in a channel. `prefixes` are symbols like `@+`, highest first."""
+
+    nick: str
+    prefixes: str = ""
+
+
+class User(NamedTuple):
+    """Somebody we share a channel with. '' where the network has not told us.
+
+    `account` is None while unknown, '' for logged out. `away` is None when here, else the
+    message, '' where only the fact is known.
+    """
+
+    nick: str
+    user: str = ""
+    host: str = ""
+    account: str | None = None
+    away: str | None = None
+    realname: str = ""
+
+    @property
+    def mask(self) -> str:
+        """`nick!user@host`, or the nick alone while the rest is unknown."""
+        return f"{self.nick}!{self.user}@{self.host}" if self.user and self.host else self.nick
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel we are in. Times are Unix seconds; `topic` is None while not told, '' for none.
+
+    `modes` has no lists (bans and the like) and no memberships. `names_complete` says that the
+    server has ended its list of members (366).
+    """
+
+    name: str
+    topic: str | None = None
+    topic_by: str = ""
+    topic_at: int = 0
+    modes: dict[str, str | None] = field(default_factory=dict)
+    modes_known: bool = False
+    created: int = 0
+    members: dict[str, Member] = field(default_factory=dict)
+    names_complete: bool = False
+
+    @property
+    def mode_words(self) -> tuple[str, ...]:
+        """`("+kln", "key", "20")`: the modes and their arguments, as MODE takes them."""
+        letters = sorted(self.modes)
+        arguments = [argument for letter in letters if (argument := self.modes[letter])]
+        return ("+" + "".join(letters), *arguments)
