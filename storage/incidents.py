@@ -1,0 +1,274 @@
+"""What an agent must remember when it is killed: its own small SQLite file.
+
+Every fact here is on disk before it is acted on: an armed watch, a maintenance window, the
+incident and whether it was spoken, tombstones, stand-downs, burned nonces and codes, who is
+verified. The journal is data for after the recovery. One connection, one thread at a time: the
+caller sees to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+FORMAT = 1
+MAX_JOURNAL = 200_000  # rows; the oldest go first
+MAX_BURNED = 100_000
+
+METADATA = sa.MetaData()
+
+facts = sa.Table(
+    "facts",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+)
+tombstones = sa.Table(
+    "tombstones",
+    METADATA,
+    sa.Column("incident", sa.Text, primary_key=True),
+    sa.Column("statement", sa.LargeBinary, nullable=False),  # as it was signed, to pass it on
+    sa.Column("at_ms", sa.Integer, nullable=False),
+)
+burned = sa.Table(
+    "burned",
+    METADATA,
+    sa.Column("kind", sa.Text, primary_key=True),  # "nonce" or "code"
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("at_ms", sa.Integer, nullable=False),
+)
+people = sa.Table(
+    "people",
+    METADATA,
+    sa.Column("network", sa.Text, primary_key=True),
+    sa.Column("handle", sa.Text, primary_key=True),
+    sa.Column("nick", sa.Text, primary_key=True),
+    sa.Column("record", sa.Text, nullable=False),  # the decider's own JSON
+)
+journal = sa.Table(
+    "journal",
+    METADATA,
+    # (origin, boot, sequence) is the key the primary pulls and merges by.
+    sa.Column("origin", sa.Text, primary_key=True),
+    sa.Column("boot", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("at_ms", sa.Integer, nullable=False),
+    sa.Column("incident", sa.Text, nullable=False),
+    sa.Column("network", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("verified", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+class IncidentsError(Exception):
+    """The agent's file cannot be used. Its text is the operator's message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the journal. `verified` says by what the sender was verified, or ''."""
+
+    origin: str
+    boot: str
+    sequence: int
+    at_ms: int
+    incident: str
+    network: str
+    target: str
+    sender: str
+    verified: str
+    text: str
+
+
+class Incidents:
+    """The open file. Methods commit before they return and raise IncidentsError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Callers hop between worker threads, one at a time.
+            self._engine = sa.create_engine(
+                f"sqlite:///{path}",
+                poolclass=sa.StaticPool,
+                connect_args={"check_same_thread": False},
+            )
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                # FULL: a burned code must stay burned when the power fails a moment later.
+                connection.exec_driver_sql("PRAGMA synchronous = FULL")
+                held = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                if held > FORMAT:
+                    raise IncidentsError(f"{path}: was written by a newer release; update this one")
+                METADATA.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
+                connection.commit()
+            path.chmod(0o600)
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            raise IncidentsError(f"{path}: {_reason(error)}") from None
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # -- facts ----------------------------------------------------------------------------------
+
+    def fact(self, name: str) -> bytes | None:
+        with self._reading() as connection:
+            return connection.execute(
+                sa.select(facts.c.value).where(facts.c.name == name)
+            ).scalar_one_or_none()
+
+    def put_facts(self, changes: dict[str, bytes | None]) -> None:
+        """Set or (None) remove several facts together."""
+        with self._writing() as connection:
+            for name, value in changes.items():
+                if value is None:
+                    connection.execute(facts.delete().where(facts.c.name == name))
+                else:
+                    row = {"name": name, "value": value}
+                    connection.execute(
+                        insert(facts)
+                        .values(row)
+                        .on_conflict_do_update(index_elements=["name"], set_={"value": value})
+                    )
+
+    # -- tombstones -----------------------------------------------------------------------------
+
+    def bury(self, incident: str, statement: bytes, at_ms: int) -> None:
+        """Remember that an incident is over; the first statement heard stays."""
+        with self._writing() as connection:
+            connection.execute(
+                insert(tombstones)
+                .values(incident=incident, statement=statement, at_ms=at_ms)
+                .on_conflict_do_nothing()
+            )
+
+    def buried(self) -> dict[str, bytes]:
+        with self._reading() as connection:
+            rows = connection.execute(
+                sa.select(tombstones.c.incident, tombstones.c.statement).order_by(
+                    tombstones.c.at_ms
+                )
+            )
+            return {row.incident: row.statement for row in rows}
+
+    # -- burned ---------------------------------------------------------------------------------
+
+    def burn(self, kind: str, digests: Iterable[str], at_ms: int) -> list[str]:
+        """Use up nonces or codes; gives those that were unused until now."""
+        fresh = []
+        with self._writing() as connection:
+            for digest in digests:
+                done = connection.execute(
+                    insert(burned)
+                    .values(kind=kind, digest=digest, at_ms=at_ms)
+                    .on_conflict_do_nothing()
+                )
+                if done.rowcount:
+                    fresh.append(digest)
+        return fresh
+
+    def all_burned(self, kind: str) -> set[str]:
+        with self._reading() as connection:
+            return set(
+                connection.execute(
+                    sa.select(burned.c.digest)
+                    .where(burned.c.kind == kind)
+                    .order_by(burned.c.at_ms.desc())
+                    .limit(MAX_BURNED)
+                ).scalars()
+            )
+
+    # -- people ---------------------------------------------------------------------------------
+
+    def put_people(self, records: dict[tuple[str, str, str], str | None]) -> None:
+        """Set or (None) remove records by (network, handle, nick)."""
+        with self._writing() as connection:
+            for (network, handle, nick), record in records.items():
+                connection.execute(
+                    people.delete().where(
+                        people.c.network == network,
+                        people.c.handle == handle,
+                        people.c.nick == nick,
+                    )
+                )
+                if record is not None:
+                    row = {"network": network, "handle": handle, "nick": nick, "record": record}
+                    connection.execute(people.insert().values(row))
+
+    def all_people(self) -> dict[tuple[str, str, str], str]:
+        with self._reading() as connection:
+            return {
+                (row.network, row.handle, row.nick): row.record
+                for row in connection.execute(sa.select(people))
+            }
+
+    # -- journal --------------------------------------------------------------------------------
+
+    def write(self, lines: Iterable[Line]) -> None:
+        """Add lines; those already there (by origin, boot, sequence) are left alone."""
+        rows = [
+            {column.name: getattr(line, column.name) for column in journal.columns}
+            for line in lines
+        ]
+        if rows:
+            with self._writing() as connection:
+                connection.execute(insert(journal).on_conflict_do_nothing(), rows)
+
+    def lines(self, incident: str | None = None, limit: int = MAX_JOURNAL) -> list[Line]:
+        """The journal in the order of its time."""
+        query = sa.select(journal).order_by(
+            journal.c.at_ms, journal.c.origin, journal.c.boot, journal.c.sequence
+        )
+        if incident is not None:
+            query = query.where(journal.c.incident == incident)
+        with self._reading() as connection:
+            return [Line(**row._mapping) for row in connection.execute(query.limit(limit))]
+
+    def prune(self) -> None:
+        """Keep the journal and the burned list within their bounds, oldest first."""
+        with self._writing() as connection:
+            count = connection.execute(sa.select(sa.func.count()).select_from(journal)).scalar_one()
+            if count > MAX_JOURNAL:
+                edge = connection.execute(
+                    sa.select(journal.c.at_ms)
+                    .order_by(journal.c.at_ms)
+                    .offset(count - MAX_JOURNAL)
+                    .limit(1)
+                ).scalar_one()
+                connection.execute(journal.delete().where(journal.c.at_ms < edge))
+
+    def _reading(self) -> sa.Connection:
+        return self._engine.connect()
+
+    def _writing(self) -> _Transaction:
+        return _Transaction(self._engine)
+
+
+class _Transaction:
+    """A write transaction that says its failures in the operator's words."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._begin = engine.begin()
+
+    def __enter__(self) -> sa.Connection:
+        try:
+            return self._begin.__enter__()
+        except sa.exc.SQLAlchemyError as error:
+            raise IncidentsError(_reason(error)) from None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._begin.__exit__(kind, error, trace)  # type: ignore[arg-type]
+        if isinstance(error, sa.exc.SQLAlchemyError):
+            raise IncidentsError(_reason(error)) from None
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error)
