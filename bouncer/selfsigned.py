@@ -1,0 +1,71 @@
+"""The certificate of a bouncer that was given none: made once, kept for good."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+# Clients pin a self-signed certificate by its fingerprint, so that a new one is a new alarm for
+# each of them: it lives long enough never to be renewed by surprise.
+LIFETIME_DAYS = 3650
+
+
+def make(
+    certificate: Path, key: Path, names: Iterable[str], now: datetime.datetime | None = None
+) -> None:
+    """Write a new self-signed pair, the key readable by its owner only.
+
+    `names` are host names and addresses; the first is the subject.
+    """
+    unique = list(dict.fromkeys(name for name in names if name))
+    private = ec.generate_private_key(ec.SECP256R1())
+    start = (now or datetime.datetime.now(datetime.UTC)) - datetime.timedelta(hours=1)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, unique[0][:64])])
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + datetime.timedelta(days=LIFETIME_DAYS))
+        .add_extension(x509.SubjectAlternativeName([_general_name(n) for n in unique]), False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(
+        key,
+        0o600,
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+    )
+    _write(certificate, 0o644, signed.public_bytes(serialization.Encoding.PEM))
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _write(path: Path, mode: int, data: bytes) -> None:
+    """Replace `path` in one step, so that nobody ever reads half of it."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
+    fresh.replace(path)
