@@ -32,7 +32,7 @@ PACKAGES = {
     "ssh-keygen": "openssh-client",
     "systemd-analyze": "systemd",
     "tmux": "tmux",
-    "weechat-headless": "weechat-headless",
+    "weechat": "weechat-curses",
     "znc": "znc",
 }
 

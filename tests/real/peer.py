@@ -147,6 +147,16 @@ class Peer:
         """Wait for the next message with one of these commands."""
         return await self.hears("|".join(commands), within_s=within_s)
 
+    async def hears_nick(self, nick: str, within_s: float = HEAR_S) -> None:
+        """Wait until somebody with this nick is on the network."""
+        with trio.fail_after(within_s):
+            while True:
+                await self.says(f"ISON {nick}")
+                answer = await self.hears("303", within_s=within_s)
+                if nick.lower() in answer.params[-1].lower().split():
+                    return
+                await trio.sleep(0.1)
+
     async def join(self, channel: str, within_s: float = HEAR_S) -> None:
         """JOIN and wait for the end of names."""
         await self.says(f"JOIN {channel}")
