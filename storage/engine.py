@@ -1,0 +1,151 @@
+"""Engines for a database URL: SQLite in WAL mode, or PostgreSQL by psycopg.
+
+One engine writes (a single connection, owned by the writer thread), one reads (a small pool).
+Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is switched off.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from storage.errors import Unusable
+from storage.vault import Vault
+
+READERS = 4  # connections that read in parallel; a fifth query waits for one
+BUSY_TIMEOUT_S = 5.0  # how long another process may hold the write lock before it is trouble
+# Pages in the WAL before it is copied back (32 MiB): fewer checkpoints under load, at the price of
+# a larger file beside the database.
+CHECKPOINT_PAGES = 8192
+READ_CACHE_KIB = 16 * 1024
+WRITE_CACHE_KIB = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The writing and the reading side of one database."""
+
+    url: URL
+    writing: Engine
+    reading: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    def dispose(self) -> None:
+        self.reading.dispose()
+        self.writing.dispose()
+
+
+def parse_url(text: str) -> URL:
+    """Read a database URL. Raises Unusable with what is wrong."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise Unusable(
+            f"{text!r} is not a database URL; try sqlite:///muster.db "
+            "or postgresql+psycopg://user@host/database"
+        ) from None
+    if url.get_backend_name() == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise Unusable("an in-memory database loses its history; name a file: sqlite:///FILE")
+    elif url.get_backend_name() != "postgresql":
+        raise Unusable(f"{url.get_backend_name()} is not supported; use sqlite or postgresql")
+    elif url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def make_engines(text: str, vault: Vault, synchronous: str = "normal") -> Engines:
+    """Engines for the URL. Nothing is opened yet. Raises Unusable."""
+    url = parse_url(text)
+    if synchronous not in ("normal", "full"):
+        raise Unusable(f"synchronous is {synchronous!r}; it can be normal or full")
+    if url.get_backend_name() == "sqlite":
+        assert url.database is not None
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        return _sqlite(url, vault, synchronous)
+    return _postgresql(url, vault, synchronous)
+
+
+def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
+    arguments = {
+        "isolation_level": None,
+        "check_same_thread": False,
+        "timeout": BUSY_TIMEOUT_S,
+        "cached_statements": 256,
+    }
+    writing = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    reading = create_engine(
+        url, poolclass=QueuePool, pool_size=READERS, max_overflow=0, connect_args=arguments
+    )
+
+    @event.listens_for(writing, "connect")
+    def set_up_writer(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["vault"] = vault
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # acts on a new file only
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA cache_size = -{WRITE_CACHE_KIB}")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(reading, "connect")
+    def set_up_reader(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["vault"] = vault
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
+
+    @event.listens_for(writing, "begin")
+    def begin_to_write(connection: Connection) -> None:
+        # IMMEDIATE takes the write lock now: a lock asked for halfway fails without waiting.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(reading, "begin")
+    def begin_to_read(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return Engines(url, writing, reading)
+
+
+def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:
+    try:
+        import psycopg
+    except ImportError:
+        raise Unusable(
+            "PostgreSQL needs the psycopg package: pip install 'muster[postgres]'"
+        ) from None
+    del psycopg
+    writing = create_engine(url, poolclass=NullPool)
+    reading = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        execution_options={"postgresql_readonly": True},
+    )
+
+    def keep_vault(_connection: Any, record: Any) -> None:
+        record.info["vault"] = vault
+
+    event.listen(writing, "connect", keep_vault)
+    event.listen(reading, "connect", keep_vault)
+
+    # "normal" survives kill -9 of this process; the server flushes within a fraction of a second.
+    commit = "on" if synchronous == "full" else "off"
+
+    @event.listens_for(writing, "connect")
+    def set_up_writer(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET synchronous_commit = {commit}")
+        connection.commit()
+
+    return Engines(url, writing, reading)

@@ -1,0 +1,23 @@
+"""One family of errors; the text of each is what the user is told."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """Something the store cannot do. The text is a sentence for the user."""
+
+
+class AlreadyThere(StorageError):
+    """A name that is taken."""
+
+
+class NotFound(StorageError):
+    """A name nobody has."""
+
+
+class Unusable(StorageError):
+    """The database cannot be opened as it is: wrong URL, newer release, damaged, no driver."""
+
+
+class Trouble(StorageError):
+    """Writing is not possible now (disk full, read-only, locked, gone); it is tried again."""

@@ -1,0 +1,79 @@
+"""Secrets on disk: sealed by a key file where there is one, marked as plain where there is none.
+
+Fernet (AES-128-CBC with HMAC-SHA256) of the cryptography package. Several keys may be given, the
+newest first: it seals, each of them opens, so that keys can be rotated while serving.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from storage.errors import StorageError, Unusable
+
+_SEALED = "fernet:"
+_PLAIN = "plain:"
+
+
+class Vault:
+    """Seals and opens texts. `key` holds one base64 key per line, or is None."""
+
+    def __init__(self, key: bytes | None) -> None:
+        self._fernet: MultiFernet | None = None
+        if key is None:
+            return
+        try:
+            self._fernet = MultiFernet([Fernet(line) for line in key.split()])
+        except ValueError:
+            raise Unusable(
+                "the key file does not hold Fernet keys (44 characters of base64, one per line)"
+            ) from None
+
+    @property
+    def has_key(self) -> bool:
+        return self._fernet is not None
+
+    def seal(self, secret: str) -> str:
+        """The form to be stored; '' stays ''."""
+        if not secret:
+            return ""
+        if self._fernet is None:
+            return _PLAIN + secret
+        return _SEALED + self._fernet.encrypt(secret.encode()).decode()
+
+    def open(self, stored: str) -> str:
+        """The secret again. Raises StorageError where the key is missing or another one."""
+        if stored.startswith(_PLAIN):
+            return stored[len(_PLAIN) :]
+        if not stored.startswith(_SEALED):
+            return stored
+        if self._fernet is None:
+            raise StorageError(
+                "the database holds sealed passwords and no key file is given; put it back"
+            )
+        try:
+            return self._fernet.decrypt(stored[len(_SEALED) :]).decode()
+        except InvalidToken:
+            raise StorageError(
+                "the key file does not open the stored passwords; it is not the one they were "
+                "sealed with"
+            ) from None
+
+
+def new_key() -> bytes:
+    """A fresh key, as one line of a key file."""
+    return Fernet.generate_key() + b"\n"
+
+
+def load_key(path: Path) -> bytes:
+    """Read the key file; make it (mode 0600) where it does not exist."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(new_key())
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        pass
+    return path.read_bytes()
