@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from bouncer.certificates import Certificate
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkStatus:
@@ -50,3 +52,10 @@ class Live(Protocol):
 
     def clients(self, user_name: str) -> list[str]:
         """The names of the clients attached now; '' is a client that gave none."""
+
+    def mesh_status(self) -> str:
+        """The voters, heartbeat and roster as `!status` shows them, e.g.
+        `agents fra=OK hel=OK(w); hb 0.4s; roster v118 3h`; "" when no voter is paired."""
+
+    def certificates(self) -> tuple[Certificate, Certificate] | None:
+        """The certificate being served and the one on the disk; None without a TLS listener."""
