@@ -1,0 +1,60 @@
+"""Who of the agents speaks on a public network: one machine per agent and network. Pure.
+
+`step(state, event, now) -> (state, actions)`; times in epoch seconds on our own steady clock.
+Announcing twice is a nuisance, silence is the failure: who can't be sure that another speaks,
+speaks; who hears one with precedence, yields.
+"""
+
+from __future__ import annotations
+
+from fallback.speaker.rows import TABLE, step, wake_at
+from fallback.speaker.values import (
+    MAX_MUTED,
+    NEVER,
+    Action,
+    Announce,
+    Claimant,
+    ClaimHeard,
+    Event,
+    IncidentSeen,
+    LineFact,
+    LineSeen,
+    NetworkJoined,
+    NetworkLost,
+    Phase,
+    RepeatLine,
+    Restored,
+    SendClaim,
+    SpeakerState,
+    Stalled,
+    StopTalking,
+    Tick,
+    TombstonesFetched,
+)
+
+__all__ = [
+    "MAX_MUTED",
+    "NEVER",
+    "TABLE",
+    "Action",
+    "Announce",
+    "ClaimHeard",
+    "Claimant",
+    "Event",
+    "IncidentSeen",
+    "LineFact",
+    "LineSeen",
+    "NetworkJoined",
+    "NetworkLost",
+    "Phase",
+    "RepeatLine",
+    "Restored",
+    "SendClaim",
+    "SpeakerState",
+    "Stalled",
+    "StopTalking",
+    "Tick",
+    "TombstonesFetched",
+    "step",
+    "wake_at",
+]
