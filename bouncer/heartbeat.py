@@ -137,16 +137,12 @@ class PeerWindow:
         self.nonce = NO_NONCE  # the peer's, once proven
         self._highest = -1
         self._seen = 0  # bit n: number _highest - n was seen
-        self._retired: set[bytes] = set()
+        self._retired: set[bytes] = set()  # full: our own nonce has to change first
 
     @property
     def full(self) -> bool:
         """So many boots were seen that our own nonce must change before more are accepted."""
         return len(self._retired) >= MAX_RETIRED
-
-    def forget(self) -> None:
-        """Our own nonce has changed: whatever echoed the old one can no longer be replayed."""
-        self.__init__()  # type: ignore[misc]
 
     def accepts(self, datagram: Datagram, own_nonce: bytes) -> bool:
         """Whether this one is fresh and new; remembers it when it is."""
@@ -237,7 +233,7 @@ class Ack:
     sequence: Counter  # of the heartbeat it answers
     incident: Short = ""
     roster: Counter = 0
-    maintenance: Short = ""  # the one it holds persisted
+    maintenance: Short = ""  # the notice it has persisted, by `acked_name`
     note: Line = ""
 
 
@@ -252,6 +248,11 @@ class Maintenance:
     stopping: bool = False  # the short notice of a stop: ends with the first sign of a new boot
     boot: Short = ""  # who said it
     ended: bool = False  # taken back early
+
+
+def acked_name(notice: Maintenance) -> str:
+    """How an ack names the notice it holds; one that was ended needs an ack of its own."""
+    return f"-{notice.id}" if notice.ended else f"{notice.id}@{notice.ends_ms}"
 
 
 MAX_MAINTENANCE_S = 12 * 3600.0

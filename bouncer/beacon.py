@@ -1,0 +1,501 @@
+"""The bouncer's side of the mesh: says every second that it lives, and knows who listens.
+
+It dials every voter: UDP heartbeats each second, and one TLS link that carries a heartbeat every
+5 s and the roster. A voter that does not answer for five minutes is told to ops: from then on
+nobody protects the site, or one less does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import structlog
+import trio
+
+from bouncer import enrolment, supervise
+from bouncer.config import Address
+from bouncer.heartbeat import (
+    MAINTENANCE_GRACE_S,
+    MAX_DATAGRAM,
+    MAX_MAINTENANCE_S,
+    NO_NONCE,
+    NONCE_OCTETS,
+    STOP_NOTICE_S,
+    Ack,
+    DatagramFault,
+    Heartbeat,
+    Kind,
+    Maintenance,
+    acked_name,
+    read_body,
+    sign_statement,
+)
+from bouncer.keys import MeshKey
+from bouncer.link import FrameType, Link, LinkFault, dial_voter
+from bouncer.peers import Heard, Peers
+from bouncer.roster import PUSH_EVERY_S, Roster, Voter, sign_roster
+
+BEAT_S = 1.0
+LINK_BEAT_S = 5.0
+LINK_PROOF_S = 30.0  # from the handshake to the voter's first fresh datagram
+UNPROTECTED_S = 300.0  # without an ack for so long, ops are told
+RESOLVE_S = 60.0  # a voter given by name is looked up this often; the last good answer is kept
+CALM = frozenset({"WATCHING"})  # what a voter that can vote and sees nothing wrong says
+
+log = structlog.get_logger("beacon")
+
+
+class Stored(Protocol):
+    """What the beacon needs of the store: one write transaction."""
+
+    async def run(self, fn: Callable[..., Roster], *args: object) -> Roster: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a heartbeat says about the site. `home` is `up`, `down` or `none`."""
+
+    home: str = "none"
+    certificate_ends_s: int = 0
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VoterStatus:
+    """One voter as the bouncer knows it. `acked_s` is None before the first ack."""
+
+    name: str
+    role: str
+    state: str
+    acked_s: float | None
+    incident: str
+    roster: int
+    linked: bool
+    maintenance: str
+
+
+@dataclass
+class _Tracked:
+    """One voter at run time."""
+
+    voter: Voter
+    since: float
+    where: tuple[str, int] | None = None
+    ack: Ack | None = None
+    acked_at: float = float("-inf")
+    told: bool = False
+    link: Link | None = None
+    pushed: int = -1  # the roster version that went over this link
+    push: trio.Event = field(default_factory=trio.Event)
+    proven: trio.Event = field(default_factory=trio.Event)  # its nonce is known
+    scope: trio.CancelScope | None = None
+
+
+class Beacon:
+    """One per bouncer. `run` it as a task; call the rest from the same event loop.
+
+    `site` is asked before each heartbeat and must return at once; `tell_ops` takes one line and
+    must not wait.
+    """
+
+    def __init__(
+        self,
+        store: Stored,
+        key: MeshKey,
+        *,
+        address: Address | None = None,
+        site: Callable[[], Site] = Site,
+        tell_ops: Callable[[str], None] = lambda _text: None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._address = address
+        self._site = site
+        self._tell_ops = tell_ops
+        self._wall = wall
+        self._peers = Peers(key, lambda: os.urandom(NONCE_OCTETS))
+        self._boot = secrets.token_hex(8)
+        self._sequence = 0
+        self._voters: dict[str, _Tracked] = {}
+        self._changed = trio.Event()
+        self._roster: Roster | None = None
+        self._document: dict[str, bytes] = {}
+        self._maintenance: Maintenance | None = None
+        self._sockets: dict[int, trio.socket.SocketType] = {}
+        self._acked = trio.Event()
+
+    # -- for the rest of the bouncer --------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Beat until cancelled; first sends nothing until the roster is read from the store."""
+        await self._load_roster()
+        await self._open_sockets()
+        try:
+            async with trio.open_nursery() as nursery:
+                for sock in self._sockets.values():
+                    nursery.start_soon(self._read, sock)
+                nursery.start_soon(self._beat)
+                nursery.start_soon(self._keep_roster, nursery)
+                task_status.started()
+        finally:
+            for sock in self._sockets.values():
+                sock.close()
+            self._sockets.clear()
+
+    def roster_changed(self) -> None:
+        """Staff or voters changed in the store: sign and send the roster anew."""
+        self._changed.set()
+
+    def status(self) -> list[VoterStatus]:
+        """Who protects the bouncer, by rank."""
+        now = trio.current_time()
+        return [
+            VoterStatus(
+                one.voter.name,
+                one.voter.role,
+                one.ack.state if one.ack else "never heard",
+                now - one.acked_at if one.ack else None,
+                one.ack.incident if one.ack else "",
+                one.ack.roster if one.ack else 0,
+                one.link is not None,
+                one.ack.maintenance if one.ack else "",
+            )
+            for one in self._voters.values()
+        ]
+
+    def summary(self) -> str:
+        """One line for `!status`: `agents fra=OK hel=OK(w); hb 0.4s; roster v118 3h`, or ''."""
+        voters = self.status()
+        if not voters or self._roster is None:
+            return ""
+        seen = []
+        for voter in voters:
+            fresh = voter.acked_s is not None and voter.acked_s < LINK_BEAT_S * 2
+            state = (voter.state if voter.state not in CALM else "OK") if fresh else "SILENT"
+            seen.append(f"{voter.name}={state}{'(w)' if voter.role == 'witness' else ''}")
+        newest = min((one.acked_s for one in voters if one.acked_s is not None), default=None)
+        beat = "never answered" if newest is None else f"{newest:.1f}s"
+        age_h = self._roster.age_s(round(self._wall() * 1000)) / 3600
+        return f"agents {' '.join(seen)}; hb {beat}; roster v{self._roster.version} {age_h:.0f}h"
+
+    @property
+    def roster(self) -> Roster | None:
+        """The roster as it was last signed; None before the first reading."""
+        return self._roster
+
+    @property
+    def maintenance(self) -> Maintenance | None:
+        """The window in force or to come, until it has passed or was ended."""
+        return self._maintenance
+
+    async def announce_maintenance(
+        self, begins_s: float, ends_s: float, why: str, *, id: str = "", wait_s: float = 5.0
+    ) -> tuple[int, int]:
+        """Tell all voters of a window (epoch seconds); give (acked, voters) after `wait_s`.
+
+        Success may be claimed only when both are equal. Raises ValueError for a bad window.
+        """
+        if not 0 < ends_s - begins_s <= MAX_MAINTENANCE_S or ends_s <= self._wall():
+            raise ValueError("a maintenance lasts at most 12 h and ends in the future")
+        self._maintenance = Maintenance(
+            id or f"m{secrets.token_hex(3)}",
+            round(begins_s * 1000),
+            round(ends_s * 1000),
+            why[:300],
+            boot=self._boot,
+        )
+        return await self._send_maintenance(wait_s)
+
+    async def end_maintenance(self, *, wait_s: float = 5.0) -> tuple[int, int]:
+        """Take the window back. Raises ValueError when there is none."""
+        if self._maintenance is None:
+            raise ValueError("there is no maintenance")
+        self._maintenance = replace(self._maintenance, ended=True)
+        return await self._send_maintenance(wait_s)
+
+    async def say_stopping(self, *, wait_s: float = 1.0) -> None:
+        """The notice of a clean stop: 120 s, so that a mistaken one is announced after all."""
+        now_ms = round(self._wall() * 1000)
+        self._maintenance = Maintenance(
+            f"t{self._boot[:6]}",
+            now_ms,
+            now_ms + round(STOP_NOTICE_S * 1000),
+            "the bouncer is being stopped",
+            stopping=True,
+            boot=self._boot,
+        )
+        await self._send_maintenance(wait_s)
+
+    # -- roster -----------------------------------------------------------------------------------
+
+    async def _load_roster(self) -> None:
+        wall_ms = round(self._wall() * 1000)
+        roster = await self._store.run(enrolment.publish, self._key.public, wall_ms)
+        self._roster = roster
+        self._document = {
+            "agent": sign_roster(self._key, roster),
+            "witness": sign_roster(self._key, roster.for_witness()),
+        }
+        self._peers.replace({voter.name: voter.public for voter in roster.voters})
+
+    async def _keep_roster(self, nursery: trio.Nursery) -> None:
+        while True:
+            self._track(nursery)
+            self._changed = trio.Event()
+            with trio.move_on_after(PUSH_EVERY_S):
+                await self._changed.wait()
+            await self._load_roster()
+            for one in self._voters.values():
+                one.pushed = -1
+
+    def _track(self, nursery: trio.Nursery) -> None:
+        """Start what is new, stop what was removed, tell the links of the new roster."""
+        assert self._roster is not None
+        wanted = {voter.name: voter for voter in self._roster.voters if voter.name in self._known}
+        for name, one in list(self._voters.items()):
+            if wanted.get(name) != one.voter:
+                if one.scope is not None:
+                    one.scope.cancel()
+                del self._voters[name]
+        for name, voter in wanted.items():
+            if name not in self._voters:
+                one = _Tracked(voter, trio.current_time())
+                self._voters[name] = one
+                nursery.start_soon(self._attend, one)
+        self._voters = {name: self._voters[name] for name in wanted}
+        for one in self._voters.values():
+            one.push.set()
+
+    @property
+    def _known(self) -> list[str]:
+        return self._peers.names
+
+    # -- datagrams --------------------------------------------------------------------------------
+
+    async def _open_sockets(self) -> None:
+        """One socket per family the host has; the configured address binds its own family."""
+        host, port = (self._address.host, self._address.port) if self._address else ("", 0)
+        for family, any_host in ((trio.socket.AF_INET, "0.0.0.0"), (trio.socket.AF_INET6, "::")):
+            v6 = family == trio.socket.AF_INET6
+            bound = (host, port) if host and (":" in host) == v6 else (any_host, 0)
+            try:
+                sock = trio.socket.socket(family, trio.socket.SOCK_DGRAM)
+                if v6:
+                    sock.setsockopt(trio.socket.IPPROTO_IPV6, trio.socket.IPV6_V6ONLY, 1)
+                await sock.bind(bound)
+            except OSError as error:
+                if bound[0] == host:
+                    raise
+                log.info("heartbeats without this family", v6=v6, error=str(error))
+                continue
+            self._sockets[family] = sock
+
+    async def _read(self, sock: trio.socket.SocketType) -> None:
+        while True:
+            try:
+                data, where = await sock.recvfrom(MAX_DATAGRAM + 1)
+            except OSError:  # an ICMP error of an earlier datagram, reported here
+                await trio.sleep(0.01)
+                continue
+            if heard := self._open(data):
+                if heard.reply and len(heard.reply) <= len(data):
+                    await self._send_to(sock, heard.reply, where)
+                self._take(heard)
+
+    def _open(self, data: bytes) -> Heard | None:
+        try:
+            return self._peers.receive(data, trio.current_time())
+        except DatagramFault:
+            return None
+
+    def _take(self, heard: Heard) -> None:
+        one = self._voters.get(heard.peer)
+        if not heard.fresh or one is None:
+            return
+        one.proven.set()
+        if heard.kind is not Kind.ACK:
+            return
+        try:
+            one.ack = read_body(Ack, heard.body)
+        except DatagramFault:
+            return
+        one.acked_at = trio.current_time()
+        self._acked.set()
+        if one.told:
+            one.told = False
+            self._tell_ops(f"{one.voter.role} {one.voter.name} answers again ({one.ack.state})")
+
+    async def _send_to(
+        self, sock: trio.socket.SocketType, data: bytes, where: tuple[str, int]
+    ) -> None:
+        with suppress(OSError):  # no route now: the next beat tries again
+            await sock.sendto(data, where)
+
+    async def _send(self, one: _Tracked, data: bytes) -> None:
+        if one.where is not None:
+            v6 = ":" in one.where[0]
+            sock = self._sockets.get(trio.socket.AF_INET6 if v6 else trio.socket.AF_INET)
+            if sock is not None:
+                await self._send_to(sock, data, one.where)
+
+    async def _beat(self) -> None:
+        next_at = trio.current_time()
+        while True:
+            now = trio.current_time()
+            for one in list(self._voters.values()):
+                await self._send(one, self._datagram(one))
+                await self._repeat_maintenance(one)
+                self._watch_acks(one, now)
+            self._forget_maintenance()
+            next_at = max(next_at + BEAT_S, now)  # after a pause, no salvo
+            await trio.sleep_until(next_at)
+
+    def _datagram(self, one: _Tracked) -> bytes:
+        """The next heartbeat for this voter, or a HELLO until its nonce is known."""
+        nonce = self._peers.nonce_of(one.voter.name)
+        if nonce == NO_NONCE:
+            return self._peers.seal(one.voter.name, Kind.HELLO)
+        site = self._site()
+        self._sequence += 1
+        beat = Heartbeat(
+            self._boot,
+            self._sequence,
+            nonce.hex(),
+            round(self._wall() * 1000),
+            home="up" if site.home == "up" else "down" if site.home == "down" else "none",
+            certificate_ends_s=site.certificate_ends_s,
+            roster=self._roster.version if self._roster else 0,
+            maintenance=self._maintenance.id if self._maintenance else "",
+            drill=site.drill,
+        )
+        statement = sign_statement(self._key, Kind.HEARTBEAT, beat)
+        return self._peers.seal(one.voter.name, Kind.HEARTBEAT, statement)
+
+    def _watch_acks(self, one: _Tracked, now: float) -> None:
+        silent_s = now - max(one.acked_at, one.since)
+        if silent_s >= UNPROTECTED_S and not one.told:
+            one.told = True
+            self._tell_ops(
+                f"{one.voter.role} {one.voter.name} has not answered for 5 min: "
+                "it would not notice an outage; see `!status full`"
+            )
+
+    # -- maintenance ------------------------------------------------------------------------------
+
+    async def _send_maintenance(self, wait_s: float) -> tuple[int, int]:
+        with trio.move_on_after(wait_s):
+            while pending := self._without_notice():
+                for one in pending:
+                    await self._repeat_maintenance(one)
+                self._acked = trio.Event()
+                with trio.move_on_after(0.3):
+                    await self._acked.wait()
+        return len(self._voters) - len(self._without_notice()), len(self._voters)
+
+    def _without_notice(self) -> list[_Tracked]:
+        return [one for one in self._voters.values() if not self._holds_notice(one)]
+
+    def _holds_notice(self, one: _Tracked) -> bool:
+        notice = self._maintenance
+        if notice is None:
+            return True
+        return one.ack is not None and one.ack.maintenance == acked_name(notice)
+
+    async def _repeat_maintenance(self, one: _Tracked) -> None:
+        """A notice is sent with each beat until the voter has acked that it holds it."""
+        if self._maintenance is not None and not self._holds_notice(one):
+            statement = sign_statement(self._key, Kind.MAINTENANCE, self._maintenance)
+            datagram = self._peers.seal(one.voter.name, Kind.MAINTENANCE, statement)
+            await self._send(one, datagram)
+
+    def _forget_maintenance(self) -> None:
+        notice = self._maintenance
+        if notice is None:
+            return
+        over = notice.ends_ms < (self._wall() - MAINTENANCE_GRACE_S) * 1000
+        if over or (notice.ended and not self._without_notice()):
+            self._maintenance = None
+
+    # -- one voter --------------------------------------------------------------------------------
+
+    async def _attend(self, one: _Tracked) -> None:
+        """Keep the address and the link of one voter until it is removed."""
+        with trio.CancelScope() as scope:
+            one.scope = scope
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._resolve, one)
+                nursery.start_soon(self._keep_link, one)
+
+    async def _resolve(self, one: _Tracked) -> None:
+        host, port = split_address(one.voter.address)
+        while True:
+            try:
+                found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_DGRAM)
+                one.where = (str(found[0][4][0]), int(found[0][4][1]))
+            except OSError as error:
+                log.info("voter's address not found", voter=one.voter.name, error=str(error))
+                await trio.sleep(BEAT_S * 5)
+                continue
+            await trio.sleep(RESOLVE_S)
+
+    async def _keep_link(self, one: _Tracked) -> None:
+        delays = supervise.backoff(longest_s=60.0)
+        host, port = split_address(one.voter.address)
+        while True:
+            try:
+                link = await dial_voter(host, port, one.voter.public)
+            except LinkFault as error:
+                log.info("no link", voter=one.voter.name, error=str(error))
+            else:
+                delays = supervise.backoff(longest_s=60.0)
+                try:
+                    await self._use_link(one, link)
+                except* (LinkFault, trio.TooSlowError) as group:
+                    log.info("link lost", voter=one.voter.name, error=str(group.exceptions[0]))
+                finally:
+                    one.link = None
+                    with trio.CancelScope(shield=True):
+                        await link.aclose()
+            await trio.sleep(next(delays))
+
+    async def _use_link(self, one: _Tracked, link: Link) -> None:
+        one.pushed = -1
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read_link, one, link)
+            await link.send(FrameType.DATAGRAM, self._peers.seal(one.voter.name, Kind.HELLO))
+            with trio.fail_after(LINK_PROOF_S):
+                await one.proven.wait()
+            one.link = link
+            while True:
+                await link.send(FrameType.DATAGRAM, self._datagram(one))
+                if self._roster is not None and one.pushed != self._roster.version:
+                    document = self._document[one.voter.role]
+                    await link.send(FrameType.ROSTER, document)
+                    one.pushed = self._roster.version
+                one.push = trio.Event()
+                with trio.move_on_after(LINK_BEAT_S):
+                    await one.push.wait()
+
+    async def _read_link(self, one: _Tracked, link: Link) -> None:
+        while True:
+            frame = await link.receive()
+            if frame.type is FrameType.DATAGRAM and (heard := self._open(frame.content)):
+                if heard.reply:
+                    await link.send(FrameType.DATAGRAM, heard.reply)
+                if heard.peer == one.voter.name:
+                    self._take(heard)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Host and port of a voter's `host:port` or `[v6]:port`. Raises ValueError."""
+    address = Address.parse(text)
+    if not address.host or not address.port:
+        raise ValueError(f'"{text}" is not where a voter can be; write "host:port"')
+    return address.host, address.port

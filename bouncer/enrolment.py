@@ -1,0 +1,77 @@
+"""From the bouncer's own tables to the roster it signs; the version rises when the content does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+from sqlalchemy import Connection
+
+from bouncer.keys import PublicKey
+from bouncer.roster import DEFAULT_K, Credential, Member, Roster, Voter
+from storage import directory
+from storage.records import Agent, Staff
+
+VERSION = "roster_version"
+CONTENT = "roster_content"
+_Role = Literal["agent", "witness"]
+_Kind = Literal["ssh", "certfp", "recovery", "totp"]
+
+
+def publish(connection: Connection, owner: PublicKey, wall_ms: int) -> Roster:
+    """The roster as it stands in the store, under a version that is new if anything changed."""
+    roster = compile_roster(
+        directory.list_agents(connection),
+        directory.list_staff(connection),
+        owner,
+        k=int(directory.get_meta(connection, "roster_k") or DEFAULT_K),
+    )
+    version = int(directory.get_meta(connection, VERSION) or 0)
+    content = roster.content()
+    if content != directory.get_meta(connection, CONTENT):
+        version += 1
+        directory.put_meta(connection, VERSION, str(version))
+        directory.put_meta(connection, CONTENT, content)
+    return replace(roster, version=version, issued_ms=wall_ms)
+
+
+def compile_roster(
+    agents: Sequence[Agent], staff: Sequence[Staff], owner: PublicKey, k: int = DEFAULT_K
+) -> Roster:
+    """Voters by rank and people by handle, without version and time."""
+    voters = [
+        Voter(agent.name, agent.key, agent.address, role)
+        for agent in sorted(agents, key=lambda agent: (agent.position, agent.id))
+        for role in get_args(_Role)
+        if role == agent.role
+    ]
+    return Roster(
+        org=str(owner),
+        version=0,
+        issued_ms=0,
+        k=k,
+        voters=tuple(voters),
+        staff=tuple(_member(person) for person in staff),
+    )
+
+
+def _member(person: Staff) -> Member:
+    nicks: dict[str, list[str]] = {}
+    for network, nick in person.nicks:
+        nicks.setdefault(network, []).append(nick)
+    return Member(
+        handle=person.handle,
+        display=person.display,
+        role=person.role,
+        oncall=person.oncall,
+        admin=person.admin,
+        nicks={network: tuple(preferred) for network, preferred in nicks.items()},
+        accounts=dict(person.accounts),
+        keys=tuple(
+            Credential(known, public)
+            for kind, public in person.keys
+            for known in get_args(_Kind)
+            if known == kind
+        ),
+    )

@@ -1,0 +1,119 @@
+"""Who may speak to us on the mesh, and what of it is new. Pure; time is an argument.
+
+Each process draws a nonce at its start and learns those of its peers from datagrams that echo its
+own. A datagram that echoes something else is authentic but may be a recording: it has no effect
+but one short HELLO, from which an honest peer learns our nonce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bouncer.heartbeat import NO_NONCE, Kind, PeerWindow, open_sealed, seal
+from bouncer.keys import KeyFault, MeshKey, PublicKey
+
+HELLO_GAP_S = 0.1  # between two HELLOs to one peer, so that recordings cost us nothing
+
+
+class Heard(NamedTuple):
+    """An authentic datagram. Only a `fresh` one may have an effect; send `reply` if it is there."""
+
+    peer: str
+    kind: Kind
+    body: bytes
+    fresh: bool
+    reply: bytes = b""
+
+
+@dataclass
+class _Peer:
+    name: str
+    public: PublicKey
+    pair_key: bytes
+    window: PeerWindow = field(default_factory=PeerWindow)
+    hello_at: float = float("-inf")
+
+
+class Peers:
+    """The peers by name, with the sealing of this process. `draw_nonce` gives 8 random octets."""
+
+    def __init__(self, key: MeshKey, draw_nonce: Callable[[], bytes]) -> None:
+        self._key = key
+        self._draw_nonce = draw_nonce
+        self.nonce = draw_nonce()
+        self._sequence = 0
+        self._by_name: dict[str, _Peer] = {}
+        self._pair_keys: dict[bytes, bytes] = {}
+        self._by_id: dict[bytes, _Peer] = {}
+
+    def replace(self, publics: Mapping[str, PublicKey]) -> None:
+        """Know exactly these peers; whoever is missing is a stranger from now on.
+
+        What is known of a key that stays is kept. Our own key and bad keys are left out.
+        """
+        known = {peer.public: peer for peer in self._by_name.values()}
+        self._by_name = {}
+        for name, public in publics.items():
+            if public == self._key.public:
+                continue
+            peer = known.get(public)
+            if peer is None:
+                try:
+                    peer = _Peer(name, public, self._key.pair_key(public))
+                except KeyFault:
+                    continue
+            peer.name = name
+            self._by_name[name] = peer
+        self._by_id = {peer.public.key_id: peer for peer in self._by_name.values()}
+        self._pair_keys = {key_id: peer.pair_key for key_id, peer in self._by_id.items()}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._by_name)
+
+    def public(self, name: str) -> PublicKey:
+        return self._by_name[name].public
+
+    def nonce_of(self, name: str) -> bytes:
+        """The nonce of the peer's present boot; zeros until it is proven."""
+        peer = self._by_name.get(name)
+        return peer.window.nonce if peer else NO_NONCE
+
+    def seal(self, name: str, kind: Kind, body: bytes = b"") -> bytes:
+        """A datagram to one peer. Raises KeyError for a stranger, ValueError when too big."""
+        peer = self._by_name[name]
+        return self._seal(peer, kind, peer.window.nonce, body)
+
+    def receive(self, data: bytes, now: float) -> Heard:
+        """Read what came. Raises DatagramFault when it is from no peer of ours."""
+        datagram = open_sealed(data, self._pair_keys)
+        peer = self._by_id[datagram.sender_id]
+        if peer.window.full:
+            self._renew_nonce()
+        if peer.window.accepts(datagram, self.nonce):
+            return Heard(peer.name, datagram.kind, datagram.body, True)
+        reply = b""
+        if datagram.echo != self.nonce and now - peer.hello_at >= HELLO_GAP_S:
+            peer.hello_at = now
+            reply = self._seal(peer, Kind.HELLO, datagram.nonce)
+        return Heard(peer.name, datagram.kind, datagram.body, False, reply)
+
+    def _seal(self, peer: _Peer, kind: Kind, echo: bytes, body: bytes = b"") -> bytes:
+        self._sequence += 1
+        return seal(
+            peer.pair_key,
+            self._key.public.key_id,
+            kind,
+            nonce=self.nonce,
+            echo=echo,
+            sequence=self._sequence,
+            body=body,
+        )
+
+    def _renew_nonce(self) -> None:
+        """With a new nonce all recordings are void, and what was retired can be forgotten."""
+        self.nonce = self._draw_nonce()
+        for peer in self._by_name.values():
+            peer.window = PeerWindow()
