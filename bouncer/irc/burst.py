@@ -38,16 +38,14 @@ def registration_burst(
 
     version_word = version.replace(" ", "-")
     _, umodes, chanmodes, *rest = (*state.myinfo, "", "", "")[:4]
+    about = (version_word, umodes or "iosw", chanmodes or "biklmnopstv", *filter(None, rest))
     lines = [
         reply(numerics.RPL_WELCOME, f"Welcome to the {network} network, {mask}"),
         reply(numerics.RPL_YOURHOST, f"Your host is {server_name}, running {version}"),
         reply(numerics.RPL_CREATED, "Your bouncer keeps this connection for you"),
-        reply(
-            numerics.RPL_MYINFO, server_name, version_word, umodes or "iosw", chanmodes or "biklmnopstv",
-            *filter(None, rest),
-        ),
+        reply(numerics.RPL_MYINFO, server_name, *about),
         *state.isupport.lines(nick, server_name, extra),
-    ]  # fmt: skip
+    ]
     if state.motd is None:
         lines.append(reply(numerics.ERR_NOMOTD, "MOTD File is missing"))
     else:
