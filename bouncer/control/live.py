@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from bouncer.beacon import VoterStatus
 from bouncer.certificates import Certificate
 
 
@@ -56,6 +57,9 @@ class Live(Protocol):
     def mesh_status(self) -> str:
         """The voters, heartbeat and roster as `!status` shows them, e.g.
         `agents fra=OK hel=OK(w); hb 0.4s; roster v118 3h`; "" when no voter is paired."""
+
+    def voters(self) -> list[VoterStatus]:
+        """Who watches this bouncer, by rank; empty when no voter is paired."""
 
     def certificates(self) -> tuple[Certificate, Certificate] | None:
         """The certificate being served and the one on the disk; None without a TLS listener."""

@@ -1,0 +1,49 @@
+"""Who asks for a control command, as the door has established it, and what they may do."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Door(enum.Enum):
+    """Where a command came in."""
+
+    SOCKET = "socket"  # the command line: the machine's operator, nobody's user
+    SERVICE = "service"  # a user's message to the service nick
+    OPS = "ops"  # `!word` in the ops channel, or a private message to the ops bot
+
+
+class Permission(enum.IntEnum):
+    """Who may use a command."""
+
+    ANYONE = 0
+    USER = 1  # a user of the bouncer, about their own things; admins about everybody's
+    STAFF = 2  # somebody of the roster
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, as the door has established it. A nick is never proof."""
+
+    door: Door
+    user: str = ""  # the bouncer's user; "" for the operator, and for staff without an account
+    admin: bool = False
+    staff: bool = False
+    network: str = ""  # the user's network that they speak from, "" for none
+
+    def may(self, permission: Permission) -> bool:
+        match permission:
+            case Permission.ANYONE:
+                return True
+            case Permission.USER:
+                return bool(self.user) or self.admin
+            case Permission.STAFF:
+                return self.staff or self.admin
+        return self.admin
+
+
+OPERATOR = Actor(Door.SOCKET, admin=True)
+
+EVERYWHERE = frozenset(Door)

@@ -1,0 +1,123 @@
+"""The channels that a network's connection is to be in."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from bouncer.control import readers
+from bouncer.control.actors import Permission
+from bouncer.control.command import Command, Desk
+from bouncer.control.grammar import Argument, ControlError, Option, Request
+from storage import accounts
+from storage.records import Channel, Network
+
+_OPTIONS = (
+    Option("--key", ("KEY",), "the channel's key; '' for none", readers.word, "key"),
+    Option("--enabled", ("true|false",), "whether to be in it", readers.yes_no, "enabled"),
+    Option(
+        "--detached",
+        ("true|false",),
+        "stay in it without showing it to clients",
+        readers.yes_no,
+        "detached",
+    ),
+)
+
+
+def _network(connection: Connection, request: Request) -> Network:
+    user = accounts.get_user(connection, request.owner)
+    return accounts.get_network(connection, user.id, request["NETWORK"])
+
+
+async def add(desk: Desk, request: Request) -> list[str]:
+    def write(connection: Connection) -> Network:
+        network = _network(connection, request)
+        accounts.put_channel(connection, Channel(network.id, request["CHANNEL"], **request.changes))
+        return network
+
+    network = await desk.store.run(write)
+    await desk.refresh(request.owner)
+    return [f"channel {request['CHANNEL']} added on {network.name}"]
+
+
+async def change(desk: Desk, request: Request) -> list[str]:
+    if not request.changes:
+        raise ControlError("nothing to change; name an option, `help channel set` lists them")
+
+    def write(connection: Connection) -> Network:
+        network = _network(connection, request)
+        accounts.change_channel(connection, network.id, request["CHANNEL"], **request.changes)
+        return network
+
+    network = await desk.store.run(write)
+    await desk.refresh(request.owner)
+    what = ", ".join(sorted(request.changes))
+    return [f"channel {request['CHANNEL']} on {network.name} changed: {what}"]
+
+
+async def listing(desk: Desk, request: Request) -> list[str]:
+    def read(connection: Connection) -> list[Channel]:
+        return accounts.list_channels(connection, _network(connection, request).id)
+
+    lines = []
+    for channel in await desk.store.read(read):
+        marks = ["key"] if channel.key else []
+        marks += [] if channel.enabled else ["disabled"]
+        marks += ["detached"] if channel.detached else []
+        lines.append(f"{channel.name}{': ' if marks else ''}{', '.join(marks)}")
+    return lines or [f"no channels on {request['NETWORK']}; `channel add` adds one"]
+
+
+async def remove(desk: Desk, request: Request) -> list[str]:
+    def write(connection: Connection) -> Network:
+        network = _network(connection, request)
+        accounts.remove_channel(connection, network.id, request["CHANNEL"])
+        return network
+
+    network = await desk.store.run(write)
+    await desk.refresh(request.owner)
+    return [f"channel {request['CHANNEL']} on {network.name} removed"]
+
+
+_WHERE = (Argument("NETWORK", readers.name), Argument("CHANNEL", readers.channel))
+
+COMMANDS = (
+    Command(
+        ("channel", "add"),
+        Permission.USER,
+        "join a channel, now and after every reconnect",
+        add,
+        _WHERE,
+        _OPTIONS,
+        owned=True,
+        also=("create",),
+    ),
+    Command(
+        ("channel", "set"),
+        Permission.USER,
+        "change a channel's settings",
+        change,
+        _WHERE,
+        _OPTIONS,
+        owned=True,
+        also=("update",),
+    ),
+    Command(
+        ("channel", "list"),
+        Permission.USER,
+        "show the channels of a network",
+        listing,
+        _WHERE[:1],
+        owned=True,
+        also=("status",),
+    ),
+    Command(
+        ("channel", "remove"),
+        Permission.USER,
+        "leave a channel for good",
+        remove,
+        _WHERE,
+        owned=True,
+        also=("delete",),
+    ),
+)

@@ -1,0 +1,84 @@
+"""A user's clients, by the names they log in with: each has its own place in the backlog."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from bouncer.control import readers
+from bouncer.control.actors import Permission
+from bouncer.control.command import Command, Desk
+from bouncer.control.grammar import Argument, ControlError, Option, Request
+from storage import accounts
+from storage.records import Client, Network
+
+
+async def change(desk: Desk, request: Request) -> list[str]:
+    """Set it on every network of the user; a client that was never seen starts with what comes."""
+    if not request.changes:
+        raise ControlError("nothing to change; name an option, `help client set` lists them")
+    newest = desk.store.last_id
+
+    def write(connection: Connection) -> int:
+        user = accounts.get_user(connection, request.owner)
+        networks = accounts.list_networks(connection, user.id)
+        for network in networks:
+            client = accounts.put_client(connection, network.id, request["CLIENT"], newest)
+            accounts.change_client(connection, client.id, **request.changes)
+        return len(networks)
+
+    if not await desk.store.run(write):
+        raise ControlError(f"{request.owner} has no network yet; add one first")
+    await desk.refresh(request.owner)
+    what = ", ".join(sorted(request.changes))
+    return [f"client {request['CLIENT']} of {request.owner} changed: {what}"]
+
+
+async def listing(desk: Desk, request: Request) -> list[str]:
+    def read(connection: Connection) -> list[tuple[Network, list[Client]]]:
+        user = accounts.get_user(connection, request.owner)
+        networks = accounts.list_networks(connection, user.id)
+        return [(each, accounts.list_clients(connection, each.id)) for each in networks]
+
+    here = set() if desk.live is None else set(desk.live.clients(request.owner))
+    seen: dict[str, tuple[list[str], bool | None]] = {name: ([], None) for name in sorted(here)}
+    for network, clients in await desk.store.read(read):
+        for client in clients:
+            names, autoplay = seen.get(client.name, ([], None))
+            autoplay = client.autoplay if client.autoplay is not None else autoplay
+            seen[client.name] = ([*names, network.name], autoplay)
+    lines = []
+    for name, (networks, autoplay) in sorted(seen.items()):
+        marks = ["attached"] if name in here else []
+        marks += [f"on {', '.join(networks)}"] if networks else []
+        marks += [] if autoplay is None else [f"autoplay {'on' if autoplay else 'off'}"]
+        lines.append(f"{name or '(no name)'}: {'; '.join(marks)}")
+    return lines or [f"no clients of {request.owner} yet; they appear when they log in"]
+
+
+COMMANDS = (
+    Command(
+        ("client", "set"),
+        Permission.USER,
+        "change how one client is served",
+        change,
+        (Argument("CLIENT", readers.name),),
+        (
+            Option(
+                "--autoplay",
+                ("on|off|default",),
+                "play back what it missed; off for bots",
+                readers.yes_no_default,
+                "autoplay",
+            ),
+        ),
+        owned=True,
+    ),
+    Command(
+        ("client", "list"),
+        Permission.USER,
+        "show clients, and which are attached",
+        listing,
+        owned=True,
+        also=("status",),
+    ),
+)

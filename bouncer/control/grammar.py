@@ -1,0 +1,182 @@
+"""How the words of a control command are read: arguments by place, options by name.
+
+A row of the registry says what it takes; this module reads words against it, and every refusal
+names what is wrong and shows the usage.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bouncer.control.actors import Actor
+
+Reader = Callable[[str], Any]  # text -> value; raises ValueError whose text says what is wanted
+
+
+class ControlError(Exception):
+    """A command that was not carried out. Its text is the answer, one line."""
+
+
+class WrongUse(ControlError):
+    """The words were not understood; nothing was tried."""
+
+
+class NotAllowed(ControlError):
+    """Understood, and not for whoever asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A word by its place. `rest` takes all that follow, as one text."""
+
+    name: str
+    read: Reader = str
+    optional: bool = False
+    rest: bool = False
+
+    @property
+    def usage(self) -> str:
+        shown = f"{self.name}…" if self.rest else self.name
+        return f"[{shown}]" if self.optional else shown
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A word by its name, with as many values as `values` has names.
+
+    `field` is what it changes in the record, where it is as simple as that. `many` may be given
+    several times and reads as a tuple. With two values or more it reads as a tuple of texts.
+    """
+
+    flag: str
+    values: tuple[str, ...]
+    help: str
+    read: Reader = str
+    field: str = ""
+    many: bool = False
+
+    @property
+    def usage(self) -> str:
+        return " ".join((self.flag, *self.values)) + ("…" if self.many else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One command as it was given: by whom, about whose things, and with what."""
+
+    actor: Actor
+    owner: str = ""  # whose things it is about; "" where a command is about nobody's
+    values: Mapping[str, Any] = field(default_factory=dict)  # arguments by their names
+    options: Mapping[str, Any] = field(default_factory=dict)  # by their flags
+    changes: Mapping[str, Any] = field(default_factory=dict)  # options by field of the record
+
+    def __getitem__(self, name: str) -> Any:
+        """The argument `name`; None where it is optional and was left out."""
+        return self.values.get(name)
+
+    def option(self, flag: str, default: Any = None) -> Any:
+        return self.options.get(flag, default)
+
+
+def split_line(line: str) -> list[str]:
+    """The words of a line, quoted as in a shell. Raises WrongUse."""
+    try:
+        return shlex.split(line)
+    except ValueError:
+        raise WrongUse('a quotation mark is not closed; close it, or write it as \\"') from None
+
+
+def read_words(
+    words: Sequence[str],
+    arguments: Sequence[Argument],
+    options: Sequence[Option],
+    *,
+    actor: Actor,
+    name: str,
+    usage: str,
+) -> Request:
+    """Read `words` (those after the command's own). Raises WrongUse, its text ends with `usage`."""
+
+    def wrong(text: str) -> WrongUse:
+        return WrongUse(f"{name}: {text}; usage: {usage}")
+
+    by_place, given = _sort_words(words, options, wrong)
+    values: dict[str, Any] = {}
+    for argument in arguments:
+        if not by_place:
+            if not argument.optional:
+                raise wrong(f"{argument.name} is missing")
+            break
+        text = " ".join(by_place) if argument.rest else by_place.pop(0)
+        if argument.rest:
+            by_place = []
+        values[argument.name] = _read(argument.read, text, argument.name, wrong)
+    if by_place:
+        raise wrong(f'"{by_place[0]}" is one word too many; quote a text that holds spaces')
+    read: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
+    for option, texts in given:
+        value = _value(option, texts, wrong)
+        if option.many:
+            value = (*read.get(option.flag, ()), value)
+        elif option.flag in read:
+            raise wrong(f"{option.flag} is there twice")
+        read[option.flag] = value
+        if option.field:
+            changes[option.field] = value
+    return Request(actor, "", values, read, changes)
+
+
+def _sort_words(
+    words: Sequence[str], options: Sequence[Option], wrong: Callable[[str], WrongUse]
+) -> tuple[list[str], list[tuple[Option, list[str]]]]:
+    """Words by place, and each option with the texts of its values."""
+    by_place: list[str] = []
+    given: list[tuple[Option, list[str]]] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            return by_place + left, given
+        if not word.startswith("--"):
+            by_place.append(word)
+            continue
+        flag, equals, value = word.partition("=")
+        option = _option(flag, options, wrong)
+        if equals:
+            left.insert(0, value)
+        if len(left) < len(option.values):
+            raise wrong(f"{option.flag} needs {' and '.join(option.values)}")
+        given.append((option, [left.pop(0) for _ in option.values]))
+    return by_place, given
+
+
+def _option(flag: str, options: Sequence[Option], wrong: Callable[[str], WrongUse]) -> Option:
+    """The option called `flag`, or the only one that begins so."""
+    exact = [option for option in options if option.flag == flag]
+    found = exact or [option for option in options if option.flag.startswith(flag)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise wrong(f"{flag} may be {' or '.join(option.flag for option in found)}")
+    near = difflib.get_close_matches(flag, [option.flag for option in options], n=1)
+    raise wrong(f"there is no {flag} here" + (f", did you mean {near[0]}?" if near else ""))
+
+
+def _value(option: Option, texts: list[str], wrong: Callable[[str], WrongUse]) -> Any:
+    if not texts:
+        return True
+    if len(texts) > 1:
+        return tuple(texts)
+    return _read(option.read, texts[0], option.flag, wrong)
+
+
+def _read(read: Reader, text: str, what: str, wrong: Callable[[str], WrongUse]) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise wrong(f"{what}: {error}") from None

@@ -1,0 +1,242 @@
+"""A user's networks: where they connect, as whom, and how they prove it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bouncer.control import readers
+from bouncer.control.actors import Permission
+from bouncer.control.command import Command, Desk
+from bouncer.control.grammar import Argument, ControlError, Option, Request
+from bouncer.control.live import NetworkStatus
+from storage import accounts
+from storage.records import Channel, Network, User
+
+_IDENTITY = (
+    Option("--nick", ("NICK",), "the nick wanted here", readers.nick, "nick"),
+    Option("--ident", ("IDENT",), "the user name before the @", readers.word, "ident"),
+    Option("--realname", ("TEXT",), "shown by WHOIS", readers.line, "realname"),
+    Option("--join", ("CHANNELS",), "'#a,#b KEY': channels to be in", readers.channels),
+    Option(
+        "--enabled", ("true|false",), "whether to be connected at all", readers.yes_no, "enabled"
+    ),
+    Option(
+        "--auto-away",
+        ("true|false|default",),
+        "be away while no client is attached",
+        readers.yes_no_default,
+        "auto_away",
+    ),
+    Option(
+        "--rate",
+        ("LINES_PER_S",),
+        "lines a second that the network takes; 0 for no limit, or default",
+        readers.rate,
+        "rate",
+    ),
+)
+_PROOF = (
+    Option("--sasl-plain", ("LOGIN",), "log in by SASL PLAIN, with --password", readers.word),
+    Option("--sasl-scram", ("LOGIN",), "log in by SASL SCRAM-SHA-256, likewise", readers.word),
+    Option("--sasl-external", (), "log in by SASL EXTERNAL, with the certificate"),
+    Option("--sasl-none", (), "log in no more"),
+    Option("--password", ("PASSWORD",), "the password of the SASL login", readers.line),
+    Option(
+        "--sasl-required",
+        ("true|false",),
+        "stay away while the login fails",
+        readers.yes_no,
+        "sasl_required",
+    ),
+    Option("--server-password", ("PASSWORD",), "what PASS sends", readers.line, "password"),
+)
+_LINE = (
+    Option(
+        "--pin",
+        ("SHA256:HEX",),
+        "trust the server by this fingerprint; '' by the system's store",
+        readers.pin,
+        "fingerprint",
+    ),
+    Option(
+        "--source",
+        ("ADDRESS",),
+        "connect from this address",
+        readers.source_address,
+        "source_address",
+    ),
+    Option(
+        "--connect-command",
+        ("LINE",),
+        "sent after registration, in order; '' drops all",
+        readers.line,
+        many=True,
+    ),
+)
+_OPTIONS = (*_IDENTITY, *_PROOF, *_LINE)
+_SASL = {"--sasl-plain": "PLAIN", "--sasl-scram": "SCRAM-SHA-256", "--sasl-external": "EXTERNAL"}
+
+
+async def add(desk: Desk, request: Request) -> list[str]:
+    changes = _changes(request, None)
+    joins = request.option("--join", ())
+
+    def write(connection: Connection) -> tuple[User, Network]:
+        user = accounts.get_user(connection, request.owner)
+        new = Network(user.id, request["NAME"], request["URI"], **changes)
+        network = accounts.add_network(connection, new)
+        _join(connection, network, joins)
+        return user, network
+
+    user, network = await desk.store.run(write)
+    await desk.refresh(user.name)
+    return [f"network {network.name} added for {user.name}: {_does(desk, network)}"]
+
+
+async def change(desk: Desk, request: Request) -> list[str]:
+    joins = request.option("--join", ())
+
+    def write(connection: Connection) -> tuple[User, Network, dict[str, Any]]:
+        user = accounts.get_user(connection, request.owner)
+        network = accounts.get_network(connection, user.id, request["NAME"])
+        changes = _changes(request, network)
+        if request["URI"]:
+            changes["uri"] = request["URI"]
+        if not changes and not joins:
+            raise ControlError("nothing to change; name an option, `help network set` lists them")
+        if changes:
+            network = accounts.change_network(connection, network.id, **changes)
+        _join(connection, network, joins)
+        return user, network, changes
+
+    user, network, changes = await desk.store.run(write)
+    await desk.refresh(user.name)
+    what = sorted(changes) + [name for name, _ in joins]
+    return [f"network {network.name} of {user.name} changed: {', '.join(what)}"]
+
+
+async def listing(desk: Desk, request: Request) -> list[str]:
+    def read(connection: Connection) -> tuple[User, list[tuple[Network, int]]]:
+        user = accounts.get_user(connection, request.owner)
+        networks = accounts.list_networks(connection, user.id)
+        return user, [(each, len(accounts.list_channels(connection, each.id))) for each in networks]
+
+    user, found = await desk.store.read(read)
+    live = {} if desk.live is None else {s.name: s for s in desk.live.network_status(user.name)}
+    lines = [_line(network, count, live.get(network.name)) for network, count in found]
+    return lines or [f"no networks of {user.name}; `network add` adds one"]
+
+
+async def remove(desk: Desk, request: Request) -> list[str]:
+    def write(connection: Connection) -> tuple[User, Network]:
+        user = accounts.get_user(connection, request.owner)
+        network = accounts.get_network(connection, user.id, request["NAME"])
+        accounts.remove_network(connection, network.id)
+        return user, network
+
+    user, network = await desk.store.run(write)
+    await desk.refresh(user.name)
+    return [f"network {network.name} of {user.name} removed, with channels and history"]
+
+
+def _changes(request: Request, known: Network | None) -> dict[str, Any]:
+    """The fields to set. `known` is the network being changed, None for a new one."""
+    changes = dict(request.changes)
+    commands = request.option("--connect-command")
+    if commands is not None:
+        changes["connect_commands"] = tuple(filter(None, commands))
+    chosen = [flag for flag in (*_SASL, "--sasl-none") if flag in request.options]
+    if len(chosen) > 1:
+        raise ControlError(f"{' and '.join(chosen)} exclude each other; keep one")
+    password = request.option("--password")
+    if not chosen:
+        if password is not None:
+            if known is None or known.sasl_mechanism not in ("PLAIN", "SCRAM-SHA-256"):
+                raise ControlError("--password belongs to a login; add --sasl-plain LOGIN")
+            changes["sasl_password"] = password
+        return changes
+    mechanism = _SASL.get(chosen[0], "")
+    login = request.option(chosen[0]) if mechanism in ("PLAIN", "SCRAM-SHA-256") else ""
+    if login and password is None:
+        same = known is not None and known.sasl_login == login
+        password = known.sasl_password if known is not None and same else ""
+        if not password:
+            raise ControlError(f"{chosen[0]} needs the password; add --password-stdin")
+    if not login and password is not None:
+        raise ControlError(f"{chosen[0]} needs no password; drop it")
+    changes |= {
+        "sasl_mechanism": mechanism,
+        "sasl_login": login,
+        "sasl_password": password or "",
+    }
+    return changes
+
+
+def _join(connection: Connection, network: Network, joins: tuple[tuple[str, str], ...]) -> None:
+    for name, key in joins:
+        accounts.put_channel(connection, Channel(network.id, name, key=key))
+
+
+def _does(desk: Desk, network: Network) -> str:
+    if not network.enabled:
+        return "not connecting, it is disabled"
+    if desk.live is None:
+        return "it connects when the bouncer runs"
+    return "connecting"
+
+
+def _line(network: Network, channels: int, live: NetworkStatus | None) -> str:
+    if not network.enabled:
+        state = "disabled"
+    elif live is None:
+        state = "not running"
+    else:
+        state = live.state + (f" as {live.nick}" if live.nick else "")
+        state += f" ({live.error})" if live.error else ""
+    joined = f"{live.channels} of {channels}" if live is not None else str(channels)
+    return f"{network.name}: {network.uri}, {state}, {joined} channels"
+
+
+_NAME = Argument("NAME", readers.name)
+
+COMMANDS = (
+    Command(
+        ("network", "add"),
+        Permission.USER,
+        "connect to a network: ircs://host[:port], irc+insecure://host[:port] or unix:path",
+        add,
+        (_NAME, Argument("URI", readers.uri)),
+        _OPTIONS,
+        owned=True,
+        also=("create",),
+    ),
+    Command(
+        ("network", "set"),
+        Permission.USER,
+        "change how a network is connected to; takes effect at once",
+        change,
+        (_NAME, Argument("URI", readers.uri, optional=True)),
+        (Option("--name", ("NAME",), "call it otherwise", readers.name, "name"), *_OPTIONS),
+        owned=True,
+        also=("update",),
+    ),
+    Command(
+        ("network", "list"),
+        Permission.USER,
+        "show networks and how they stand",
+        listing,
+        owned=True,
+        also=("status",),
+    ),
+    Command(
+        ("network", "remove"),
+        Permission.USER,
+        "leave a network for good",
+        remove,
+        (_NAME,),
+        owned=True,
+        also=("delete",),
+    ),
+)

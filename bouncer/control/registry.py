@@ -1,0 +1,139 @@
+"""The registry: every control command, whichever door it comes through.
+
+Words may be abbreviated while they are unambiguous. Permission is checked here and nowhere else,
+after the command is found and before its words are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from bouncer.control import agents, channels, clients, networks, readers, server, staff, users
+from bouncer.control.actors import EVERYWHERE, Actor, Door, Permission
+from bouncer.control.command import Command, Desk, answering
+from bouncer.control.grammar import (
+    Argument,
+    NotAllowed,
+    Option,
+    Request,
+    WrongUse,
+    read_words,
+    split_line,
+)
+
+T = TypeVar("T")
+
+_AS_USER = Option("--user", ("USER",), "about this user's things (admins)", readers.name)
+_FOR = {
+    Permission.USER: "users of this bouncer",
+    Permission.STAFF: "staff",
+    Permission.ADMIN: "administrators",
+}
+
+
+async def dispatch(words: str | Sequence[str], actor: Actor, desk: Desk) -> list[str]:
+    """Carry out one command; the lines to answer, none of them longer than a person reads.
+
+    `words` is a shell-quoted line, or its words. Raises ControlError (WrongUse, NotAllowed), whose
+    text is the answer.
+    """
+    if isinstance(words, str):
+        words = split_line(words)
+    command, rest = find(words, actor)
+    if not actor.may(command.permission):
+        raise NotAllowed(f"{command.name} is for {_FOR[command.permission]}")
+    request = read(command, rest, actor)
+    with answering():
+        return await command.handler(desk, request)
+
+
+def find(words: Sequence[str], actor: Actor) -> tuple[Command, Sequence[str]]:
+    """The command that `words` begin with, and the words after it. Raises WrongUse."""
+    if not words:
+        raise WrongUse("say what to do; `help` lists the commands")
+    here = [command for command in COMMANDS if actor.door in command.doors]
+    group = _pick(words[0], {each.words[0]: each.words[0] for each in here}, "help")
+    members = [command for command in here if command.words[0] == group]
+    if len(members[0].words) == 1:
+        return members[0], words[1:]
+    names = {name: each for each in members for name in (each.words[-1], *each.also)}
+    if len(words) < 2:
+        which = ", ".join(each.words[-1] for each in members)
+        raise WrongUse(f"{group}: say which: {which}; `help {group}` explains them")
+    return _pick(words[1], names, f"help {group}"), words[2:]
+
+
+def read(command: Command, words: Sequence[str], actor: Actor) -> Request:
+    """Read what was given to `command`, and settle whose things it is about."""
+    arguments, options = command.arguments, command.options
+    if command.owned and not actor.user:
+        arguments = (Argument("USER", readers.name), *arguments)
+    elif command.owned and actor.admin:
+        options = (*options, _AS_USER)
+    request = read_words(
+        words,
+        arguments,
+        options,
+        actor=actor,
+        name=command.name,
+        usage=command.usage(actor),
+    )
+    if not command.owned:
+        return request
+    return replace(request, owner=request["USER"] or request.option("--user") or actor.user)
+
+
+def _pick(word: str, names: dict[str, T], where: str) -> T:
+    """What `word` names, in full or as the only one that begins so."""
+    if word in names:
+        return names[word]
+    word = word.casefold()
+    found = {name: value for name, value in names.items() if name.startswith(word)}
+    if word in names:
+        return names[word]
+    if len(set(map(id, found.values()))) == 1:
+        return next(iter(found.values()))
+    if found:
+        raise WrongUse(f'"{word}" may be {", ".join(found)}; write more of it')
+    raise WrongUse(f'there is no "{word}"; `{where}` lists what there is')
+
+
+async def show_help(_desk: Desk, request: Request) -> list[str]:
+    """What there is for this actor, or how one command or group of them is used."""
+    actor = request.actor
+    mark = "!" if actor.door is Door.OPS else ""
+    here = [each for each in COMMANDS if actor.door in each.doors and actor.may(each.permission)]
+    words = (request["COMMAND"] or "").removeprefix("!").split()
+    if not words:
+        if actor.door is Door.OPS:
+            return [" ".join(f"{mark}{each.name}" for each in here) + "; !help COMMAND for more"]
+        return [f"{each.name}: {each.help}" for each in here] + ["help COMMAND says more"]
+    group = [each for each in here if each.words[0].startswith(words[0])]
+    if len(words) == 1 and len(group) > 1:
+        return [f"{each.usage(actor)}: {each.help}" for each in group]
+    command, _ = find(words, actor)
+    options = [f"  {option.usage}: {option.help}" for option in command.options]
+    return [f"{mark}{command.usage(actor)}: {command.help}", *options]
+
+
+HELP = Command(
+    ("help",),
+    Permission.ANYONE,
+    "show what there is, and how it is used",
+    show_help,
+    (Argument("COMMAND", optional=True, rest=True),),
+    doors=EVERYWHERE,
+)
+
+COMMANDS: tuple[Command, ...] = (
+    *networks.COMMANDS,
+    *channels.COMMANDS,
+    *clients.COMMANDS,
+    *users.COMMANDS,
+    *staff.COMMANDS,
+    *agents.COMMANDS,
+    *server.COMMANDS,
+    HELP,
+)

@@ -1,0 +1,111 @@
+"""The server as a whole: how it stands, and what an administrator does to it."""
+
+from __future__ import annotations
+
+from bouncer import certificates
+from bouncer.control import readers
+from bouncer.control.actors import EVERYWHERE, Permission
+from bouncer.control.command import Command, Desk
+from bouncer.control.grammar import Argument, ControlError, Request
+from bouncer.control.live import Live
+from storage import accounts
+
+
+async def status(desk: Desk, request: Request) -> list[str]:
+    """One line for people in a hurry; `full` adds one for each voter, and the certificate's."""
+    if request["full"] not in (None, "full"):
+        raise ControlError(f'"{request["full"]}" is nothing to show; write status, or status full')
+    if desk.live is None:
+        return ["DOWN: no bouncer is running here"]
+    live, now = desk.live, desk.wall()
+    parts = [f"UP {duration(live.uptime_s)}", live.mesh_status() or "no agents paired"]
+    pair = live.certificates()
+    if pair is not None:
+        lifetime = int(pair[0].lifetime_s // certificates.DAY_S)
+        parts.append(f"cert {certificates.days(pair[0], now)}/{lifetime}d")
+    lines = ["; ".join(parts)]
+    if request["full"]:
+        lines += [
+            f"{voter.role} {voter.name}: {voter.state}, "
+            f"{ago(voter.acked_s)}, "
+            f"{'linked' if voter.linked else 'no link'}, roster v{voter.roster}"
+            for voter in live.voters()
+        ]
+        if pair is not None and (said := certificates.sentence(*pair, now)):
+            lines.append(said)
+    return lines
+
+
+async def server_status(desk: Desk, _request: Request) -> list[str]:
+    live = _running(desk)
+    users = await desk.store.read(accounts.list_users)
+    networks = [each for user in users for each in live.network_status(user.name)]
+    up = sum(1 for each in networks if each.state == "connected")
+    clients = sum(len(live.clients(user.name)) for user in users)
+    return [
+        f"up {duration(live.uptime_s)}, {len(users)} users, {clients} clients, "
+        f"{up} of {len(networks)} networks connected"
+    ]
+
+
+async def notice(desk: Desk, request: Request) -> list[str]:
+    await _running(desk).notice(request["TEXT"])
+    return ["said to every client"]
+
+
+async def reload(desk: Desk, _request: Request) -> list[str]:
+    try:
+        await _running(desk).reload()
+    except ValueError as error:
+        raise ControlError(f"nothing reloaded: {' | '.join(str(error).splitlines())}") from None
+    return ["configuration and certificates reloaded"]
+
+
+def _running(desk: Desk) -> Live:
+    if desk.live is None:
+        raise ControlError("no bouncer is running; start it with `bouncer run`")
+    return desk.live
+
+
+def ago(acked_s: float | None) -> str:
+    """When a voter last answered."""
+    return "never answered" if acked_s is None else f"answered {acked_s:.1f}s ago"
+
+
+def duration(seconds: float) -> str:
+    """`41d`, `5h`, `12m` or `30s`: the largest unit that fits."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{int(seconds)}s"
+
+
+COMMANDS = (
+    Command(
+        ("status",),
+        Permission.STAFF,
+        "how the site and its watchers stand; `full` for each voter",
+        status,
+        (Argument("full", optional=True),),
+        doors=EVERYWHERE,
+    ),
+    Command(
+        ("server", "status"),
+        Permission.ADMIN,
+        "uptime, users, clients and networks",
+        server_status,
+    ),
+    Command(
+        ("server", "notice"),
+        Permission.ADMIN,
+        "say a text to every client of every user",
+        notice,
+        (Argument("TEXT", readers.line, rest=True),),
+    ),
+    Command(
+        ("server", "reload"),
+        Permission.ADMIN,
+        "read configuration and certificates again, as HUP does",
+        reload,
+    ),
+)

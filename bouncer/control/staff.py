@@ -1,0 +1,209 @@
+"""The people of the roster: how they are called, where they are known, and what proves them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bouncer import proofs
+from bouncer.control import readers
+from bouncer.control.actors import EVERYWHERE, Permission
+from bouncer.control.command import Command, Desk
+from bouncer.control.grammar import Argument, ControlError, Option, Reader, Request
+from storage import accounts
+from storage.records import Staff
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+async def add(desk: Desk, request: Request) -> list[str]:
+    def write(connection: Connection) -> None:
+        empty = Staff(request["HANDLE"])
+        changes = _changes(connection, request, empty)
+        accounts.add_staff(connection, Staff(request["HANDLE"], **changes))
+
+    await desk.store.run(write)
+    await desk.roster_changed()
+    return [
+        f"{request['HANDLE']} is on the roster; "
+        f"`staff codes {request['HANDLE']}` makes recovery codes"
+    ]
+
+
+async def change(desk: Desk, request: Request) -> list[str]:
+    def write(connection: Connection) -> dict[str, Any]:
+        known = accounts.get_staff(connection, request["HANDLE"])
+        changes = _changes(connection, request, known)
+        if not changes:
+            raise ControlError("nothing to change; name an option, `help staff set` lists them")
+        accounts.change_staff(connection, known.handle, **changes)
+        return changes
+
+    changes = await desk.store.run(write)
+    await desk.roster_changed()
+    return [f"{request['HANDLE']} changed: {', '.join(sorted(changes))}"]
+
+
+async def listing(desk: Desk, request: Request) -> list[str]:
+    people = await desk.store.read(accounts.list_staff)
+    lines = []
+    for person in people:
+        if request["ROLE"] and person.role != request["ROLE"]:
+            continue
+        parts = [person.role or "no role"]
+        parts += [f"on call {person.oncall}"] if person.oncall else []
+        parts += ["admin"] if person.admin else []
+        parts += [f"user {person.user}"] if person.user else []
+        parts += [f"nick {nick} on {network}" for network, nick in person.nicks]
+        parts += [f"account {name} on {network}" for network, name in person.accounts]
+        for kind, what in (("ssh", "ssh key"), ("certfp", "certificate"), ("recovery", "code")):
+            number = sum(1 for each, _ in person.keys if each == kind)
+            parts += [f"{number} {what}{'' if number == 1 else 's'}"] if number else []
+        lines.append(f"{person.handle}: {', '.join(parts)}")
+    return lines or ["nobody on the roster; `staff add HANDLE` adds somebody"]
+
+
+async def remove(desk: Desk, request: Request) -> list[str]:
+    await desk.store.run(accounts.remove_staff, request["HANDLE"])
+    await desk.roster_changed()
+    return [f"{request['HANDLE']} is off the roster"]
+
+
+async def codes(desk: Desk, request: Request) -> list[str]:
+    """New recovery codes; those given out before are worth nothing from now on."""
+    fresh = proofs.new_codes()
+
+    def write(connection: Connection) -> None:
+        person = accounts.get_staff(connection, request["HANDLE"])
+        kept = tuple(pair for pair in person.keys if pair[0] != "recovery")
+        hashes = tuple(("recovery", proofs.code_hash(code)) for code in fresh)
+        accounts.change_staff(connection, person.handle, keys=kept + hashes)
+
+    await desk.store.run(write)
+    await desk.roster_changed()
+    return [
+        f"recovery codes of {request['HANDLE']}, shown only now; each works once, "
+        "said in private; older ones work no more",
+        *fresh,
+    ]
+
+
+async def roster(desk: Desk, request: Request) -> list[str]:
+    """Who is where, in one line: `alice=alice_ (bouncer) oncall; bob=?`."""
+    people = await desk.store.read(accounts.list_staff)
+    if request["ROLE"]:
+        people = [person for person in people if person.role == request["ROLE"]]
+    if not people:
+        role = f" with role {request['ROLE']}" if request["ROLE"] else ""
+        return [f"nobody on the roster{role}"]
+    people.sort(key=lambda person: (person.oncall or len(people) + 99, person.handle))
+    return ["; ".join(_where(desk, person) for person in people)]
+
+
+def _where(desk: Desk, person: Staff) -> str:
+    ops = desk.config.ops
+    nick = ""
+    if desk.live is not None and person.user:
+        standing = desk.live.network_status(person.user)
+        home = [each for each in standing if ops is None or each.name == ops.network]
+        nick = next((each.nick for each in home if each.nick), "")
+    where = f"{nick} (bouncer)" if nick else "?"
+    return f"{person.handle}={where}{' oncall' if person.oncall else ''}"
+
+
+def _changes(connection: Connection, request: Request, known: Staff) -> dict[str, Any]:
+    changes = dict(request.changes)
+    if changes.get("user"):
+        changes["user"] = accounts.get_user(connection, changes["user"]).name
+    if pairs := request.option("--nick"):
+        changes["nicks"] = _merged(known.nicks, pairs, readers.nick, "--nick")
+    if pairs := request.option("--account"):
+        changes["accounts"] = _merged(known.accounts, pairs, readers.word, "--account")
+    keys = known.keys
+    if request.option("--no-ssh-keys"):
+        keys = tuple(pair for pair in keys if pair[0] != "ssh")
+    for line in request.option("--ssh-key", ()):
+        credential = proofs.ssh_credential(line)
+        keys = (*keys, (credential.kind, credential.public))
+    for fingerprint in request.option("--certfp", ()):
+        keys = (*keys, ("certfp", fingerprint))
+    if keys != known.keys:
+        changes["keys"] = tuple(dict.fromkeys(keys))
+    return changes
+
+
+def _merged(known: Pairs, given: Pairs, read: Reader, flag: str) -> Pairs:
+    """The known pairs, those of the networks in `given` replaced; an empty name only removes."""
+    networks = {network for network, _ in given}
+    kept = tuple(pair for pair in known if pair[0] not in networks)
+    try:
+        fresh = tuple((readers.name(network), read(name)) for network, name in given if name)
+    except ValueError as error:
+        raise ControlError(f"{flag}: {error}") from None
+    return kept + fresh
+
+
+_HANDLE = Argument("HANDLE", readers.nick)
+_OPTIONS = (
+    Option("--display", ("TEXT",), "the name people know", readers.line, "display"),
+    Option("--role", ("ROLE",), "a word such as network or db", readers.word, "role"),
+    Option("--oncall", ("N",), "the order of calling; 0: not on call", readers.count, "oncall"),
+    Option("--admin", ("true|false",), "may declare and close incidents", readers.yes_no, "admin"),
+    Option("--user", ("USER",), "their user of this bouncer", str, "user"),
+    Option("--nick", ("NETWORK", "NICK"), "a nick there, the preferred one first", many=True),
+    Option("--account", ("NETWORK", "NAME"), "their services account there", many=True),
+    Option("--ssh-key", ("KEY",), "a public key that signs proofs (file name or text)", many=True),
+    Option(
+        "--certfp",
+        ("SHA256",),
+        "a client certificate of theirs",
+        readers.fingerprint,
+        many=True,
+    ),
+)
+
+COMMANDS = (
+    Command(
+        ("staff", "add"), Permission.ADMIN, "put a person on the roster", add, (_HANDLE,), _OPTIONS
+    ),
+    Command(
+        ("staff", "set"),
+        Permission.ADMIN,
+        "change a person's entry; nicks and accounts are replaced per network, keys added",
+        change,
+        (_HANDLE,),
+        (*_OPTIONS, Option("--no-ssh-keys", (), "forget all ssh keys first")),
+        also=("update",),
+    ),
+    Command(
+        ("staff", "list"),
+        Permission.ADMIN,
+        "show the roster's entries",
+        listing,
+        (Argument("ROLE", optional=True),),
+    ),
+    Command(
+        ("staff", "remove"),
+        Permission.ADMIN,
+        "take a person off the roster",
+        remove,
+        (_HANDLE,),
+        also=("delete",),
+    ),
+    Command(
+        ("staff", "codes"),
+        Permission.ADMIN,
+        "make new recovery codes, shown once",
+        codes,
+        (_HANDLE,),
+    ),
+    Command(
+        ("roster",),
+        Permission.STAFF,
+        "who is where, those on call first",
+        roster,
+        (Argument("ROLE", optional=True),),
+        doors=EVERYWHERE,
+    ),
+)

@@ -1,0 +1,233 @@
+"""Users of the bouncer: who may log in, and with what."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from bouncer import passwords
+from bouncer.control import readers
+from bouncer.control.actors import Permission
+from bouncer.control.command import Command, Desk
+from bouncer.control.grammar import Argument, ControlError, Option, Request
+from storage import accounts
+from storage.errors import StorageError
+from storage.records import Certificate, User
+
+PASSWORD = Option("--password", ("PASSWORD",), "the password; without it one is made and shown")
+_SETTINGS = (
+    Option("--nick", ("NICK",), "the nick wanted on networks that name none", readers.nick, "nick"),
+    Option("--realname", ("TEXT",), "the realname likewise", readers.line, "realname"),
+    Option(
+        "--auto-away",
+        ("true|false|default",),
+        "be away on networks while no client is attached",
+        readers.yes_no_default,
+        "auto_away",
+    ),
+    Option(
+        "--autoplay",
+        ("on|off|default",),
+        "play back what clients missed without being asked",
+        readers.yes_no_default,
+        "autoplay",
+    ),
+)
+_ADMIN = Option("--admin", ("true|false",), "may manage users and server", readers.yes_no, "admin")
+
+
+async def add(desk: Desk, request: Request) -> list[str]:
+    given = request.option("--password")
+    password = given or passwords.new_password()
+    hashed = await desk.hasher.make(password)
+    user = User(
+        request["NAME"],
+        admin=bool(request.option("--admin")),
+        password_hash=hashed.password_hash,
+        scram=hashed.scram,
+        **{name: value for name, value in request.changes.items() if name != "admin"},
+    )
+    await desk.store.run(accounts.add_user, user)
+    await desk.refresh(user.name)
+    made = "" if given else f"; password, shown only now: {password}"
+    return [f"user {user.name} added{' as admin' if user.admin else ''}{made}"]
+
+
+async def change(desk: Desk, request: Request) -> list[str]:
+    if not request.changes:
+        raise ControlError("nothing to change; name an option, `help user set` lists them")
+    mine_only = {"admin", "enabled"} & set(request.changes)
+    if mine_only and not request.actor.admin:
+        raise ControlError("--admin and --enabled are for administrators")
+
+    def write(connection: Connection) -> User:
+        user = accounts.get_user(connection, request.owner)
+        changed = accounts.change_user(connection, user.id, **request.changes)
+        _keep_an_admin(connection)
+        return changed
+
+    user = await desk.store.run(write)
+    await desk.refresh(user.name)
+    return [f"user {user.name} changed: {', '.join(sorted(request.changes))}"]
+
+
+async def passwd(desk: Desk, request: Request) -> list[str]:
+    given = request.option("--password")
+    password = given or passwords.new_password()
+    hashed = await desk.hasher.make(password)
+
+    def write(connection: Connection) -> User:
+        user = accounts.get_user(connection, request.owner)
+        return accounts.change_user(
+            connection, user.id, password_hash=hashed.password_hash, scram=hashed.scram
+        )
+
+    user = await desk.store.run(write)
+    made = "" if given else f"; it is, shown only now: {password}"
+    return [f"password of {user.name} changed{made}"]
+
+
+async def listing(desk: Desk, _request: Request) -> list[str]:
+    def read(connection: Connection) -> list[tuple[User, int]]:
+        return [
+            (user, len(accounts.list_networks(connection, user.id)))
+            for user in accounts.list_users(connection)
+        ]
+
+    lines = []
+    for user, networks in await desk.store.read(read):
+        marks = ["admin"] if user.admin else []
+        marks += [] if user.enabled else ["disabled"]
+        marks.append(f"{networks} network{'' if networks == 1 else 's'}")
+        if desk.live is not None:
+            clients = desk.live.clients(user.name)
+            marks.append(f"{len(clients)} client{'' if len(clients) == 1 else 's'}")
+        lines.append(f"{user.name}: {', '.join(marks)}")
+    return lines or ["no users; `user add NAME` makes one"]
+
+
+async def remove(desk: Desk, request: Request) -> list[str]:
+    def write(connection: Connection) -> User:
+        user = accounts.get_user(connection, request["NAME"])
+        accounts.remove_user(connection, user.id)
+        _keep_an_admin(connection)
+        return user
+
+    user = await desk.store.run(write)
+    await desk.refresh(user.name)
+    return [f"user {user.name} removed, with networks, channels and history"]
+
+
+def _keep_an_admin(connection: Connection) -> None:
+    """Refuse, and so roll back, what would leave users and no enabled admin among them."""
+    users = accounts.list_users(connection)
+    if users and not any(user.admin and user.enabled for user in users):
+        raise StorageError("that would leave no admin; make another user admin first")
+
+
+async def add_certificate(desk: Desk, request: Request) -> list[str]:
+    def write(connection: Connection) -> User:
+        user = accounts.get_user(connection, request.owner)
+        label = request.option("--label", "")
+        new = Certificate(user.id, request["FINGERPRINT"], label=label)
+        accounts.add_certificate(connection, new)
+        return user
+
+    user = await desk.store.run(write)
+    return [f"{user.name} may log in with certificate {_short(request['FINGERPRINT'])}"]
+
+
+async def list_certificates(desk: Desk, request: Request) -> list[str]:
+    def read(connection: Connection) -> list[Certificate]:
+        user = accounts.get_user(connection, request.owner)
+        return accounts.list_certificates(connection, user.id)
+
+    found = await desk.store.read(read)
+    return [f"{each.fingerprint} {each.label}".rstrip() for each in found] or [
+        f"no certificates of {request.owner}; `certfp add FINGERPRINT` adds one"
+    ]
+
+
+async def remove_certificate(desk: Desk, request: Request) -> list[str]:
+    def write(connection: Connection) -> None:
+        user = accounts.get_user(connection, request.owner)
+        accounts.remove_certificate(connection, user.id, request["FINGERPRINT"])
+
+    await desk.store.run(write)
+    return [f"certificate {_short(request['FINGERPRINT'])} logs nobody in any more"]
+
+
+def _short(fingerprint: str) -> str:
+    return f"{fingerprint[:16]}…"
+
+
+_NAME = Argument("NAME", readers.name)
+_FINGERPRINT = Argument("FINGERPRINT", readers.fingerprint)
+
+COMMANDS = (
+    Command(
+        ("user", "add"),
+        Permission.ADMIN,
+        "let somebody use this bouncer",
+        add,
+        (_NAME,),
+        (Option("--admin", (), "may manage users and server"), PASSWORD, *_SETTINGS),
+        also=("create",),
+    ),
+    Command(
+        ("user", "set"),
+        Permission.USER,
+        "change a user's settings",
+        change,
+        (),
+        (
+            _ADMIN,
+            Option("--enabled", ("true|false",), "may log in", readers.yes_no, "enabled"),
+            *_SETTINGS,
+        ),
+        owned=True,
+        also=("update",),
+    ),
+    Command(
+        ("user", "passwd"),
+        Permission.USER,
+        "set a new password",
+        passwd,
+        (),
+        (PASSWORD,),
+        owned=True,
+    ),
+    Command(("user", "list"), Permission.ADMIN, "show all users", listing, also=("status",)),
+    Command(
+        ("user", "remove"),
+        Permission.ADMIN,
+        "remove a user and all that is theirs",
+        remove,
+        (_NAME,),
+        also=("delete",),
+    ),
+    Command(
+        ("certfp", "add"),
+        Permission.USER,
+        "let a client certificate log in",
+        add_certificate,
+        (_FINGERPRINT,),
+        (Option("--label", ("TEXT",), "a word to know it by", readers.line),),
+        owned=True,
+    ),
+    Command(
+        ("certfp", "list"),
+        Permission.USER,
+        "show the client certificates that log in",
+        list_certificates,
+        owned=True,
+    ),
+    Command(
+        ("certfp", "remove"),
+        Permission.USER,
+        "let a client certificate log in no more",
+        remove_certificate,
+        (_FINGERPRINT,),
+        owned=True,
+        also=("delete",),
+    ),
+)
