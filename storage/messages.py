@@ -134,6 +134,13 @@ _SINCE = (
     .order_by(_m.id)
     .limit(bindparam("limit"))
 )
+_NEWEST = (
+    select(*_COLUMNS)
+    .select_from(_JOINED)
+    .where(_m.network_id == bindparam("network_id"))
+    .order_by(_m.id.desc())
+    .limit(bindparam("limit"))
+)
 
 
 def _rows(connection: Connection, query: Select[Any], **values: Any) -> list[Row]:
@@ -165,6 +172,13 @@ def _between(
 def since(connection: Connection, network_id: int, after_id: int, limit: int) -> list[Row]:
     """What the network brought after message `after_id`, in all buffers, by id: for playback."""
     return _rows(connection, _SINCE, network_id=network_id, after_id=after_id, limit=limit)
+
+
+def newest(connection: Connection, network_id: int, limit: int) -> list[Row]:
+    """The newest `limit` messages of a network in all buffers, by id: for a client's first sight."""
+    rows = _rows(connection, _NEWEST, network_id=network_id, limit=limit)
+    rows.reverse()
+    return rows
 
 
 def latest(

@@ -1,0 +1,43 @@
+"""The two ends that a hub holds together: an attached client, and a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bouncer.outbox import Outbox
+from bouncer.session.session import Session
+from bouncer.upstream import Upstream
+
+
+@dataclass(slots=True)
+class Attachment:
+    """A client's end of things: where its lines go, and how it is dropped."""
+
+    id: int
+    outbox: Outbox
+    offer: Callable[[frozenset[str]], None]  # told the network's capabilities
+    name: str = ""
+    record_id: int = 0  # of its cursor; 0 for none
+    link: Link | None = None
+    put_id: int = 0  # the last message whose line, if it had one, is in the outbox or sent
+    quit_id: int = 0  # what QUIT showed it to have
+
+    @property
+    def delivered_id(self) -> int:
+        """The last message that it is known to have when it ends now, cleanly; 0 for unknown."""
+        if self.quit_id:
+            return self.quit_id
+        return 0 if self.outbox.closed or self.outbox.waiting else self.put_id
+
+    def drop(self, reason: str) -> None:
+        """Say why, and close when that is sent."""
+        self.outbox.put_last(f"ERROR :{reason}\r\n".encode())
+
+
+@dataclass(slots=True)
+class Link:
+    """One network of the user: the session, and the task that keeps it connected."""
+
+    session: Session
+    upstream: Upstream | None = None

@@ -1,0 +1,222 @@
+"""One client's connection: registration and login, then its lines to the hub and back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from bouncer.attachment import Attachment
+from bouncer.auth import Authenticator, Refused
+from bouncer.hub import Hub
+from bouncer.irc import caps
+from bouncer.irc.registration import Attempt, DownstreamRegistration, ScramKeys
+from bouncer.irc.wire import MAX_CLIENT_TAGS, MAX_LINE, LineReader, Message, ProtocolError
+from bouncer.outbox import Outbox
+from bouncer.session.events import CapsChanged, Detached, FromClient
+from storage.records import User
+
+READ_CHUNK = 16_384
+OUTBOX_OCTETS = 8 * 1024 * 1024  # full: the client is dropped and catches up from history
+CLIENT_LINE = MAX_CLIENT_TAGS + MAX_LINE
+REGISTRATION_S = 60.0  # a client that has not logged in by then is dropped
+KEEPALIVE_S = 60.0  # a client silent for so long is pinged,
+SILENT_S = 180.0  # and dropped when it stays silent for so long: its cursor has not moved
+GOODBYE_S = 3.0  # for the last lines of a connection
+HANDSHAKE = frozenset({"CAP", "AUTHENTICATE"})  # its commands that registration answers, always
+
+log = structlog.get_logger("downstream")
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a connection needs of the bouncer. `hub_of` gives a user's hub."""
+
+    server_name: str
+    authenticator: Authenticator
+    hub_of: Callable[[str], Hub | None]
+
+
+async def serve(stream: trio.abc.Stream, door: Door, *, peer: str, fingerprint: str = "") -> None:
+    """Serve one client from its first octet to its last; errors of the stream end it quietly."""
+    connection = Downstream(stream, door, peer, fingerprint)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connection.write, nursery.cancel_scope)
+            await connection.read()
+            connection.client.outbox.close()
+    except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+        pass  # the client is gone; what it was sent is told by its cursor
+    finally:
+        with trio.CancelScope(deadline=trio.current_time() + GOODBYE_S, shield=True):
+            await connection.leave()
+            await trio.aclose_forcefully(stream)
+
+
+class Downstream:
+    """The two directions of one client's stream."""
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        door: Door,
+        peer: str,
+        fingerprint: str,
+    ) -> None:
+        self.stream = stream
+        self.door = door
+        self.peer = peer
+        self.client = Attachment(next(_numbers), Outbox(OUTBOX_OCTETS), self._offer)
+        self.hub: Hub | None = None
+        self.user: User | None = None
+        self.registration = DownstreamRegistration(door.server_name, caps.offered(), fingerprint)
+        self._reader = LineReader(CLIENT_LINE)
+        self._overlong = 0
+        self._delivered_id = 0  # what a clean end has shown
+
+    async def write(self, scope: trio.CancelScope) -> None:
+        """Send what is put in the outbox until it is closed, then end the connection."""
+        await self.client.outbox.drain_into(self.stream)
+        with trio.move_on_after(GOODBYE_S):
+            if isinstance(self.stream, trio.abc.HalfCloseableStream):
+                await self.stream.send_eof()
+        scope.cancel()
+
+    def _offer(self, network_caps: frozenset[str]) -> None:
+        self.say(self.registration.change_offer(caps.offered(network_caps)))
+
+    def say(self, messages: list[Message]) -> None:
+        self.client.outbox.put(b"".join([message.encode() for message in messages]))
+
+    # --- reading ---
+
+    async def read(self) -> None:
+        """Read until the client ends or is dropped."""
+        with trio.move_on_after(REGISTRATION_S) as limit:
+            if not await self._register():
+                return
+        if limit.cancelled_caught:
+            self.client.drop(f"Log in within {REGISTRATION_S:.0f} s")
+            return
+        await self._follow()
+        self._delivered_id = self.client.delivered_id
+
+    async def leave(self) -> None:
+        """Tell the hub that this client is gone, and what it is known to have."""
+        if self.hub is not None and self.client.link is not None:
+            delivered_id = self._delivered_id or self.client.quit_id
+            await self.hub.post(self.client.link, Detached(self.client.id, delivered_id))
+
+    async def _lines(self) -> list[Message] | None:
+        """The messages of the next chunk; None at the end of the stream."""
+        data = await self.stream.receive_some(READ_CHUNK)
+        if not data:
+            return None
+        messages = []
+        for line in self._reader.feed(bytes(data)):
+            try:
+                messages.append(Message.parse(line))
+            except ProtocolError as error:
+                self._complain("421", "*", str(error))
+        if self._reader.overlong > self._overlong:
+            self._overlong = self._reader.overlong
+            self._complain("417", f"Input line was too long (limit {CLIENT_LINE} octets)")
+        return messages
+
+    def _complain(self, numeric: str, *params: str) -> None:
+        nick = self.registration.nick or "*"
+        self.say([Message(numeric, (nick, *params), self.door.server_name)])
+
+    async def _register(self) -> bool:
+        """Registration and login. False when it ended otherwise; the client has been told."""
+        while (messages := await self._lines()) is not None:
+            for index, message in enumerate(messages):
+                await self._put_out(self.registration.receive(message))
+                if self.registration.complete:
+                    if not await self._attach():
+                        return False
+                    await self._hear(messages[index + 1 :])
+                    return True
+                if self.registration.closing:
+                    self.client.outbox.close()
+                if self.client.outbox.closed:
+                    return False
+        return False
+
+    async def _log_in(self, attempt: Attempt) -> None:
+        try:
+            known = await self.door.authenticator.attempt(attempt, self.peer)
+        except Refused as refused:
+            log.info("login refused", peer=self.peer, reason=str(refused))
+            outputs = self.registration.refuse(str(refused))
+        else:
+            if isinstance(known, ScramKeys):
+                outputs = self.registration.scram_keys(known)
+            else:
+                self.user = known
+                outputs = self.registration.accept(known.name)
+        await self._put_out(outputs)
+
+    async def _put_out(self, outputs: list[Message | Attempt]) -> None:
+        """Say the replies; check the login attempt that may be among them."""
+        for output in outputs:
+            if isinstance(output, Message):
+                self.say([output])
+            else:
+                await self._log_in(output)
+
+    async def _attach(self) -> bool:
+        login = self.registration.login
+        assert self.user is not None
+        hub = self.door.hub_of(self.user.name)
+        if hub is None:
+            self.client.drop("This user is being removed")
+            return False
+        self.client.name = login.client or ""
+        enabled = frozenset(self.registration.caps)
+        try:
+            await hub.attach(self.client, login.network, self.registration.nick, enabled)
+        except KeyError:
+            names = ", ".join(sorted(hub.links)) or "none yet: /msg BouncerServ help network"
+            self.client.drop(f"There is no network {login.network}; yours are: {names}")
+            return False
+        self.hub = hub
+        log.info("attached", user=self.user.name, network=login.network, client=self.client.name)
+        return True
+
+    async def _follow(self) -> None:
+        """Everything after login."""
+        while True:
+            messages = None
+            with trio.move_on_after(KEEPALIVE_S) as quiet:
+                messages = await self._lines()
+            if quiet.cancelled_caught:
+                self.say([Message("PING", (self.door.server_name,))])
+                with trio.move_on_after(SILENT_S - KEEPALIVE_S) as silent:
+                    messages = await self._lines()
+                if silent.cancelled_caught:
+                    self.client.drop(f"Ping timeout: {SILENT_S:.0f} s")
+                    return
+            if messages is None or self.client.outbox.closed:
+                return
+            await self._hear(messages)
+
+    async def _hear(self, messages: list[Message]) -> None:
+        assert self.hub is not None
+        assert self.client.link is not None
+        for_hub = []
+        for message in messages:
+            if message.command in HANDSHAKE:
+                before = frozenset(self.registration.caps)
+                await self._put_out(self.registration.receive(message))
+                enabled = frozenset(self.registration.caps)
+                if enabled != before:
+                    await self.hub.post(self.client.link, CapsChanged(self.client.id, enabled))
+            else:
+                for_hub.append(message)
+        if for_hub:
+            await self.hub.post(self.client.link, FromClient(self.client.id, for_hub))

@@ -1,0 +1,365 @@
+"""The one task that owns a user's sessions: it feeds them events and performs their effects.
+
+Durable before shown: the rows of a batch are committed before any line of it leaves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Protocol
+
+import structlog
+import trio
+from sqlalchemy import Connection
+
+from bouncer.attachment import Attachment, Link
+from bouncer.outbox import OutboxFull
+from bouncer.session.effects import (
+    Delivered,
+    DropClient,
+    DropNetwork,
+    Effect,
+    Effects,
+    ForgetChannel,
+    NetworkCaps,
+    OpsCommand,
+    PlayBack,
+    Registered,
+    RememberChannel,
+    ServiceCommand,
+)
+from bouncer.session.events import (
+    Attached,
+    BotSays,
+    ChannelsWanted,
+    Detached,
+    Event,
+    Lost,
+    PageRead,
+    Tick,
+)
+from bouncer.session.session import Session
+from bouncer.supervise import Gate
+from bouncer.upstream import State, Upstream
+from storage import accounts, messages
+from storage.errors import NotFound
+from storage.records import Channel, Client, Network, User
+from storage.store import Store
+
+INBOX_EVENTS = 8  # full: readers wait, and so pause TCP
+BATCH_EVENTS = 8  # handled before one commit
+PAGE_ROWS = 500  # of a playback; the next page is read when this one has left
+FIRST_SIGHT_ROWS = 200  # what a client never seen before is shown of each network
+SERVICE_COMMANDS = 32  # waiting for their answers; full: the client is told to wait
+
+log = structlog.get_logger("hub")
+
+
+class Services(Protocol):
+    """Who answers people: the control registry behind the service nick, and the ops bot.
+
+    `answer_ops` gives the target of the answer beside its lines."""
+
+    async def answer_service(self, user: User, network: str, text: str) -> list[str]: ...
+
+    async def answer_ops(self, session: Session, command: OpsCommand) -> tuple[str, list[str]]: ...
+
+
+class Hub:
+    """One user: their networks, their clients."""
+
+    def __init__(
+        self,
+        user: User,
+        store: Store,
+        services: Services,
+        *,
+        server_name: str,
+        gate: Gate,
+        default_rate: float,
+        ops: tuple[str, str] | None = None,
+    ) -> None:
+        self.user = user
+        self.links: dict[str, Link] = {}
+        self.clients: dict[int, Attachment] = {}
+        self._store = store
+        self._services = services
+        self._server_name = server_name
+        self._gate = gate
+        self._default_rate = default_rate
+        self._ops = ops  # (network, channel) where the ops bot listens
+        self._cursors: dict[int, int] = {}
+        self._nursery: trio.Nursery | None = None
+        self._post_to, self._inbox = trio.open_memory_channel[tuple[Link, Event]](INBOX_EVENTS)
+        self._ask, self._asked = trio.open_memory_channel[Callable[[], Awaitable[None]]](
+            SERVICE_COMMANDS
+        )
+
+    # --- life ---
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        async with trio.open_nursery() as self._nursery:
+            await self.refresh(self.user)
+            self._nursery.start_soon(self._handle_events)
+            self._nursery.start_soon(self._answer_commands)
+            task_status.started()
+
+    async def refresh(self, user: User) -> None:
+        """Make the running networks those of the store: start, stop or reconnect what changed."""
+        self.user = user
+        wanted = await self._store.read(_networks_of, user.id)
+        for name in set(self.links) - {network.name for network, _ in wanted}:
+            await self._remove(name)
+        for network, channels in wanted:
+            link = self.links.get(network.name)
+            if link is None:
+                link = self.links[network.name] = Link(self._session(network, channels))
+                self._connect(link)
+                continue
+            await self.post(link, ChannelsWanted(channels))
+            if link.session.network != network:
+                await self._disconnect(link, "The network was changed")
+                link.session.network = network
+                self._connect(link)
+            elif link.upstream is None or link.upstream.state is State.STOPPED:
+                self._connect(link)
+
+    def _session(self, network: Network, channels: tuple[tuple[str, str], ...]) -> Session:
+        return Session(
+            network,
+            channels,
+            server_name=self._server_name,
+            new_id=self._store.next_id,
+            ops_channel=self._ops[1] if self._ops and self._ops[0] == network.name else "",
+        )
+
+    def _connect(self, link: Link) -> None:
+        if not link.session.network.enabled:
+            return
+        assert self._nursery is not None
+        link.upstream = Upstream(
+            link.session,
+            partial(self.post, link),
+            gate=self._gate,
+            default_rate=self._default_rate,
+        )
+        self._nursery.start_soon(link.upstream.run)
+
+    async def _disconnect(self, link: Link, reason: str) -> None:
+        if link.upstream is not None:
+            await link.upstream.stop(reason)
+            link.upstream = None
+            await self.post(link, Lost(reason))
+
+    async def _remove(self, name: str) -> None:
+        link = self.links.pop(name)
+        for client_id in link.session.clients.by_id:
+            self.clients[client_id].drop(f"The network {name} was removed")
+        await self._disconnect(link, "The network was removed")
+
+    def say_goodbye(self, reason: str) -> None:
+        """Tell every client and network that this is the end."""
+        for client in self.clients.values():
+            client.drop(reason)
+        for link in self.links.values():
+            if link.upstream is not None:
+                link.upstream.say_goodbye(reason)
+
+    async def gone(self) -> None:
+        """Wait until every goodbye has been sent."""
+        for client in list(self.clients.values()):
+            await client.outbox.drained()
+        for link in list(self.links.values()):
+            if link.upstream is not None:
+                await link.upstream.ended()
+
+    def tick(self) -> None:
+        """A second has passed. Skipped while the hub is busy: then traffic is its clock."""
+        for link in self.links.values():
+            if link.upstream is not None or link.session.clients.by_id:
+                try:
+                    self._post_to.send_nowait((link, Tick()))
+                except trio.WouldBlock:
+                    return
+
+    # --- clients ---
+
+    async def attach(
+        self, client: Attachment, network: str | None, nick: str, caps: frozenset[str]
+    ) -> None:
+        """Let a client in that has logged in. Without a network it can give commands alone.
+
+        Raises KeyError for a network that the user does not have.
+        """
+        if network is None:
+            link = Link(self._session(Network(self.user.id, "", ""), ()))
+            attached = Attached(client.id, client.name, nick, caps, None, autoplay=False)
+        else:
+            link = self.links[network]
+            network_id = link.session.network.id
+            record, is_new = await self._store.run(_client_record, network_id, client.name)
+            client.record_id = record.id
+            autoplay = record.autoplay
+            if autoplay is None:
+                autoplay = self.user.autoplay is not False
+            known_id = None if is_new else record.delivered_id
+            attached = Attached(client.id, client.name, nick, caps, known_id, autoplay)
+        client.link = link
+        self.clients[client.id] = client
+        await self.post(link, attached)
+
+    async def post(self, link: Link, event: Event) -> None:
+        """Hand an event to the hub; waits while it is busy."""
+        await self._post_to.send((link, event))
+
+    async def save_cursors(self) -> None:
+        """Write what clients have confirmed since the last call."""
+        if self._cursors:
+            cursors = list(self._cursors.items())
+            self._cursors.clear()
+            await self._store.run(accounts.put_delivered, cursors)
+
+    # --- the loop ---
+
+    async def _handle_events(self) -> None:
+        async for first in self._inbox:
+            batch = [first]
+            while len(batch) < BATCH_EVENTS:
+                try:
+                    batch.append(self._inbox.receive_nowait())
+                except trio.WouldBlock:
+                    break
+            now_ms = time.time_ns() // 1_000_000
+            done = [(link, link.session.receive(event, now_ms)) for link, event in batch]
+            rows = [row for _, effects in done for row in effects.keep]
+            if rows:
+                await self._store.append(rows)
+            for link, effects in done:
+                await self._perform(link, effects)
+            for _, event in batch:
+                if isinstance(event, Detached):
+                    self.clients.pop(event.client, None)
+
+    async def _perform(self, link: Link, effects: Effects) -> None:
+        for client_id, lines in effects.to_clients.items():
+            self._tell(client_id, lines)
+        for client_id, sent_id in effects.sent_ids.items():
+            if client := self.clients.get(client_id):
+                client.put_id = sent_id
+        if effects.to_network and link.upstream is not None:
+            refused = link.upstream.put(effects.to_network)
+            if refused:
+                log.warning("not sent", network=link.session.network.name, lines=len(refused))
+        for effect in effects.others:
+            await self._perform_other(link, effect)
+
+    def _tell(self, client_id: int, lines: list[str]) -> None:
+        client = self.clients.get(client_id)
+        if client is None:
+            return
+        if client.outbox.closed:
+            return
+        try:
+            client.outbox.put(("\r\n".join(lines) + "\r\n").encode("utf-8", "surrogateescape"))
+        except OutboxFull as full:
+            log.info("client dropped", user=self.user.name, client=client.name, reason=str(full))
+            client.drop(f"You read too slowly: {full}; reconnect to go on from where you were")
+
+    async def _perform_other(self, link: Link, effect: Effect) -> None:
+        assert self._nursery is not None
+        match effect:
+            case PlayBack():
+                self._nursery.start_soon(self._read_page, link, effect)
+            case Delivered(client_id, message_id):
+                self._delivered(client_id, message_id)
+            case DropClient(client_id, reason, clean):
+                if client := self.clients.get(client_id):
+                    client.quit_id = client.delivered_id if clean else 0
+                    client.drop(reason)
+            case NetworkCaps(caps):
+                for client_id in link.session.clients.by_id:
+                    self.clients[client_id].offer(caps)
+            case DropNetwork() if link.upstream is not None:
+                link.upstream.drop(effect)
+            case Registered() if link.upstream is not None:
+                link.upstream.registered()
+            case RememberChannel(name, key):
+                channel = Channel(link.session.network.id, name, key=key)
+                await self._store.run(accounts.put_channel, channel)
+            case ForgetChannel(name):
+                await self._store.run(_forget_channel, link.session.network.id, name)
+            case ServiceCommand():
+                self._enqueue(partial(self._answer_service, link, effect))
+            case OpsCommand():
+                self._enqueue(partial(self._answer_ops, link, effect))
+            case _:
+                pass  # for a connection that is gone
+
+    # --- the backlog ---
+
+    async def _read_page(self, link: Link, wanted: PlayBack) -> None:
+        client = self.clients.get(wanted.client)
+        if client is None:
+            return
+        await client.outbox.drained()  # the next page leaves when the last one has
+        network_id = link.session.network.id
+        if wanted.after_id is None:
+            rows = await self._store.read(messages.newest, network_id, FIRST_SIGHT_ROWS)
+            more = False
+        else:
+            rows = await self._store.read(messages.since, network_id, wanted.after_id, PAGE_ROWS)
+            more = len(rows) == PAGE_ROWS
+        await self.post(link, PageRead(wanted.client, rows, wanted.upto_id, more))
+
+    def _delivered(self, client_id: int, message_id: int) -> None:
+        client = self.clients.get(client_id)
+        if client is not None and client.record_id:
+            self._cursors[client.record_id] = message_id
+
+    # --- commands to the bouncer itself ---
+
+    def _enqueue(self, answer: Callable[[], Awaitable[None]]) -> None:
+        try:
+            self._ask.send_nowait(answer)
+        except trio.WouldBlock:
+            log.warning("commands come too fast", user=self.user.name)
+
+    async def _answer_commands(self) -> None:
+        async for answer in self._asked:
+            await answer()
+
+    async def _answer_service(self, link: Link, command: ServiceCommand) -> None:
+        session = link.session
+        lines = await self._services.answer_service(self.user, session.network.name, command.text)
+        if client := session.clients.by_id.get(command.client):
+            said = [session.service_line(client, line, command.service) for line in lines]
+            self._tell(client.id, said)
+
+    async def _answer_ops(self, link: Link, command: OpsCommand) -> None:
+        target, lines = await self._services.answer_ops(link.session, command)
+        await self.post(link, BotSays(target, lines))
+
+
+def _networks_of(
+    connection: Connection, user_id: int
+) -> list[tuple[Network, tuple[tuple[str, str], ...]]]:
+    return [
+        (network, tuple((c.name, c.key) for c in accounts.list_channels(connection, network.id)))
+        for network in accounts.list_networks(connection, user_id)
+    ]
+
+
+def _client_record(connection: Connection, network_id: int, name: str) -> tuple[Client, bool]:
+    """The cursor of a client, and whether it was made just now."""
+    known = accounts.get_client(connection, network_id, name)
+    if known is not None:
+        return known, False
+    return accounts.put_client(connection, network_id, name, 0), True
+
+
+def _forget_channel(connection: Connection, network_id: int, name: str) -> None:
+    with suppress(NotFound):  # it was never remembered, or a command has removed it
+        accounts.remove_channel(connection, network_id, name)

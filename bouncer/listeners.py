@@ -1,0 +1,96 @@
+"""Where clients come in: TCP and unix sockets, TLS with the certificate of the moment."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import structlog
+import trio
+
+from bouncer import downstream
+from bouncer.config import Listen
+from bouncer.downstream import Door
+from bouncer.tls import ServerTls, peer_fingerprint
+
+BACKLOG = 1_024  # connections the kernel holds for us: a team reconnects at once
+HANDSHAKE_S = 30.0
+UNIX_MODE = 0o660
+UNIX_PEER = "unix"
+
+log = structlog.get_logger("listeners")
+
+
+class ListenFault(OSError):
+    """An address cannot be listened on. The text is the operator's message."""
+
+
+async def open_listeners(listen: Listen) -> list[trio.SocketListener]:
+    """The open sockets of one `[[listen]]`. Raises ListenFault."""
+    address = listen.address
+    try:
+        if address.path:
+            return [await _open_unix(Path(address.path))]
+        return await trio.open_tcp_listeners(address.port, host=address.host, backlog=BACKLOG)
+    except OSError as error:
+        what = error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            what = "already in use; is another bouncer running there?"
+        raise ListenFault(f"cannot listen on {address}: {what}") from None
+
+
+async def _open_unix(path: Path) -> trio.SocketListener:
+    if path.is_socket():
+        path.unlink()  # left by a run that was killed; a live one would hold the data directory
+    sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    await sock.bind(os.fspath(path))
+    path.chmod(UNIX_MODE)
+    sock.listen(BACKLOG)
+    return trio.SocketListener(sock)
+
+
+async def serve(
+    listen: Listen, listeners: Sequence[trio.SocketListener], door: Door, tls: ServerTls
+) -> None:
+    """Accept clients until cancelled."""
+    await trio.serve_listeners(partial(_serve_one, listen, door, tls), list(listeners))
+
+
+async def _serve_one(listen: Listen, door: Door, tls: ServerTls, stream: trio.SocketStream) -> None:
+    """One client from its first octet to its last. Nothing it does reaches the others."""
+    peer = peer_of(stream)
+    try:
+        if not listen.tls:
+            await downstream.serve(stream, door, peer=peer)
+            return
+        secure = trio.SSLStream(
+            stream,
+            tls.context(listen.client_certs),
+            server_side=True,
+            https_compatible=True,  # clients close without close_notify
+        )
+        with trio.move_on_after(HANDSHAKE_S) as limit:
+            await secure.do_handshake()
+        if limit.cancelled_caught:
+            await trio.aclose_forcefully(stream)
+            return
+        await downstream.serve(secure, door, peer=peer, fingerprint=peer_fingerprint(secure))
+    except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        log.info("connection failed", peer=peer, reason=str(error.__cause__ or error))
+        await trio.aclose_forcefully(stream)
+    except Exception:  # the task's border: one client's fault must not end the others
+        log.exception("a client's connection failed", peer=peer)
+
+
+def peer_of(stream: trio.SocketStream) -> str:
+    """The address of the other end; `unix` for a unix socket."""
+    if stream.socket.family == socket.AF_UNIX:
+        return UNIX_PEER
+    try:
+        return str(stream.socket.getpeername()[0])
+    except OSError:  # it has gone already
+        return "gone"

@@ -1,0 +1,77 @@
+"""A bounded queue of octets for one peer. Putting never waits; a full outbox says so at once."""
+
+from __future__ import annotations
+
+import trio
+
+SEND_CHUNK = 65_536  # octets handed to one send
+
+
+class OutboxFull(Exception):
+    """The peer reads too slowly: `limit` octets wait for it."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} octets are waiting to be sent")
+
+
+class Outbox:
+    """Octets on their way to one peer; written by many, drained by one task."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit  # octets; full: the owner drops the peer
+        self.closed = False
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._sending = 0
+        self._wake = trio.Event()
+        self._drained = trio.Event()
+        self._drained.set()
+
+    @property
+    def waiting(self) -> int:
+        """Octets not yet accepted by the peer's kernel, those in the current send included."""
+        return self._size + self._sending
+
+    def put(self, data: bytes) -> None:
+        """Queue `data`. Raises OutboxFull; after close() the data is dropped."""
+        if self.closed or not data:
+            return
+        if self._size + len(data) > self.limit:
+            raise OutboxFull(self.limit)
+        self._parts.append(data)
+        self._size += len(data)
+        if self._drained.is_set():
+            self._drained = trio.Event()
+        self._wake.set()
+
+    def put_last(self, data: bytes) -> None:
+        """Queue a goodbye beyond the limit and close: what waits is still sent."""
+        if not self.closed:
+            self._parts.append(data)
+            self._size += len(data)
+            self.close()
+
+    def close(self) -> None:
+        self.closed = True
+        self._wake.set()
+
+    async def drained(self) -> None:
+        """Wait until everything put so far has been sent."""
+        await self._drained.wait()
+
+    async def drain_into(self, stream: trio.abc.SendStream) -> None:
+        """Send until closed and empty, in few large sends."""
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            while self._parts:
+                data = b"".join(self._parts)
+                self._parts.clear()
+                self._size, self._sending = 0, len(data)
+                for start in range(0, len(data), SEND_CHUNK):
+                    await stream.send_all(data[start : start + SEND_CHUNK])
+                    self._sending = max(0, self._sending - SEND_CHUNK)
+            self._sending = 0
+            self._drained.set()
+            if self.closed:
+                return

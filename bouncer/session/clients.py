@@ -1,0 +1,76 @@
+"""One attached client as its session sees it: what it can read, has been sent and has confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bouncer.session.dialect import Dialect
+
+CONFIRM_TOKEN = "muster-"  # our PING's token: this and the message id that its PONG confirms
+CONFIRM_EVERY_MS = 5_000
+
+
+@dataclass(slots=True)
+class Client:
+    """`sent_id` is the last kept message put in its outbox, `confirmed_id` the last one that it
+    is known to have. Until it is `live` the backlog brings it everything kept."""
+
+    id: int
+    name: str
+    nick: str
+    dialect: Dialect
+    sent_id: int
+    confirmed_id: int
+    live: bool = False
+    asked_ms: int = 0  # when our last confirming PING was put
+    asked_id: int = 0  # what its PONG will confirm
+
+    def confirmation(self, now_ms: int) -> str | None:
+        """The PING that asks whether everything sent has arrived, when it is time for one."""
+        if self.sent_id <= max(self.asked_id, self.confirmed_id):
+            return None
+        if now_ms - self.asked_ms < CONFIRM_EVERY_MS:
+            return None
+        self.asked_ms, self.asked_id = now_ms, self.sent_id
+        return f"PING :{CONFIRM_TOKEN}{self.sent_id}"
+
+    def confirmed(self, token: str) -> bool:
+        """Take the token of a PONG. True when it confirms something new."""
+        if not token.startswith(CONFIRM_TOKEN):
+            return False
+        number = token.removeprefix(CONFIRM_TOKEN)
+        if not (number.isascii() and number.isdigit() and len(number) < 20):
+            return False
+        message_id = min(int(number), self.asked_id)  # it cannot have what it was not sent
+        if message_id <= self.confirmed_id:
+            return False
+        self.confirmed_id = message_id
+        return True
+
+
+@dataclass(slots=True)
+class Clients:
+    """The attached clients, also grouped by dialect so that a line is rendered once for each."""
+
+    by_id: dict[int, Client] = field(default_factory=dict)
+    groups: list[tuple[Dialect, list[Client]]] = field(default_factory=list)
+
+    def add(self, client: Client) -> None:
+        self.by_id[client.id] = client
+        self._regroup()
+
+    def remove(self, client_id: int) -> Client | None:
+        client = self.by_id.pop(client_id, None)
+        self._regroup()
+        return client
+
+    def speak(self, client: Client, caps: frozenset[str]) -> None:
+        """The client has changed its capabilities."""
+        client.dialect = Dialect(caps)
+        self._regroup()
+
+    def _regroup(self) -> None:
+        groups: dict[Dialect, list[Client]] = {}
+        for client in self.by_id.values():
+            groups.setdefault(client.dialect, []).append(client)
+        self.groups = list(groups.items())

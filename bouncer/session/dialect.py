@@ -1,0 +1,140 @@
+"""One message, said the way a client understands it. Clients of equal capabilities share the line.
+
+Sources: IRCv3 server-time, message-tags, account-tag, echo-message, extended-join, away-notify,
+account-notify, chghost, setname, invite-notify, multi-prefix, userhost-in-names.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from bouncer.irc.wire import Message, format_tags, parse_tags
+from storage.messages import Row, msgid_of
+
+CHAT = frozenset({"PRIVMSG", "NOTICE"})
+
+# Messages that a client gets only when it has asked for them.
+NEEDS_CAP = {
+    "AWAY": "away-notify",
+    "ACCOUNT": "account-notify",
+    "CHGHOST": "chghost",
+    "SETNAME": "setname",
+    "TAGMSG": "message-tags",
+    "BATCH": "batch",
+}
+
+
+class Dialect:
+    """What a set of enabled capabilities means for a line. Equal when the sets are equal."""
+
+    __slots__ = ("account_tag", "batch", "caps", "message_tags", "own_private", "server_time")
+
+    def __init__(self, caps: frozenset[str]) -> None:
+        self.caps = caps
+        self.server_time = "server-time" in caps or "znc.in/server-time-iso" in caps
+        self.message_tags = "message-tags" in caps
+        self.account_tag = "account-tag" in caps
+        self.batch = "batch" in caps
+        # an old client shows its owner's private message as a query with themselves
+        self.own_private = "echo-message" in caps or "znc.in/self-message" in caps
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dialect) and self.caps == other.caps
+
+    def __hash__(self) -> int:
+        return hash(self.caps)
+
+    def tags(self, time: str, msgid: str, raw_tags: str, extra: str = "") -> str:
+        """The tag block with '@' and its space, or ''. `raw_tags` are the message's other tags."""
+        parts = [extra] if extra else []
+        if self.server_time:
+            parts.append("time=" + time)
+        if self.message_tags:
+            if msgid:
+                parts.append("msgid=" + msgid)
+            if raw_tags:
+                parts.append(raw_tags)
+        elif self.account_tag and "account=" in raw_tags:
+            account = parse_tags(raw_tags).get("account", "")
+            if account:
+                parts.append(format_tags({"account": account}))
+        return f"@{';'.join(parts)} " if parts else ""
+
+    def chat(self, row: Row, time: str, msgid: str) -> str:
+        """A kept message as it is said live."""
+        tags = self.tags(time, msgid, row.tags)
+        return f"{tags}:{row.source} {row.command} {row.addressee or row.name} :{row.text}"
+
+    def backlog(self, row: Row, extra: str = "") -> str:
+        """A kept message as it is played back; the time is in the text where tags cannot say it."""
+        time = iso_time(row.time_ms)
+        tags = self.tags(time, msgid_of(row), row.tags, extra)
+        text = row.text if self.server_time else stamped(row.text, time)
+        return f"{tags}:{row.source} {row.command} {row.addressee or row.name} :{text}"
+
+    def adapt(self, message: Message, time: str, msgid: str = "", *, to_me: bool = False) -> str:
+        """Any other message from the network, or '' where this client must not see it."""
+        command = message.command
+        needed = NEEDS_CAP.get(command)
+        if needed is not None and needed not in self.caps:
+            return ""
+        params = message.params
+        if command == "JOIN" and "extended-join" not in self.caps:
+            params = params[:1]
+        elif command == "INVITE" and not to_me and "invite-notify" not in self.caps:
+            return ""
+        elif command == "353" and len(params) >= 4:
+            params = (*params[:3], self.names(params[3]))
+        return self.tags(time, msgid, message.raw_tags) + str(
+            Message(command, params, message.source)
+        )
+
+    def names(self, text: str) -> str:
+        """The members of a 353 with as many prefixes, and the hosts, that this client can read."""
+        all_prefixes = "multi-prefix" in self.caps
+        hosts = "userhost-in-names" in self.caps
+        if all_prefixes and hosts:
+            return text
+        out = []
+        for member in text.split(" "):
+            nick = member.lstrip("~&@%+!*.")
+            prefixes = member[: len(member) - len(nick)]
+            if not hosts:
+                nick = nick.partition("!")[0]
+            out.append((prefixes if all_prefixes else prefixes[:1]) + nick)
+        return " ".join(out)
+
+
+def iso_time(time_ms: int) -> str:
+    """Epoch milliseconds as IRCv3 server-time writes them."""
+    seconds, ms = divmod(time_ms, 1000)
+    return f"{_iso_second(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=64)  # chat comes in order: the second is nearly always the last one
+def _iso_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache(maxsize=64)
+def _epoch_second(text: str) -> int:
+    return int(datetime.fromisoformat(text + "+00:00").timestamp())
+
+
+def epoch_ms(time: str) -> int | None:
+    """A server-time value as epoch milliseconds, None when it is not one."""
+    if len(time) != 24 or time[19] != "." or time[23] != "Z" or not time[20:23].isdecimal():
+        return None
+    try:
+        return _epoch_second(time[:19]) * 1000 + int(time[20:23])
+    except (ValueError, OverflowError):
+        return None
+
+
+def stamped(text: str, time: str) -> str:
+    """`text` with the time of day before it, inside a CTCP ACTION where it is one."""
+    clock = f"[{time[:10]} {time[11:19]}]"
+    if text.startswith("\x01ACTION "):
+        return f"\x01ACTION {clock} {text.removeprefix(chr(1) + 'ACTION ')}"
+    return text if text.startswith("\x01") else f"{clock} {text}"

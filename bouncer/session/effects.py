@@ -1,0 +1,123 @@
+"""What a session wants done, in this order: keep, then tell clients and the network, then the rest.
+
+Nothing in `to_clients` may be sent before every row in `keep` is committed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bouncer.irc.wire import Message
+from storage.messages import Row
+
+
+@dataclass(frozen=True, slots=True)
+class RememberChannel:
+    """The user wants to be in this channel, also after a reconnect."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetChannel:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropNetwork:
+    """Close the connection. `silent` when the server stopped answering, so that its side of the
+    session may still stand; `permanent` when trying again is of no use until somebody acts."""
+
+    reason: str
+    silent: bool = False
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropClient:
+    """`clean` when the client asked for it: what it was sent before counts as delivered."""
+
+    client: int
+    reason: str
+    clean: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The network has let us in."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCaps:
+    """The capabilities that this network has now: what clients can be offered depends on them."""
+
+    caps: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayBack:
+    """Read the next page of what the client missed: rows after `after_id`, None at first sight of
+    a client. Everything up to `upto_id` is committed by the time it is read."""
+
+    client: int
+    after_id: int | None
+    upto_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The client has confirmed everything up to `message_id`."""
+
+    client: int
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCommand:
+    """A client said `text` to the bouncer's own service, which answers as `service`."""
+
+    client: int
+    service: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpsCommand:
+    """Somebody said a bot command where the ops bot listens."""
+
+    message: Message
+    account: str
+
+
+Effect = (
+    RememberChannel
+    | ForgetChannel
+    | DropNetwork
+    | DropClient
+    | Registered
+    | NetworkCaps
+    | PlayBack
+    | Delivered
+    | ServiceCommand
+    | OpsCommand
+)
+
+
+@dataclass(slots=True)
+class Effects:
+    """Everything one event caused. `to_clients` holds rendered lines without CRLF by client;
+    `sent_ids` is, by client, the last message that it has when those have reached it."""
+
+    keep: list[Row] = field(default_factory=list)
+    to_clients: dict[int, list[str]] = field(default_factory=dict)
+    sent_ids: dict[int, int] = field(default_factory=dict)
+    to_network: list[Message] = field(default_factory=list)
+    others: list[Effect] = field(default_factory=list)
+
+    def tell(self, client: int, line: str) -> None:
+        lines = self.to_clients.get(client)
+        if lines is None:
+            self.to_clients[client] = [line]
+        else:
+            lines.append(line)

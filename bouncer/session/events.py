@@ -1,0 +1,111 @@
+"""What happens to a session: facts. The time of each (epoch milliseconds) comes beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bouncer.irc.wire import Message
+from storage.messages import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A stream to the network is open; the handshake may begin."""
+
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FromNetwork:
+    """One chunk of whole lines from the network."""
+
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The stream to the network ended; `reason` is in a person's words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A client has logged in. `name` is its client name, '' for none; `delivered_id` is the last
+    message it is known to have, None for a client never seen before."""
+
+    client: int
+    name: str
+    nick: str
+    caps: frozenset[str]
+    delivered_id: int | None
+    autoplay: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CapsChanged:
+    client: int
+    caps: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FromClient:
+    """One chunk of messages from an attached client."""
+
+    client: int
+    messages: list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page of the backlog for a client that catches up, ascending. `more` when it is full;
+    else the client has everything up to `upto_id` with it."""
+
+    client: int
+    rows: list[Row]
+    upto_id: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """A client is gone. `delivered_id` is the last message that a clean end shows it to have:
+    QUIT or FIN with nothing left to send; 0 for an end that shows nothing."""
+
+    client: int
+    delivered_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsWanted:
+    """The channels to be in were changed by a command: (name, key) pairs."""
+
+    channels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BotSays:
+    """The ops bot answers in `target`."""
+
+    target: str
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; sent about once a second."""
+
+
+Event = (
+    Connected
+    | FromNetwork
+    | Lost
+    | Attached
+    | CapsChanged
+    | FromClient
+    | PageRead
+    | Detached
+    | ChannelsWanted
+    | BotSays
+    | Tick
+)

@@ -1,0 +1,250 @@
+"""What an attached client may send: one table, its arity checked once.
+
+A command without a row goes to the network as it is, and its answer comes back to who asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from bouncer.irc.burst import channel_burst
+from bouncer.irc.wire import Message, format_tags
+from bouncer.session.clients import Client
+from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceCommand
+from bouncer.session.secrets import SERVICE_COMMANDS, is_secret
+
+if TYPE_CHECKING:
+    from bouncer.session.session import Session
+
+SERVICES = {"bouncerserv": "BouncerServ", "*status": "*status"}
+BOT = -1  # in the place of a client's number: the ops bot
+MAX_PENDING_KEYS = 500  # of JOINs not answered yet; full: a key is not remembered
+MAX_MESSAGE_TARGETS = 20  # of one PRIVMSG; the rest is refused with 407
+
+
+def receive(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """Take one message of an attached client."""
+    row = COMMANDS.get(message.command, FORWARDED)
+    if len(message.params) < row.params:
+        if row.missing:
+            reply(session, client, out, row.missing, "No nickname given")
+        else:
+            reply(session, client, out, "461", message.command, "Not enough parameters")
+        return
+    if row.needs_network and not session.ready:
+        refuse_offline(session, client, message, out)
+        return
+    row.handler(session, client, message, out)
+
+
+def reply(session: Session, client: Client, out: Effects, numeric: str, *params: str) -> None:
+    line = Message(numeric, (client.nick, *params), session.server_name)
+    out.tell(client.id, str(line))
+
+
+def refuse_offline(session: Session, client: Client, message: Message, out: Effects) -> None:
+    text = f"{message.command} was not sent: {session.network.name} is not connected now"
+    out.tell(client.id, session.service_line(client, text))
+
+
+def to_network(session: Session, message: Message, out: Effects) -> None:
+    """Send a client's message up, without what its tags mean to the bouncer alone."""
+    tags = ""
+    if message.raw_tags and "message-tags" in session.upstream_caps:
+        tags = client_tags(message)
+    out.to_network.append(message._replace(source="", raw_tags=tags))
+
+
+def client_tags(message: Message) -> str:
+    """The client-only tags of a message: IRCv3 message-tags, client-only tags."""
+    return format_tags({name: value for name, value in message.tags.items() if name[:1] == "+"})
+
+
+# --- handlers ---
+
+Handler = Callable[["Session", Client, Message, Effects], None]
+
+
+def forward(session: Session, client: Client, message: Message, out: Effects) -> None:
+    session.routing.ask(client.id, message, session.now_ms)
+    to_network(session, message, out)
+
+
+def say(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """PRIVMSG and NOTICE."""
+    targets = message.params[0].split(",")
+    text = message.params[1]
+    if not text or not message.params[0]:
+        numeric, missing = ("411", "No recipient given") if text else ("412", "No text to send")
+        reply(session, client, out, numeric, missing)
+        return
+    for addressee in targets[MAX_MESSAGE_TARGETS:]:
+        reply(session, client, out, "407", addressee, "Too many targets; not sent to this one")
+    for addressee in targets[:MAX_MESSAGE_TARGETS]:
+        one = message._replace(params=(addressee, text))
+        service = SERVICES.get(addressee.lower())
+        if service is not None:
+            out.others.append(ServiceCommand(client.id, service, text))
+        elif not session.ready:
+            refuse_offline(session, client, one, out)
+        elif addressee:
+            say_to(session, client.id, one, out)
+
+
+def say_to(session: Session, client: int, message: Message, out: Effects) -> None:
+    """Say one message to one target. `client` is who says it, BOT for the ops bot."""
+    addressee, text = message.params
+    session.routing.note(client, addressee)
+    to_network(session, message, out)
+    conversation = text[:1] != "\x01" or text.startswith("\x01ACTION")
+    if is_secret(addressee, text) or not conversation:
+        return
+    if "echo-message" in session.upstream_caps:
+        session.expect_echo(client, message)
+        return
+    row = session.own_row(message.command, addressee, text, client_tags(message))
+    session.keep(row, out, sender=client, own=True)
+    if client != BOT:
+        said = message._replace(source=session.state.mask)
+        session.ops_heard(said, session.state.account or "", out)
+
+
+def tagmsg(session: Session, _client: Client, message: Message, out: Effects) -> None:
+    """Client-only tags alone: nothing to keep, and nothing to send where nobody could read it."""
+    if "message-tags" in session.upstream_caps:
+        to_network(session, message, out)
+
+
+def join(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """A channel we are in is answered from what we know; the network hears the others."""
+    if message.params[0] == "0":
+        forward(session, client, message, out)
+        return
+    keys = message.params[1].split(",") if len(message.params) > 1 else []
+    for index, name in enumerate(message.params[0].split(",")):
+        if not name:
+            continue
+        key = keys[index] if index < len(keys) else ""
+        channel = session.state.channel(name) if session.ready else None
+        if channel is not None:
+            caps = client.dialect.caps
+            for line in channel_burst(session.state, channel, session.server_name, caps):
+                out.tell(client.id, str(line))
+        elif session.ready:
+            if len(session.keys) < MAX_PENDING_KEYS:
+                session.keys[session.state.fold(name)] = key
+            forward(session, client, Message("JOIN", (name, key) if key else (name,)), out)
+        else:
+            session.remember(name, key, out)
+            text = f"{session.network.name} is not connected now; {name} is joined when it is"
+            out.tell(client.id, session.service_line(client, text))
+
+
+def part(session: Session, client: Client, message: Message, out: Effects) -> None:
+    for name in message.params[0].split(","):
+        if session.wanted.pop(session.state.fold(name), None) is not None:
+            out.others.append(ForgetChannel(name))
+    if session.ready:
+        forward(session, client, message, out)
+
+
+def ping(session: Session, client: Client, message: Message, out: Effects) -> None:
+    line = Message("PONG", (session.server_name, message.params[0]), session.server_name)
+    out.tell(client.id, str(line))
+
+
+def pong(session: Session, client: Client, message: Message, out: Effects) -> None:
+    session.confirmed(client, message.params[-1] if message.params else "", out)
+
+
+def quit_(_session: Session, client: Client, message: Message, out: Effects) -> None:
+    text = message.params[0] if message.params else "Client quit"
+    out.others.append(DropClient(client.id, text, clean=True))
+
+
+def already_registered(session: Session, client: Client, _message: Message, out: Effects) -> None:
+    reply(session, client, out, "462", "You may not reregister")
+
+
+def refused(session: Session, client: Client, message: Message, out: Effects) -> None:
+    reply(session, client, out, "421", message.command, "Clients may not send this")
+
+
+def motd(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """Our own from what the network told us; another server's from the network."""
+    if message.params and session.ready:
+        forward(session, client, message, out)
+        return
+    lines = session.state.motd
+    if lines is None:
+        reply(session, client, out, "422", "MOTD File is missing")
+        return
+    server = session.state.server or session.server_name
+    reply(session, client, out, "375", f"- {server} Message of the day -")
+    for line in lines:
+        reply(session, client, out, "372", line)
+    reply(session, client, out, "376", "End of /MOTD command")
+
+
+def setname(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """IRCv3 setname: a network without it cannot change a realname."""
+    if "setname" in session.upstream_caps:
+        to_network(session, message, out)
+        return
+    if "standard-replies" in client.dialect.caps or "setname" in client.dialect.caps:
+        text = "The network cannot change realnames"
+        fail = Message("FAIL", ("SETNAME", "CANNOT_CHANGE_REALNAME", text), session.server_name)
+        out.tell(client.id, str(fail))
+
+
+class Command(NamedTuple):
+    """`params` is how many it needs at least; `missing` the numeric where that is not 461."""
+
+    handler: Handler
+    params: int = 0
+    needs_network: bool = True
+    missing: str = ""
+
+
+FORWARDED = Command(forward)
+
+COMMANDS: dict[str, Command] = {
+    # conversation
+    "PRIVMSG": Command(say, 2, needs_network=False),
+    "NOTICE": Command(say, 2, needs_network=False),
+    "TAGMSG": Command(tagmsg, 1),
+    # channels
+    "JOIN": Command(join, 1, needs_network=False),
+    "PART": Command(part, 1, needs_network=False),
+    "KICK": Command(forward, 2),
+    "INVITE": Command(forward, 2),
+    "MODE": Command(forward, 1),
+    "TOPIC": Command(forward, 1),
+    "NAMES": Command(forward),
+    "LIST": Command(forward),
+    # people
+    "NICK": Command(forward, 1, missing="431"),
+    "WHOIS": Command(forward, 1, missing="431"),
+    "WHOWAS": Command(forward, 1, missing="431"),
+    "WHO": Command(forward),
+    "ISON": Command(forward, 1),
+    "USERHOST": Command(forward, 1),
+    "AWAY": Command(forward),
+    "SETNAME": Command(setname, 1),
+    # the server
+    "MOTD": Command(motd, needs_network=False),
+    "OPER": Command(forward, 2),
+    # this connection
+    "PING": Command(ping, 1, needs_network=False),
+    "PONG": Command(pong, needs_network=False),
+    "QUIT": Command(quit_, needs_network=False),
+    "USER": Command(already_registered, needs_network=False),
+    "PASS": Command(already_registered, needs_network=False),
+    "SERVER": Command(refused, needs_network=False),
+    "ERROR": Command(refused, needs_network=False),
+    "BATCH": Command(refused, needs_network=False),
+    "CONNECT": Command(forward, 1),
+    # short cuts to services: forwarded and, as nothing but chat is kept, never kept
+    **dict.fromkeys(SERVICE_COMMANDS - {"PASS", "OPER", "AUTHENTICATE"}, Command(forward)),
+}

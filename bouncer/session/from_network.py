@@ -1,0 +1,221 @@
+"""What a network's lines mean for a session: kept, relayed, answered or swallowed.
+
+Chat takes the short path on top; everything else has a row in HANDLERS or is relayed as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bouncer.irc.wire import Message, ProtocolError, parse_tags
+from bouncer.session.dialect import CHAT, epoch_ms, iso_time
+from bouncer.session.effects import DropNetwork, Effects, Registered
+from bouncer.session.secrets import is_secret
+from storage.messages import Row, msgid_of
+
+if TYPE_CHECKING:
+    from bouncer.session.session import Session
+
+# Tags that are ours to set, or mean something on this one connection only.
+OUR_TAGS = frozenset({"time", "msgid", "batch", "label"})
+GREETING_END = frozenset({"376", "422"})
+# What the handshake goes on answering after registration.
+HANDSHAKE = frozenset({"PING", "CAP", "AUTHENTICATE", "900", "901", "902", "903", "904", "905"})
+
+
+def receive(session: Session, lines: list[str], out: Effects) -> None:
+    """Take a chunk of lines."""
+    for line in lines:
+        try:
+            message = Message.parse(line)
+        except ProtocolError:
+            continue  # a server's fault that no one can act on
+        if session.ready and message.command in CHAT:
+            chat(session, message, out)
+        elif session.ready:
+            HANDLERS.get(message.command, other)(session, message, out)
+        else:
+            greeting(session, message, out)
+
+
+def greeting(session: Session, message: Message, out: Effects) -> None:
+    """The handshake, and what a server tells everybody at first. Clients see none of it."""
+    registration = session.registration
+    if registration is None:  # a line that came with the end of its connection
+        return
+    if message.command == "ERROR":
+        session.goodbye = message.params[-1] if message.params else "no reason given"
+    was_registered = registration.registered
+    out.to_network += registration.receive(message)
+    session.state.receive(message)
+    if registration.failure is not None:
+        failure = registration.failure
+        out.others.append(DropNetwork(failure.text, permanent=failure.permanent))
+    elif registration.registered and not was_registered:
+        out.others.append(Registered())
+    elif registration.registered and message.command in GREETING_END:
+        session.welcomed(out)
+    elif registration.registered and message.command in CHAT and "!" in message.source:
+        chat(session, message, out)
+
+
+def chat(session: Session, message: Message, out: Effects) -> None:
+    """PRIVMSG and NOTICE: keep it, then tell it."""
+    command, params, source, raw_tags = message
+    if len(params) < 2:
+        return
+    addressee, text = params[0], params[1]
+    time_ms, msgid, tags = session.now_ms, "", ""
+    if raw_tags:
+        time_ms, msgid, tags = read_tags(raw_tags, session.now_ms)
+    target = session.target(addressee)
+    state = session.state
+    nick, bang, _ = source.partition("!")
+    own = state.is_me(nick)
+    if not state.isupport.is_channel(target.name):
+        if not own and (not bang or not state.is_me(addressee)):
+            # a server's notice, or one to everybody: for whoever is looking, not for the record
+            event(session, message, out)
+            return
+        if not own:
+            target = session.target(nick)
+        elif is_secret(addressee, text):
+            return
+    if text[:1] == "\x01" and not text.startswith("\x01ACTION"):
+        event(session, message, out)  # a CTCP question or answer is not conversation
+        return
+    sender = _sender_of(session, command, target.folded, text) if own else None
+    row = Row(
+        session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid, command,
+        source, tags, "" if addressee == target.name else addressee, text,
+    )  # fmt: skip
+    session.keep(row, out, sender=sender, own=own)
+    if text[:1] == "!":
+        session.ops_heard(message, parse_tags(tags).get("account", ""), out)
+
+
+def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
+    """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
+    time_ms, msgid, others = now_ms, "", []
+    for tag in raw_tags.split(";"):
+        name, _, value = tag.partition("=")
+        if name == "time":
+            told_ms = epoch_ms(value)
+            time_ms = now_ms if told_ms is None else told_ms
+        elif name == "msgid":
+            msgid = parse_tags(tag)["msgid"] if "\\" in value else value
+        elif name not in OUR_TAGS:
+            others.append(tag)
+    return time_ms, msgid, ";".join(others)
+
+
+def _sender_of(session: Session, command: str, folded: str, text: str) -> int | None:
+    """The client whose message this echo is; None when it came from elsewhere."""
+    for echo in session.echoes:
+        if echo.target == folded and echo.command == command and echo.text == text:
+            session.echoes.remove(echo)
+            return echo.client
+    return None
+
+
+def tell_row(session: Session, row: Row, out: Effects, sender: int | None, own: bool) -> None:
+    """Tell a kept message to the clients that follow live, rendered once for each dialect."""
+    time, msgid = iso_time(row.time_ms), row.msgid or msgid_of(row)
+    private = own and not session.state.isupport.is_channel(row.name)
+    for dialect, clients in session.clients.groups:
+        if private and not dialect.own_private:
+            continue
+        line = ""
+        for client in clients:
+            if not client.live or (client.id == sender and "echo-message" not in dialect.caps):
+                if client.live:
+                    client.sent_id = row.id
+                continue
+            line = line or dialect.chat(row, time, msgid)
+            client.sent_id = row.id
+            out.tell(client.id, line)
+
+
+def event(
+    session: Session, message: Message, out: Effects, only: int | None = None, to_me: bool = False
+) -> None:
+    """Relay something that is not kept, to every client or to one."""
+    time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
+    time = iso_time(time_ms)
+    bare = message._replace(raw_tags=tags)
+    for dialect, clients in session.clients.groups:
+        line = ""
+        for client in clients:
+            if only is None or client.id == only:
+                line = line or dialect.adapt(bare, time, msgid, to_me=to_me)
+                if not line:
+                    break
+                out.tell(client.id, line)
+
+
+# --- everything but chat, once the greeting is over ---
+
+
+def other(session: Session, message: Message, out: Effects) -> None:
+    """A command or numeric without a row: state takes it, who asked (or everybody) hears it."""
+    session.state.receive(message)
+    asker = None
+    if message.command.isdigit():
+        asker = session.routing.route(message, session.now_ms)
+    event(session, message, out, only=asker)
+
+
+def handshake(session: Session, message: Message, out: Effects) -> None:
+    if session.registration is not None:
+        out.to_network += session.registration.receive(message)
+    session.state.receive(message)
+    if message.command == "CAP":
+        session.offer_caps(out)
+
+
+def swallow(_session: Session, _message: Message, _out: Effects) -> None:
+    """For us alone: the answer to our own PING, the frame of a batch."""
+
+
+def join(session: Session, message: Message, out: Effects) -> None:
+    session.state.receive(message)
+    if message.params and session.state.is_me(message.nick):
+        name = message.params[0]
+        session.routing.settle("JOIN", name)
+        _, key = session.wanted.get(session.state.fold(name), (name, ""))
+        session.remember(name, session.keys.pop(session.state.fold(name), key), out)
+    event(session, message, out)
+
+
+def nick(session: Session, message: Message, out: Effects) -> None:
+    mine = session.state.is_me(message.nick)
+    session.state.receive(message)
+    if mine:
+        session.routing.settle("NICK", "")
+        for client in session.clients.by_id.values():
+            client.nick = session.state.nick
+    event(session, message, out)
+
+
+def invite(session: Session, message: Message, out: Effects) -> None:
+    to_me = bool(message.params) and session.state.is_me(message.params[0])
+    event(session, message, out, to_me=to_me)
+
+
+def error(session: Session, message: Message, _out: Effects) -> None:
+    """The network's goodbye: the reason told when the stream ends."""
+    session.goodbye = message.params[-1] if message.params else "no reason given"
+
+
+Handler = Callable[["Session", Message, Effects], None]
+
+HANDLERS: dict[str, Handler] = {
+    "JOIN": join,
+    "NICK": nick,
+    "INVITE": invite,
+    "ERROR": error,
+    "PONG": swallow,
+    "BATCH": swallow,
+    **dict.fromkeys(HANDSHAKE, handshake),
+}

@@ -1,0 +1,348 @@
+"""One user on one network: events in, effects out. Pure; the time comes with each event.
+
+The session owns what the network has told us, the handshake with it and the list of attached
+clients. `from_network` and `from_client` hold what single commands mean.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from bouncer.irc.burst import channel_burst, registration_burst
+from bouncer.irc.caps import UPSTREAM_WANTED
+from bouncer.irc.registration import Identity, SaslLogin, UpstreamRegistration
+from bouncer.irc.split import join_lines
+from bouncer.irc.state import NetworkState
+from bouncer.irc.wire import Message
+from bouncer.session import from_client, from_network, playback
+from bouncer.session.clients import Client, Clients
+from bouncer.session.dialect import Dialect
+from bouncer.session.effects import (
+    Delivered,
+    DropNetwork,
+    Effects,
+    NetworkCaps,
+    OpsCommand,
+    PlayBack,
+    RememberChannel,
+)
+from bouncer.session.events import (
+    Attached,
+    BotSays,
+    CapsChanged,
+    ChannelsWanted,
+    Connected,
+    Detached,
+    Event,
+    FromClient,
+    FromNetwork,
+    Lost,
+    PageRead,
+    Tick,
+)
+from bouncer.session.routing import Routing
+from storage.messages import Row
+from storage.records import Network
+
+VERSION = "muster-0.1"
+SERVICE = "BouncerServ"
+NO_NETWORK = (
+    "This connection is for commands alone: /msg BouncerServ help. "
+    "To be on a network, log in as user/network"
+)
+MAX_TARGETS = 4_096  # names whose folding is remembered; full: the memory starts anew
+MAX_ECHOES = 256  # own messages whose echo we wait for; full: the oldest goes to every client
+QUIET_MS = 60_000  # a network silent for so long is pinged,
+DEAD_MS = 120_000  # and dropped when it stays silent for so long
+
+
+class Target(NamedTuple):
+    """A conversation: a channel, or the other person of a private one."""
+
+    folded: str
+    name: str
+
+
+class Echo(NamedTuple):
+    """An own message whose echo the network owes us, and the client that sent it."""
+
+    client: int
+    command: str
+    target: str
+    text: str
+
+
+class Session:
+    """One user's life on one network, over any number of connections to it."""
+
+    def __init__(
+        self,
+        network: Network,
+        channels: Iterable[tuple[str, str]],
+        *,
+        server_name: str,
+        new_id: Callable[[], int],
+        ops_channel: str = "",
+    ) -> None:
+        self.network = network
+        self.server_name = server_name
+        self.new_id = new_id
+        self.ops_channel = ops_channel
+        self.keys: dict[str, str] = {}  # keys given with JOINs that are not answered yet
+        self.wanted = {name.lower(): (name, key) for name, key in channels}
+        self.clients = Clients()
+        self.routing = Routing()
+        self.echoes: deque[Echo] = deque(maxlen=MAX_ECHOES)
+        self.state = NetworkState(network.nick)
+        self.registration: UpstreamRegistration | None = None
+        self.ready = False  # registered, and the greeting is over
+        self.goodbye = ""  # the text of the network's ERROR
+        self.now_ms = 0  # of the event in hand
+        self.heard_ms = 0  # when the network last said anything
+        self.pinged = False
+        self.last_kept_id = 0
+        self._targets: dict[str, Target] = {}
+
+    def receive(self, event: Event, now_ms: int) -> Effects:
+        """Take one event; return everything it causes."""
+        self.now_ms = now_ms
+        out = Effects()
+        _HANDLERS[type(event)](self, event, out)
+        for client_id in list(out.to_clients):
+            self._ask_for_confirmation(client_id, out)
+        out.sent_ids = {client.id: client.sent_id for client in self.clients.by_id.values()}
+        return out
+
+    # --- the connection to the network ---
+
+    def connected(self, _event: Connected, out: Effects) -> None:
+        network = self.network
+        sasl = None
+        if network.sasl_mechanism:
+            sasl = SaslLogin(network.sasl_mechanism, network.sasl_login, network.sasl_password)
+        identity = Identity(
+            nick=network.nick,
+            ident=network.ident or network.nick,
+            realname=network.realname or network.nick,
+            password=network.password,
+            sasl=sasl,
+            sasl_required=network.sasl_required,
+        )
+        self.registration = UpstreamRegistration(identity, UPSTREAM_WANTED)
+        self.state = NetworkState(network.nick)
+        self.routing.clear()
+        self.echoes.clear()
+        self._targets.clear()
+        self.ready, self.goodbye, self.pinged = False, "", False
+        self.heard_ms = self.now_ms
+        out.to_network += self.registration.start()
+
+    def from_network(self, event: FromNetwork, out: Effects) -> None:
+        self.heard_ms = self.now_ms
+        self.pinged = False
+        from_network.receive(self, event.lines, out)
+
+    def lost(self, event: Lost, out: Effects) -> None:
+        was_registered = self.is_registered
+        self.registration = None
+        self.ready = False
+        if was_registered:
+            self.notify(out, f"The connection to {self.network.name} was lost: {event.reason}")
+
+    @property
+    def is_registered(self) -> bool:
+        return self.registration is not None and self.registration.registered
+
+    @property
+    def upstream_caps(self) -> dict[str, str]:
+        return self.registration.caps if self.registration else {}
+
+    def welcomed(self, out: Effects) -> None:
+        """The greeting is over: be where the user wants to be."""
+        self.ready = True
+        for client in self.clients.by_id.values():
+            if client.nick != self.state.nick:
+                out.tell(client.id, f":{client.nick} NICK {self.state.nick}")
+                client.nick = self.state.nick
+        self.notify(out, f"Connected to {self.network.name} as {self.state.nick}")
+        self._join(self.wanted.values(), out)
+        self.offer_caps(out)
+
+    # --- clients ---
+
+    def attached(self, event: Attached, out: Effects) -> None:
+        known_id = event.delivered_id
+        client = Client(
+            id=event.client,
+            name=event.name,
+            nick=self.state.nick if self.ready else event.nick,
+            dialect=Dialect(event.caps),
+            sent_id=known_id or 0,
+            confirmed_id=known_id or 0,
+        )
+        self.clients.add(client)
+        self._greet(client, out)
+        if event.autoplay:
+            out.others.append(PlayBack(client.id, known_id, self.last_kept_id))
+        else:
+            client.live = True
+            client.sent_id = self.last_kept_id
+
+    def _greet(self, client: Client, out: Effects) -> None:
+        caps = client.dialect.caps
+        for line in registration_burst(self.state, client.nick, self.server_name, VERSION, caps):
+            out.tell(client.id, str(line))
+        if not self.ready:
+            name = self.network.name
+            text = f"Not connected to {name} now; still trying" if name else NO_NETWORK
+            out.tell(client.id, self.service_line(client, text))
+            return
+        for channel in self.state.channels.values():
+            for line in channel_burst(self.state, channel, self.server_name, caps):
+                out.tell(client.id, str(line))
+        self.offer_caps(out)
+
+    def offer_caps(self, out: Effects) -> None:
+        """Let clients have what the network has."""
+        out.others.append(NetworkCaps(frozenset(self.upstream_caps)))
+
+    def caps_changed(self, event: CapsChanged, _out: Effects) -> None:
+        if client := self.clients.by_id.get(event.client):
+            self.clients.speak(client, event.caps)
+
+    def from_client(self, event: FromClient, out: Effects) -> None:
+        for message in event.messages:
+            client = self.clients.by_id.get(event.client)
+            if client is None:  # it has said QUIT
+                return
+            from_client.receive(self, client, message, out)
+
+    def page_read(self, event: PageRead, out: Effects) -> None:
+        if client := self.clients.by_id.get(event.client):
+            playback.play(self, client, event, out)
+
+    def detached(self, event: Detached, out: Effects) -> None:
+        client = self.clients.remove(event.client)
+        if client is None:
+            return
+        self.routing.forget(client.id)
+        client.confirmed_id = max(client.confirmed_id, event.delivered_id)
+        out.others.append(Delivered(client.id, client.confirmed_id))
+
+    def confirmed(self, client: Client, token: str, out: Effects) -> None:
+        if client.confirmed(token):
+            out.others.append(Delivered(client.id, client.confirmed_id))
+
+    def _ask_for_confirmation(self, client_id: int, out: Effects) -> None:
+        client = self.clients.by_id.get(client_id)
+        if client is not None and (ping := client.confirmation(self.now_ms)):
+            out.tell(client.id, ping)
+
+    # --- commands to the bouncer ---
+
+    def channels_wanted(self, event: ChannelsWanted, out: Effects) -> None:
+        """Join and leave what the difference to the old list says."""
+        wanted = {self.state.fold(name): (name, key) for name, key in event.channels}
+        new = [pair for folded, pair in wanted.items() if folded not in self.wanted]
+        gone = [pair for folded, pair in self.wanted.items() if folded not in wanted]
+        self.wanted = wanted
+        if self.ready:
+            self._join(new, out)
+            out.to_network += [Message("PART", (name,)) for name, _ in gone]
+
+    def _join(self, channels: Iterable[tuple[str, str]], out: Effects) -> None:
+        targets = self.state.isupport.targmax("JOIN", unlisted=None)
+        out.to_network += join_lines(channels, targets)
+
+    def bot_says(self, event: BotSays, out: Effects) -> None:
+        if self.ready:
+            for line in event.lines:
+                message = Message("NOTICE", (event.target, line))
+                from_client.say_to(self, from_client.BOT, message, out)
+
+    # --- time ---
+
+    def tick(self, _event: Tick, out: Effects) -> None:
+        for client_id in self.clients.by_id:
+            self._ask_for_confirmation(client_id, out)
+        if not self.is_registered:
+            return
+        silent_ms = self.now_ms - self.heard_ms
+        if silent_ms >= DEAD_MS:
+            text = f"{self.network.name} has not answered for {silent_ms // 1000} s"
+            out.others.append(DropNetwork(text, silent=True))
+        elif silent_ms >= QUIET_MS and not self.pinged:
+            self.pinged = True
+            out.to_network.append(Message("PING", ("muster",)))
+
+    # --- shared by the two directions ---
+
+    def target(self, name: str) -> Target:
+        """The conversation called `name`; for STATUSMSG (`@#channel`) the channel."""
+        known = self._targets.get(name)
+        if known is None:
+            if len(self._targets) >= MAX_TARGETS:
+                self._targets.clear()
+            bare = self.state.isupport.without_status(name)
+            known = self._targets[name] = Target(self.state.fold(bare), bare)
+        return known
+
+    def keep(self, row: Row, out: Effects, *, sender: int | None = None, own: bool = False) -> None:
+        """Keep a message and tell it to the clients that follow live.
+
+        `sender` is the client that said it: it hears itself only by echo-message.
+        """
+        out.keep.append(row)
+        self.last_kept_id = row.id
+        from_network.tell_row(self, row, out, sender, own)
+
+    def expect_echo(self, client: int, message: Message) -> None:
+        """The network will say this own message back to us; keep it then, with its msgid."""
+        addressee, text = message.params
+        self.echoes.append(Echo(client, message.command, self.target(addressee).folded, text))
+
+    def own_row(self, command: str, addressee: str, text: str, tags: str) -> Row:
+        """What this user says now, as it will be kept."""
+        target = self.target(addressee)
+        return Row(
+            self.new_id(), self.network.id, target.folded, target.name, self.now_ms, "", command,
+            self.state.mask, tags, "" if addressee == target.name else addressee, text,
+        )  # fmt: skip
+
+    def ops_heard(self, message: Message, account: str, out: Effects) -> None:
+        """Hand a bot command said in the ops channel on."""
+        if self.ops_channel and message.params[1][:1] == "!":
+            folded = self.state.fold(self.ops_channel)
+            if self.state.fold(message.params[0]) == folded:
+                out.others.append(OpsCommand(message, account))
+
+    def remember(self, name: str, key: str, out: Effects) -> None:
+        folded = self.state.fold(name)
+        if self.wanted.get(folded) != (name, key):
+            self.wanted[folded] = (name, key)
+            out.others.append(RememberChannel(name, key))
+
+    def service_line(self, client: Client, text: str, service: str = SERVICE) -> str:
+        return f":{service}!{service}@{self.server_name} NOTICE {client.nick} :{text}"
+
+    def notify(self, out: Effects, text: str) -> None:
+        """Tell every attached client something as the service."""
+        for client in self.clients.by_id.values():
+            out.tell(client.id, self.service_line(client, text))
+
+
+_HANDLERS: dict[type, Callable[..., None]] = {
+    Connected: Session.connected,
+    FromNetwork: Session.from_network,
+    Lost: Session.lost,
+    Attached: Session.attached,
+    CapsChanged: Session.caps_changed,
+    FromClient: Session.from_client,
+    PageRead: Session.page_read,
+    Detached: Session.detached,
+    ChannelsWanted: Session.channels_wanted,
+    BotSays: Session.bot_says,
+    Tick: Session.tick,
+}

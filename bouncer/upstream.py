@@ -1,0 +1,264 @@
+"""One session's connection to its network: dialled, held, sent to at a polite pace, dialled again.
+
+The reader hands whole chunks to the hub and waits for it, so a slow hub pauses TCP.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+import trio
+
+from bouncer.dial import DialError, ServerAddress, describe, dial
+from bouncer.irc.wire import LineReader, Message, encode_all
+from bouncer.session.effects import DropNetwork
+from bouncer.session.events import Connected, Event, FromNetwork, Lost
+from bouncer.session.session import Session
+from bouncer.supervise import GHOST_S, STABLE_S, Bucket, Gate, backoff
+
+READ_CHUNK = 65_536  # octets of one read; also what one user's flood may do before others' turn
+QUEUE_LINES = 2_000  # lines waiting for the rate limit; full: the client is told what was not sent
+REGISTRATION_S = 60.0  # from the open stream to 001
+GOODBYE_S = 2.0
+BURST_LINES = 10  # sent at once before the rate limit bites
+URGENT = frozenset({"PONG", "CAP", "AUTHENTICATE", "PASS", "USER", "QUIT"})
+
+log = structlog.get_logger("upstream")
+
+
+class State(StrEnum):
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    WAITING = "waiting"  # for the next try
+    STOPPED = "stopped"  # trying again is of no use until somebody acts
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a connection ended. `silent`: the server's side of it may still stand."""
+
+    reason: str
+    silent: bool = False
+    permanent: bool = False
+
+
+class SendQueue:
+    """Lines on their way to the network, paced by a token bucket; urgent ones overtake."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self._urgent: deque[Message] = deque()
+        self._paced: deque[Message] = deque()
+        self._wake = trio.Event()
+        self._closing = False
+
+    def put(self, messages: Sequence[Message]) -> list[Message]:
+        """Queue `messages`; give back those for which there is no room."""
+        refused = []
+        for message in messages:
+            if message.command in URGENT:
+                self._urgent.append(message)
+            elif len(self._paced) < QUEUE_LINES:
+                self._paced.append(message)
+            else:
+                refused.append(message)
+        self._wake.set()
+        return refused
+
+    def close(self, goodbye: Message) -> None:
+        """Say `goodbye` next and send nothing after it."""
+        self._paced.clear()
+        self._urgent.append(goodbye)
+        self._closing = True
+        self._wake.set()
+
+    async def drain_into(self, stream: trio.abc.SendStream) -> None:
+        while not self._closing or self._urgent:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            ready = list(self._urgent)
+            self._urgent.clear()
+            count = self.bucket.take(len(self._paced), trio.current_time())
+            ready += [self._paced.popleft() for _ in range(count)]
+            if ready:
+                await stream.send_all(encode_all(ready))
+            elif self._paced:
+                with trio.move_on_after(self.bucket.wait_s):
+                    await self._wake.wait()
+            if self._paced:
+                self._wake.set()
+
+
+class Upstream:
+    """Keeps one session connected. `run` ends only when cancelled or stopped for good."""
+
+    def __init__(
+        self,
+        session: Session,
+        post: Callable[[Event], Awaitable[None]],
+        *,
+        gate: Gate,
+        default_rate: float,
+    ) -> None:
+        self.session = session
+        self.state = State.WAITING
+        self.error = ""
+        self.since = trio.current_time()
+        self._post = post
+        self._gate = gate
+        self._default_rate = default_rate
+        self._queue: SendQueue | None = None
+        self._scope: trio.CancelScope | None = None
+        self._registration: trio.CancelScope | None = None
+        self._ending: Ending | None = None
+        self._ended = trio.Event()
+        self._running = trio.CancelScope()
+
+    # --- what the hub asks for ---
+
+    def put(self, messages: Sequence[Message]) -> list[Message]:
+        """Send `messages` at the network's pace; give back those that could not be queued."""
+        return self._queue.put(messages) if self._queue else list(messages)
+
+    def registered(self) -> None:
+        """The network has let us in: the registration's time limit is over."""
+        self._become(State.CONNECTED)
+        if self._registration is not None:
+            self._registration.deadline = math.inf
+
+    def drop(self, effect: DropNetwork) -> None:
+        """Close the connection for the reason given."""
+        self._end(Ending(effect.reason, effect.silent, effect.permanent))
+
+    def say_goodbye(self, text: str) -> None:
+        """QUIT; the connection closes when it is sent."""
+        if self._queue is not None:
+            self._queue.close(Message("QUIT", (text,)))
+
+    async def stop(self, text: str) -> None:
+        """QUIT, give that a moment to leave, and end `run`."""
+        self.say_goodbye(text)
+        with trio.move_on_after(GOODBYE_S):
+            await self.ended()
+        self._running.cancel()
+
+    async def ended(self) -> None:
+        """Wait until the connection of this moment is closed."""
+        if self._queue is not None:
+            await self._ended.wait()
+
+    # --- the loop ---
+
+    async def run(self) -> None:
+        with self._running:
+            await self._keep_connected()
+
+    async def _keep_connected(self) -> None:
+        network = self.session.network
+        delays = backoff()
+        try:
+            address = ServerAddress.parse(network.uri)
+        except ValueError as error:
+            self._become(State.STOPPED, str(error))
+            return
+        while True:
+            await self._pass_gate(address)
+            self._become(State.CONNECTING, self.error)
+            opened_at = trio.current_time()
+            try:
+                stream = await dial(
+                    address,
+                    source=network.source_address or None,
+                    pin=network.fingerprint,
+                    client_certificate=network.certificate,
+                )
+            except DialError as error:
+                ending = Ending(str(error))
+            else:
+                ending = await self._hold(stream, address)
+                if trio.current_time() - opened_at > STABLE_S:
+                    delays = backoff()
+            log.info("disconnected", network=network.name, reason=ending.reason)
+            if ending.permanent:
+                self._become(State.STOPPED, ending.reason)
+                return
+            self._become(State.WAITING, ending.reason)
+            await trio.sleep(_pause(ending, delays))
+
+    async def _pass_gate(self, address: ServerAddress) -> None:
+        if not address.is_loopback:
+            source = self.session.network.source_address
+            await trio.sleep(self._gate.delay((source, address.host), trio.current_time()))
+
+    def _become(self, state: State, error: str = "") -> None:
+        if state is not self.state:
+            self.since = trio.current_time()
+        self.state, self.error = state, error
+
+    def _end(self, ending: Ending) -> None:
+        self._ending = self._ending or ending
+        if self._scope is not None:
+            self._scope.cancel()
+
+    # --- one connection ---
+
+    async def _hold(self, stream: trio.abc.Stream, address: ServerAddress) -> Ending:
+        """Run one connection to its end. Errors of the stream become its Ending."""
+        rate = self.session.network.rate
+        if rate is None:
+            rate = 0.0 if address.is_loopback else self._default_rate
+        self._queue = SendQueue(Bucket(rate, BURST_LINES))
+        self._ended = trio.Event()
+        self._ending = None
+        try:
+            await self._post(Connected(tls=address.tls))
+            with trio.CancelScope() as self._scope:
+                await self._converse(stream)
+        except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as group:
+            error = group.exceptions[0]
+            silent = isinstance(error, TimeoutError) or "timed out" in str(error)
+            self._ending = self._ending or Ending(describe(error), silent=silent)
+        finally:
+            self._queue = None
+            self._scope = None
+            self._ended.set()
+            with trio.CancelScope(deadline=trio.current_time() + GOODBYE_S, shield=True):
+                await trio.aclose_forcefully(stream)
+        ending = self._ending or Ending("closed by the server")
+        if self.session.goodbye:
+            ending = Ending(self.session.goodbye, permanent=ending.permanent)
+        await self._post(Lost(ending.reason))
+        return ending
+
+    async def _converse(self, stream: trio.abc.Stream) -> None:
+        queue = self._queue
+        assert queue is not None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._limit_registration)
+            nursery.start_soon(queue.drain_into, stream)
+            await self._read(stream)
+            nursery.cancel_scope.cancel()
+
+    async def _limit_registration(self) -> None:
+        with trio.CancelScope(deadline=trio.current_time() + REGISTRATION_S) as scope:
+            self._registration = scope
+            await trio.sleep_forever()
+        if scope.cancelled_caught:
+            self._end(Ending(f"it did not let us in within {REGISTRATION_S:.0f} s"))
+
+    async def _read(self, stream: trio.abc.Stream) -> None:
+        reader = LineReader()
+        while data := await stream.receive_some(READ_CHUNK):
+            if lines := reader.feed(bytes(data)):
+                await self._post(FromNetwork(lines))
+
+
+def _pause(ending: Ending, delays: Iterator[float]) -> float:
+    """Seconds until the next try: a ghost's time where one may stand, else the next delay."""
+    delay = next(delays)
+    return max(delay, GHOST_S) if ending.silent else delay
