@@ -20,9 +20,9 @@ import trio
 
 from bouncer import enrolment, supervise
 from bouncer.config import Address
+from bouncer.datagrams import Port, open_ports, send_by
 from bouncer.heartbeat import (
     MAINTENANCE_GRACE_S,
-    MAX_DATAGRAM,
     MAX_MAINTENANCE_S,
     NO_NONCE,
     NONCE_OCTETS,
@@ -128,7 +128,7 @@ class Beacon:
         self._roster: Roster | None = None
         self._document: dict[str, bytes] = {}
         self._maintenance: Maintenance | None = None
-        self._sockets: dict[int, trio.socket.SocketType] = {}
+        self._ports: list[Port] = []
         self._acked = trio.Event()
 
     # -- for the rest of the bouncer --------------------------------------------------------------
@@ -136,18 +136,18 @@ class Beacon:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Beat until cancelled; first sends nothing until the roster is read from the store."""
         await self._load_roster()
-        await self._open_sockets()
+        self._ports = self._open_ports()
         try:
             async with trio.open_nursery() as nursery:
-                for sock in self._sockets.values():
-                    nursery.start_soon(self._read, sock)
+                for port in self._ports:
+                    nursery.start_soon(self._read, port)
                 nursery.start_soon(self._beat)
                 nursery.start_soon(self._keep_roster, nursery)
                 task_status.started()
         finally:
-            for sock in self._sockets.values():
-                sock.close()
-            self._sockets.clear()
+            for port in self._ports:
+                port.close()
+            self._ports = []
 
     def roster_changed(self) -> None:
         """Staff or voters changed in the store: sign and send the roster anew."""
@@ -279,35 +279,24 @@ class Beacon:
 
     # -- datagrams --------------------------------------------------------------------------------
 
-    async def _open_sockets(self) -> None:
-        """One socket per family the host has; the configured address binds its own family."""
-        host, port = (self._address.host, self._address.port) if self._address else ("", 0)
-        for family, any_host in ((trio.socket.AF_INET, "0.0.0.0"), (trio.socket.AF_INET6, "::")):
-            v6 = family == trio.socket.AF_INET6
-            bound = (host, port) if host and (":" in host) == v6 else (any_host, 0)
-            try:
-                sock = trio.socket.socket(family, trio.socket.SOCK_DGRAM)
-                if v6:
-                    sock.setsockopt(trio.socket.IPPROTO_IPV6, trio.socket.IPV6_V6ONLY, 1)
-                await sock.bind(bound)
-            except OSError as error:
-                if bound[0] == host:
-                    raise
-                log.info("heartbeats without this family", v6=v6, error=str(error))
-                continue
-            self._sockets[family] = sock
+    def _open_ports(self) -> list[Port]:
+        """One port per family the host has; the configured address binds its own family."""
+        if self._address is None:
+            return open_ports("", 0)
+        ports = open_ports(self._address.host, self._address.port)
+        other = "0.0.0.0" if ":" in self._address.host else "::"
+        if len(ports) == 1:
+            with suppress(OSError):
+                ports += open_ports(other, 0)
+        return ports
 
-    async def _read(self, sock: trio.socket.SocketType) -> None:
-        while True:
-            try:
-                data, where = await sock.recvfrom(MAX_DATAGRAM + 1)
-            except OSError:  # an ICMP error of an earlier datagram, reported here
-                await trio.sleep(0.01)
-                continue
-            if heard := self._open(data):
-                if heard.reply and len(heard.reply) <= len(data):
-                    await self._send_to(sock, heard.reply, where)
-                self._take(heard)
+    async def _read(self, port: Port) -> None:
+        async for batch in port.batches():
+            for data, where in batch:
+                if heard := self._open(data):
+                    if heard.reply and len(heard.reply) <= len(data):
+                        port.send(heard.reply, where)
+                    self._take(heard)
 
     def _open(self, data: bytes) -> Heard | None:
         try:
@@ -332,26 +321,17 @@ class Beacon:
             one.told = False
             self._tell_ops(f"{one.voter.role} {one.voter.name} answers again ({one.ack.state})")
 
-    async def _send_to(
-        self, sock: trio.socket.SocketType, data: bytes, where: tuple[str, int]
-    ) -> None:
-        with suppress(OSError):  # no route now: the next beat tries again
-            await sock.sendto(data, where)
-
-    async def _send(self, one: _Tracked, data: bytes) -> None:
+    def _send(self, one: _Tracked, data: bytes) -> None:
         if one.where is not None:
-            v6 = ":" in one.where[0]
-            sock = self._sockets.get(trio.socket.AF_INET6 if v6 else trio.socket.AF_INET)
-            if sock is not None:
-                await self._send_to(sock, data, one.where)
+            send_by(self._ports, data, one.where)
 
     async def _beat(self) -> None:
         next_at = trio.current_time()
         while True:
             now = trio.current_time()
             for one in list(self._voters.values()):
-                await self._send(one, self._datagram(one))
-                await self._repeat_maintenance(one)
+                self._send(one, self._datagram(one))
+                self._repeat_maintenance(one)
                 self._watch_acks(one, now)
             self._forget_maintenance()
             next_at = max(next_at + BEAT_S, now)  # after a pause, no salvo
@@ -393,7 +373,7 @@ class Beacon:
         with trio.move_on_after(wait_s):
             while pending := self._without_notice():
                 for one in pending:
-                    await self._repeat_maintenance(one)
+                    self._repeat_maintenance(one)
                 self._acked = trio.Event()
                 with trio.move_on_after(0.3):
                     await self._acked.wait()
@@ -408,12 +388,12 @@ class Beacon:
             return True
         return one.ack is not None and one.ack.maintenance == acked_name(notice)
 
-    async def _repeat_maintenance(self, one: _Tracked) -> None:
+    def _repeat_maintenance(self, one: _Tracked) -> None:
         """A notice is sent with each beat until the voter has acked that it holds it."""
         if self._maintenance is not None and not self._holds_notice(one):
             statement = sign_statement(self._key, Kind.MAINTENANCE, self._maintenance)
             datagram = self._peers.seal(one.voter.name, Kind.MAINTENANCE, statement)
-            await self._send(one, datagram)
+            self._send(one, datagram)
 
     def _forget_maintenance(self) -> None:
         notice = self._maintenance

@@ -66,8 +66,10 @@ class Kind(IntEnum):
     CLOSED = 10  # voter -> voter, signed: this incident is over
     CLAIM = 11  # agent -> agent, signed: I speak on this network
     JOURNAL = 12  # agent -> agent: burned nonces and codes, people verified
-    RECEIVED = 13  # the answer to CLOSED, STANDDOWN and JOURNAL: no need to repeat it
-    ORDER = 14  # agent -> agent: what an admin ordered here, with the proof
+    RECEIVED = 13  # the answer to CLOSED, ORDER and JOURNAL: no need to repeat it
+    ORDER = 14  # agent -> agent, bouncer -> agent: what an admin ordered
+    FETCH = 15  # agent -> agent: which incidents are over?
+    OVER = 16  # the answer to FETCH
 
 
 class Datagram(NamedTuple):

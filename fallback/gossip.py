@@ -1,0 +1,140 @@
+"""What voters say to each other: the bodies of the mesh's datagrams. Pure values.
+
+Ages travel, not times: the receiver turns an age into a time on its own clock, so that a peer's
+wrong clock moves nothing. What is asked for is padded by the asker: nothing is ever answered with
+more octets than it brought.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bouncer.heartbeat import MAX_BODY, Counter, Line, Short
+
+Age = Annotated[float, Field(ge=0, le=400 * 86400.0, allow_inf_nan=False)]
+Blob = Annotated[str, Field(max_length=1000)]  # base64
+PADDING = MAX_BODY - 80  # of a question
+MAX_OVER = 16  # closings in one answer
+
+
+@dataclass(frozen=True, slots=True)
+class VoteSaid:
+    """A vote, or with an empty verdict its withdrawal. Signed."""
+
+    voter: Short
+    verdict: Literal["site", "service", ""]
+    silent_s: Age = 0.0
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Forward your last heartbeat and notice; tell me what your probe of the primary sees."""
+
+    number: Counter
+    pad: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A heartbeat or a maintenance notice as the bouncer signed it, and how long ago it came."""
+
+    number: Counter
+    kind: Literal["heartbeat", "maintenance"]
+    statement: Blob
+    age_s: Age
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The primary answered a probe of this voter so long ago."""
+
+    number: Counter
+    age_s: Age
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSaid:
+    """The incident an agent holds open."""
+
+    id: Short
+    kind: Annotated[int, Field(ge=1, le=4)]
+    spoken: bool
+    recovering: bool
+    verdict: Literal["site", "service"]
+    silent_s: Age
+    drill_left_s: Age = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedSaid:
+    """An incident is over. Signed by the agent that says so."""
+
+    agent: Short
+    id: Short
+    by_hand: bool
+    age_s: Age
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimSaid:
+    """I speak on this network. Signed."""
+
+    agent: Short
+    network: Short
+    incident: Short
+    rank: Annotated[int, Field(ge=0, le=16)]
+    line_age_s: Age | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSaid:
+    """A burned nonce or code, or a person verified; repeated until received."""
+
+    id: Short
+    what: Literal["spent", "verified"]
+    incident: Short = ""
+    spent: Short = ""
+    claim_id: Short = ""
+    handle: Short = ""
+    network: Short = ""
+    nick: Short = ""
+    proof: Annotated[int, Field(ge=1, le=4)] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSaid:
+    """An admin's `!standdown`, `!hold` or `!declare`, with the age of the order."""
+
+    id: Short
+    order: Literal["standdown", "hold", "declare"]
+    admin: Short
+    age_s: Age
+    left_s: Age = 0.0  # of a hold
+    why: Line = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The datagram of this id need not be repeated."""
+
+    id: Short
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Which incidents are over? Padded."""
+
+    number: Counter
+    pad: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OverSaid:
+    """The latest closings: (id, by hand, age in s)."""
+
+    number: Counter
+    closed: Annotated[tuple[tuple[Short, bool, Age], ...], Field(max_length=MAX_OVER)] = ()
