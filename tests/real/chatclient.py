@@ -73,6 +73,17 @@ class ChatClient(ABC):
         except AssertionError as error:
             raise AssertionError(f"{error}; the screen:\n{self.terminal.screen()}") from None
 
+    async def shows_like(self, buffer: str, end: str, within_s: float = SHOW_S) -> None:
+        """Wait until a line of this conversation ends like this: backlog may bear a time."""
+        try:
+            await until(
+                lambda: any(text.endswith(end) for text in self.texts(buffer)),
+                within_s,
+                f"…{end!r} in {buffer}",
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the screen:\n{self.terminal.screen()}") from None
+
     async def logs(self, buffer: str, part: str, within_s: float = SHOW_S) -> None:
         """Wait until a raw line of this conversation's log contains `part`."""
         try:

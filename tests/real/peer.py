@@ -37,6 +37,8 @@ class Peer:
     answers_ping: bool = True
     heard: list[Message] = field(default_factory=list)
     closed: bool = False
+    server_certificate: bytes = b""  # DER, where the connection is TLS
+    _reading: trio.Event = field(default_factory=trio.Event)
     _cursor: int = 0
     _news: trio.Event = field(default_factory=trio.Event)
     _writing: trio.Lock = field(default_factory=trio.Lock)
@@ -102,6 +104,13 @@ class Peer:
             while not self.closed:
                 await self._news.wait()
 
+    def pause(self) -> None:
+        """Read nothing more: the other side's queue fills."""
+        self._reading = trio.Event()
+
+    def resume(self) -> None:
+        self._reading.set()
+
     def forget(self) -> None:
         """Drop what was heard, so that `all` and `texts` speak of what follows."""
         self.heard.clear()
@@ -157,6 +166,18 @@ class Peer:
                     return
                 await trio.sleep(0.1)
 
+    async def hears_member(self, channel: str, nick: str, within_s: float = HEAR_S) -> None:
+        """Wait until somebody with this nick is in a channel that we can look into."""
+        with trio.fail_after(within_s):
+            while True:
+                await self.says(f"WHO {channel}")
+                begun = len(self.heard)
+                await self.hears("315", within_s=within_s)
+                who = [m.params for m in self.heard[begun:] if m.command == "352"]
+                if any(nick == params[5] for params in who):
+                    return
+                await trio.sleep(0.1)
+
     async def join(self, channel: str, within_s: float = HEAR_S) -> None:
         """JOIN and wait for the end of names."""
         await self.says(f"JOIN {channel}")
@@ -164,9 +185,10 @@ class Peer:
 
     async def run_reader(self) -> None:
         reader = LineReader(LINE_LIMIT)
+        self.resume()
         try:
-            while chunk := await self.stream.receive_some(65536):
-                for line in reader.feed(bytes(chunk)):
+            while chunk := await self._read():
+                for line in reader.feed(chunk):
                     if line:
                         self._take(Message.parse(line))
                         if self.answers_ping and self.heard[-1].command == "PING":
@@ -177,6 +199,10 @@ class Peer:
         finally:
             self.closed = True
             self._tell()
+
+    async def _read(self) -> bytes:
+        await self._reading.wait()
+        return bytes(await self.stream.receive_some(65536))
 
     def _take(self, message: Message) -> None:
         assert len(self.heard) < LINES_KEPT
@@ -214,13 +240,15 @@ async def peer(
     raw = await trio.to_thread.run_sync(connected, host, port, netns, timeout_s)
     raw.setblocking(False)
     stream: trio.abc.Stream = trio.SocketStream(trio.socket.from_stdlib_socket(raw))
+    certificate = b""
     if tls:
         context = tls if isinstance(tls, ssl.SSLContext) else trusting_all()
         secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
         with trio.fail_after(timeout_s):
             await secure.do_handshake()
+        certificate = secure.getpeercert(binary_form=True) or b""
         stream = secure
-    made = Peer(stream)
+    made = Peer(stream, server_certificate=certificate)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(made.run_reader)
         try:
