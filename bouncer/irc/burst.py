@@ -14,7 +14,11 @@ from bouncer.irc.people import Channel, Member
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import MAX_LINE, Message
 
-NO_IMPLICIT_NAMES = ("draft/no-implicit-names", "no-implicit-names")
+NO_IMPLICIT_NAMES = (
+    "draft/no-implicit-names",
+    "no-implicit-names",
+    "soju.im/no-implicit-names",
+)
 NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 

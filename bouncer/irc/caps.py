@@ -86,9 +86,6 @@ UPSTREAM_WANTED: tuple[str, ...] = (
     "batch",  # batch
     "cap-notify",  # capability-negotiation
     "chghost",  # chghost
-    "draft/event-playback",  # chathistory
-    "draft/message-redaction",  # message-redaction
-    "draft/multiline",  # multiline
     "draft/extended-monitor",  # extended-monitor, by its older name
     "echo-message",  # echo-message: what others really saw of us
     "extended-join",  # extended-join
@@ -101,6 +98,13 @@ UPSTREAM_WANTED: tuple[str, ...] = (
     "setname",  # setname
     "standard-replies",  # standard-replies
     "userhost-in-names",  # userhost-in-names
+)
+
+# These change what a network sends or takes; ask for them once something deals with it.
+UPSTREAM_WANTED_LATER: tuple[str, ...] = (
+    "draft/message-redaction",  # message-redaction: REDACT
+    "draft/multiline",  # multiline: batches that are one message
+    "draft/read-marker",  # read-marker
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from secrets import token_bytes
 from typing import NamedTuple, Protocol
 
 from scramp import ScramClient, ScramException, ScramMechanism
@@ -19,6 +20,7 @@ CHUNK = 400  # "then split to 400-byte chunks": sasl-3.1
 MAX_RESPONSE = 16 * CHUNK  # octets of base64 in one response; SCRAM needs some 300
 MAX_ITERATIONS = 200_000  # of a server's SCRAM; more would hold up everybody for the time it takes
 ITERATIONS = 10_000  # of our own users' verifiers; at least 4096: RFC 7677 section 4
+SALT = 16  # octets
 SCRAM = "SCRAM-SHA-256"
 MECHANISMS = ("SCRAM-SHA-256", "PLAIN", "EXTERNAL")
 
@@ -191,6 +193,7 @@ class ScramKeys(NamedTuple):
     ) -> ScramKeys:
         """Derive them. Raises ValueError for a password that SASLprep (RFC 4013) forbids."""
         try:
+            salt = salt or token_bytes(SALT)
             made = ScramMechanism(SCRAM).make_auth_info(password, iterations, salt)
         except ScramException as error:
             raise ValueError(str(error)) from error
@@ -203,7 +206,7 @@ class ScramKeys(NamedTuple):
         def part(name: bytes) -> bytes:
             return hmac.digest(secret, name + b"\0" + user.encode("utf-8", "replace"), "sha256")
 
-        return cls(part(b"salt")[:16], part(b"stored"), part(b"server"), ITERATIONS)
+        return cls(part(b"salt")[:SALT], part(b"stored"), part(b"server"), ITERATIONS)
 
     @classmethod
     def parse(cls, text: str) -> ScramKeys:
