@@ -93,12 +93,14 @@ _COLUMNS = (
     _m.time_ms,
     _m.msgid,
     _m.command,
-    _m.source,
+    schema.sources.c.source,
     _m.tags,
     _m.addressee,
     _m.text,
 )
-_JOINED = schema.messages.join(schema.buffers, _b.id == _m.buffer_id)
+_JOINED = schema.messages.join(schema.buffers, _b.id == _m.buffer_id).join(
+    schema.sources, schema.sources.c.id == _m.source_id
+)
 _PLACE = tuple_(_m.time_ms, _m.id)
 
 
@@ -175,7 +177,7 @@ def since(connection: Connection, network_id: int, after_id: int, limit: int) ->
 
 
 def newest(connection: Connection, network_id: int, limit: int) -> list[Row]:
-    """The newest `limit` messages of a network in all buffers, by id: for a client's first sight."""
+    """The newest `limit` messages of a network in all buffers, by id: for a new client."""
     rows = _rows(connection, _NEWEST, network_id=network_id, limit=limit)
     rows.reverse()
     return rows

@@ -212,6 +212,14 @@ buffers = Table(
     UniqueConstraint("network_id", "target"),
 )
 
+# Who said something, `nick!user@host`: one row for thousands of messages.
+sources = Table(
+    "sources",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False, unique=True),
+)
+
 # No foreign keys from here: each would cost a look-up per message, and removal goes by retention.
 messages = Table(
     "messages",
@@ -219,10 +227,10 @@ messages = Table(
     _id(),
     Column("network_id", BigInteger, nullable=False),
     Column("buffer_id", BigInteger, nullable=False),
+    Column("source_id", BigInteger, nullable=False),
     Column("time_ms", BigInteger, nullable=False),
     Column("msgid", Text, nullable=False),
     Column("command", Text, nullable=False),
-    Column("source", Text, nullable=False),
     Column("tags", Text, nullable=False),
     Column("addressee", Text, nullable=False),
     Column("text", Text, nullable=False),
