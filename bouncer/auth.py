@@ -1,0 +1,165 @@
+"""Who may come in: judges the login attempts of clients. Failures cost time, and tell nothing.
+
+An unknown user, a disabled one and a wrong password answer alike and take equally long; a lookup
+of SCRAM keys gives made-up ones for users there are not, the same each time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+
+import structlog
+import trio
+from sqlalchemy import Connection
+
+from bouncer import passwords
+from bouncer.irc.registration import (
+    Attempt,
+    ExternalAttempt,
+    PlainAttempt,
+    ScramAttempt,
+    ScramLookup,
+)
+from bouncer.irc.sasl import ScramKeys
+from bouncer.passwords import Hasher
+from bouncer.throttle import Throttle, source_of
+from storage import accounts
+from storage.errors import NotFound
+from storage.records import User
+from storage.store import Store
+
+SECRET = "scram_secret"  # of the made-up keys, in the store's single values
+MAX_TRUSTED = 10_000  # (user, address) pairs that logged in; full: the oldest is forgotten
+WRONG = "Wrong user or password"
+
+log = structlog.get_logger("auth")
+
+
+class Refused(Exception):
+    """Not let in. The text is for the client and says nothing about what exists."""
+
+
+class Authenticator:
+    """One per bouncer. `login_per_min` is the limit on failed logins, per address and per user."""
+
+    def __init__(self, store: Store, hasher: Hasher, login_per_min: int) -> None:
+        self._store = store
+        self._hasher = hasher
+        self._throttle = Throttle(login_per_min)
+        self._trusted: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._secret = b""
+
+    def limit(self, login_per_min: int) -> None:
+        """Use another limit from now on, after a reload."""
+        self._throttle.per_min = login_per_min
+
+    async def attempt(self, attempt: Attempt, peer: str) -> User | ScramKeys:
+        """The user who logs in; for a ScramLookup the keys to go on with. Raises Refused.
+
+        `peer` is the client's IP address; anything else, such as a unix socket, is this machine.
+        """
+        source = source_of(peer)
+        folded_user = attempt.login.user.casefold()
+        keys = self._keys(source, folded_user)
+        now = trio.current_time()
+        wait_s = max((self._throttle.wait_s(key, now) for key in keys), default=0.0)
+        if wait_s > 0:
+            log.warning("login throttled", peer=peer, wait_s=round(wait_s))
+            raise Refused(f"Too many failed logins; try again in {wait_s:.0f} s")
+        if isinstance(attempt, ScramLookup):
+            return await self._scram_keys(attempt.login.user)
+        for key in keys:
+            self._throttle.take(key, now)
+        user = await self._judge(attempt)
+        for key in keys:
+            self._throttle.give_back(key)
+        if source is not None:
+            self._trust(user.name.casefold(), source)
+        return user
+
+    def _keys(self, source: str | None, folded_user: str) -> list[tuple[str, str]]:
+        """What a failure counts against. Where a user has logged in before, strangers' failures
+        do not lock them out: there the address alone counts."""
+        if source is None:
+            return []
+        keys = [("address", source)]
+        if folded_user and (folded_user, source) not in self._trusted:
+            keys.append(("user", folded_user))
+        return keys
+
+    def _trust(self, folded_user: str, source: str) -> None:
+        self._trusted[folded_user, source] = None
+        self._trusted.move_to_end((folded_user, source))
+        if len(self._trusted) > MAX_TRUSTED:
+            self._trusted.popitem(last=False)
+
+    async def _judge(self, attempt: Attempt) -> User:
+        match attempt:
+            case PlainAttempt(login, password):
+                return await self._plain(login.user, password)
+            case ExternalAttempt(login, fingerprint):
+                user = await self._store.read(accounts.user_by_certificate, fingerprint)
+                if user is None or not user.enabled:
+                    raise Refused("No user has this client certificate")
+                if login.user and login.user.casefold() != user.name.casefold():
+                    raise Refused("This client certificate is not that user's")
+                return user
+            case ScramAttempt(login, proven):
+                user = await self._user(login.user)
+                if not proven or user is None:
+                    raise Refused(WRONG)
+                return user
+        raise Refused("This way to log in is not known here")
+
+    async def _plain(self, name: str, password: str) -> User:
+        user = await self._user(name)
+        if not await self._hasher.verify(user.password_hash if user else "", password):
+            raise Refused(WRONG)
+        assert user is not None  # nobody's hash verifies nothing
+        if passwords.is_outdated(user.password_hash) or not user.scram:
+            await self._upgrade(user, password)
+        return user
+
+    async def _user(self, name: str) -> User | None:
+        """The user of that name who may log in."""
+        try:
+            user = await self._store.read(accounts.get_user, name)
+        except NotFound:
+            return None
+        return user if user.enabled else None
+
+    async def _upgrade(self, user: User, password: str) -> None:
+        """Replace an imported hash now that the password is known; unless it was just changed."""
+        try:
+            hashed = await self._hasher.make(password)
+        except passwords.BadPassword as error:
+            log.info("imported password kept as it is", user=user.name, reason=str(error))
+            return
+
+        def write(connection: Connection) -> None:
+            if accounts.user_by_id(connection, user.id).password_hash == user.password_hash:
+                fresh = {"password_hash": hashed.password_hash, "scram": hashed.scram}
+                accounts.change_user(connection, user.id, **fresh)
+
+        await self._store.run(write)
+
+    async def _scram_keys(self, name: str) -> ScramKeys:
+        user = await self._user(name)
+        if user is not None and user.scram:
+            try:
+                return ScramKeys.parse(user.scram)
+            except ValueError:
+                log.error("damaged SCRAM keys; set a new password", user=user.name)
+        if not self._secret:
+            self._secret = bytes.fromhex(await self._store.run(_secret))
+        return ScramKeys.fake(self._secret, name.casefold())
+
+
+def _secret(connection: Connection) -> str:
+    """The secret of the made-up keys, made once: they must not change with a restart either."""
+    known = accounts.get_meta(connection, SECRET)
+    if known is None:
+        known = secrets.token_hex(32)
+        accounts.put_meta(connection, SECRET, known)
+    return known
