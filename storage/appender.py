@@ -108,18 +108,7 @@ class Appender:
         """What is inserted. Raises KeyError where the rows name something new."""
         bufs, sources = self._buffers, self._sources
         return [
-            (
-                i,
-                net,
-                buffers[net, target, name],
-                sources[source],
-                at,
-                msgid,
-                command,
-                tags,
-                to,
-                text,
-            )
+            (i, net, bufs[net, target, name], sources[source], at, msgid, command, tags, to, text)
             for i, net, target, name, at, msgid, command, source, tags, to, text in rows
         ]
 
