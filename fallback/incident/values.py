@@ -128,12 +128,14 @@ class PeerIncident:
 
 @dataclass(frozen=True, slots=True)
 class PeerClosed:
-    """CLOSED(id) of another agent. `at` as in `Tombstone`."""
+    """CLOSED(id) of another agent. `at` as in `Tombstone`; `in_force`: closed by hand, and the
+    sender has not heard A for 60 s since, so that its stand-down still holds."""
 
     agent: str
     id: str
     by_hand: bool
     at: float
+    in_force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +288,11 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class SendClosed:
-    """Send CLOSED to all voters now; the shell repeats it until `CloseAcked` of each."""
+    """Send CLOSED to all voters now; the shell repeats it until `CloseAcked` of each, and tells
+    with it whether this agent is stood down at that moment."""
 
     tombstone: Tombstone
+    in_force: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +343,8 @@ class IncidentState:
     stood_down_told: bool = False
     order_at: float = NEVER  # a `!standdown` waits since then
     held_until: float = NEVER
+    hold_at: float = NEVER  # when the hold that runs was ordered
+    booted_at: float = NEVER
     asked: bool = False  # solo = "ask": ops were asked for `!confirm`
     deaf_until: float = NEVER  # after a stall: what queued meanwhile is not fresh
     timings: Timings = field(default=DEFAULTS, compare=False, repr=False)
