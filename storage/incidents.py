@@ -31,7 +31,7 @@ tombstones = sa.Table(
     "tombstones",
     METADATA,
     sa.Column("incident", sa.Text, primary_key=True),
-    sa.Column("statement", sa.LargeBinary, nullable=False),  # as it was signed, to pass it on
+    sa.Column("record", sa.LargeBinary, nullable=False),  # the decider's own JSON
     sa.Column("at_ms", sa.Integer, nullable=False),
 )
 burned = sa.Table(
@@ -141,23 +141,22 @@ class Incidents:
 
     # -- tombstones -----------------------------------------------------------------------------
 
-    def bury(self, incident: str, statement: bytes, at_ms: int) -> None:
-        """Remember that an incident is over; the first statement heard stays."""
+    def bury(self, incident: str, record: bytes, at_ms: int) -> None:
+        """Remember that an incident is over; a later record of it replaces the earlier."""
         with self._writing() as connection:
             connection.execute(
                 insert(tombstones)
-                .values(incident=incident, statement=statement, at_ms=at_ms)
-                .on_conflict_do_nothing()
+                .values(incident=incident, record=record, at_ms=at_ms)
+                .on_conflict_do_update(index_elements=["incident"], set_={"record": record})
             )
 
     def buried(self) -> dict[str, bytes]:
+        """The records by incident, in the order of their time."""
         with self._reading() as connection:
             rows = connection.execute(
-                sa.select(tombstones.c.incident, tombstones.c.statement).order_by(
-                    tombstones.c.at_ms
-                )
+                sa.select(tombstones.c.incident, tombstones.c.record).order_by(tombstones.c.at_ms)
             )
-            return {row.incident: row.statement for row in rows}
+            return {row.incident: row.record for row in rows}
 
     # -- burned ---------------------------------------------------------------------------------
 
@@ -209,6 +208,11 @@ class Incidents:
                 (row.network, row.handle, row.nick): row.record
                 for row in connection.execute(sa.select(people))
             }
+
+    def forget_people(self) -> None:
+        """The incident is over: who was verified in it is verified no more."""
+        with self._writing() as connection:
+            connection.execute(people.delete())
 
     # -- journal --------------------------------------------------------------------------------
 

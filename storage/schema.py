@@ -34,6 +34,9 @@ NAMING = {
 }
 metadata = MetaData(naming_convention=NAMING)
 
+# sqlite_autoincrement: numbers of what has been removed are not given again, for leftovers of an
+# old network must never show up in a new one. PostgreSQL's sequences do so by themselves.
+
 # SQLite numbers rows by itself only in a column of type INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -85,6 +88,7 @@ users = Table(
     Column("auto_away", Boolean),
     Column("autoplay", Boolean),
     *_keep(),
+    sqlite_autoincrement=True,
 )
 
 certificates = Table(
@@ -122,6 +126,7 @@ networks = Table(
     Column("rate", Float),
     *_keep(),
     UniqueConstraint("user_id", "folded_name"),
+    sqlite_autoincrement=True,
 )
 
 channels = Table(
@@ -141,6 +146,7 @@ channels = Table(
     _flag("always_notify"),
     *_keep(),
     UniqueConstraint("network_id", "folded_name"),
+    sqlite_autoincrement=True,
 )
 
 clients = Table(
@@ -153,6 +159,7 @@ clients = Table(
     Column("autoplay", Boolean),
     _number("seen_ms"),
     UniqueConstraint("network_id", "name"),
+    sqlite_autoincrement=True,
 )
 
 markers = Table(
@@ -210,6 +217,7 @@ buffers = Table(
     Column("target", Text, nullable=False),
     Column("name", Text, nullable=False),
     UniqueConstraint("network_id", "target"),
+    sqlite_autoincrement=True,
 )
 
 # Who said something, `nick!user@host`: one row for thousands of messages.
@@ -218,6 +226,7 @@ sources = Table(
     metadata,
     _id(),
     Column("source", Text, nullable=False, unique=True),
+    sqlite_autoincrement=True,
 )
 
 # No foreign keys from here: each would cost a look-up per message, and removal goes by retention.

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import trio
 from sqlalchemy import Connection, func, select
 
-from storage import schema
+from storage import migrations, schema
 from storage.directory import get_meta
 from storage.engine import READERS, Engines, make_engines
 from storage.messages import Row
@@ -97,7 +97,7 @@ async def open_store(
 def _open(url: str, vault: Vault, synchronous: str) -> tuple[Engines, int]:
     engines = make_engines(url, vault, synchronous)
     with engines.writing.begin() as connection:
-        schema.metadata.create_all(connection)
+        migrations.upgrade(connection)
         return engines, _last_id(connection)
 
 

@@ -1,0 +1,1 @@
+"""One file per change of the schema, in order. See `storage.migrations` for the rule."""
