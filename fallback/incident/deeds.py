@@ -251,7 +251,7 @@ def ack_closed(state: IncidentState, event: PeerClosed, _now: float) -> Done:
 def go_on(state: IncidentState, event: PeerClosed, now: float) -> Done:
     heard = Tombstone(event.id, event.by_hand, event.at, frozenset({event.agent}))
     state, persist = bury(state, heard)
-    state = replace(state, kind=Kind.QUORUM, opened_at=now, operator_at=NEVER)
+    state = replace(state, kind=Kind.QUORUM, operator_at=NEVER)
     state = replace(state, id=on.propose(state, now))
     actions: list[Action] = [persist, fact(state, Phase.OPEN), Gossip()]
     return state, [*actions, AckClosed(event.agent, event.id)]

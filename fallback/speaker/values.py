@@ -31,16 +31,17 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The process has started. `line_at`: when our line of the open incident was announced on
-    this network, from the store (None: it was not); `incident_id` the incident it belongs to."""
+    """The process has started. `line_at`: when our line of the incident that is open was said on
+    this network, from the store; None if it was not, or belongs to an older incident."""
 
-    incident_id: str = ""
     line_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TombstonesFetched:
-    """Another agent has told us all its tombstones since our start, or there is none to ask."""
+    """Another agent has told us all its tombstones since our start, or there is none to ask.
+
+    Without an answer for two leases we go on all the same: the others may be dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,11 @@ class ClaimHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class LineSaid:
+    """The line of an `Announce` has been written to the network."""
+
+
+@dataclass(frozen=True, slots=True)
 class LineSeen:
     """We saw a line of this agent's account in the lobby."""
 
@@ -105,6 +111,7 @@ Event = (
     | NetworkJoined
     | NetworkLost
     | ClaimHeard
+    | LineSaid
     | LineSeen
     | Stalled
     | Tick
@@ -115,8 +122,10 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class LineFact:
-    """Fact: our line of this incident stands on this network since `line_at`; the incident is
-    thereby spoken. One per network."""
+    """Fact: our line of this incident stands on this network since `line_at`. One per network.
+
+    Kept when the line has been written, not before: who is killed in between says it again,
+    for silence is the failure. ("spoken", a fact of the incident, is kept before.)"""
 
     network: str
     incident_id: str
@@ -188,7 +197,6 @@ class SpeakerState:
     may_announce: bool = False
     may_repeat: bool = False
     line_at: float | None = None
-    line_of: str = ""  # the incident the restored line belongs to
     waiting_until: float = NEVER
     hushed_until: float = NEVER
     claim_at: float = NEVER  # our next CLAIM
