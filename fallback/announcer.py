@@ -1,0 +1,457 @@
+"""One public network: in peacetime it idles in lobby and room, labelled a bot; in need it speaks.
+
+The connection is held all the time, so that a message costs less than a second. It logs in by
+SASL, or, where there is none, tells the services afterwards and waits a moment before it joins.
+What is said goes through `Outgoing`; only PONG, registration and joins go at once.
+"""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+import structlog
+import trio
+
+from bouncer import supervise
+from bouncer.dial import dial
+from bouncer.irc.caps import UPSTREAM_WANTED
+from bouncer.irc.registration import Identity, SaslLogin, UpstreamRegistration
+from bouncer.irc.state import OWN_WHOX, NetworkState
+from bouncer.irc.wire import LineReader, Message, ProtocolError
+from fallback.config import NetworkConfig
+from fallback.outgoing import Outgoing, Priority
+
+REGISTER_S = 60.0
+IDENTIFY_S = 8.0  # how long services may take to recognise us before we join without
+JOIN_AGAIN_S = 20.0
+REGAIN_S = 60.0
+SILENCE_S = 90.0  # without a byte, PONGs included: the connection is gone
+PING_EVERY_S = 30.0
+LONGEST_RETRY_S = 120.0
+MAX_PINGS = 16
+ROOM_MODES = "ims"  # invite only, moderated, secret: voiced = verified
+WANTED = tuple(name for name in UPSTREAM_WANTED if name not in ("away-notify", "labeled-response"))
+
+log = structlog.get_logger("announcer")
+
+
+class Hall(Protocol):
+    """Who listens to a network. Nothing here may wait."""
+
+    def joined(self, network: str) -> None:
+        """We stand in lobby and room (or the room does not let us in)."""
+
+    def lost(self, network: str) -> None:
+        """The connection has ended, or we may not speak there."""
+
+    def received(self, network: str, message: Message) -> None:
+        """A message, after `state` has taken it in."""
+
+
+class Standing(Enum):
+    """Where the connection stands, as `fallback status` says it."""
+
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    IDENTIFYING = "identifying"
+    JOINING = "joining"
+    JOINED = "joined"
+
+
+@dataclass
+class Secrets:
+    """What logs us in; read from the files named in the configuration."""
+
+    password: str = field(default="", repr=False)
+    certificate: str = field(default="", repr=False)
+
+
+class Announcer:
+    """Run it as a task. `say` and its kin never wait."""
+
+    def __init__(self, config: NetworkConfig, secret: Secrets, hall: Hall) -> None:
+        self.config = config
+        self.state = NetworkState(config.nick)
+        self.outgoing = Outgoing()
+        self.standing = Standing.WAITING
+        self.error = ""
+        self.identified = False
+        self._secret = secret
+        self._hall = hall
+        self._stream: trio.abc.Stream | None = None
+        self._direct_send, self._direct = trio.open_memory_channel[Message](256)
+        self._wake = trio.Event()
+        self._registration: UpstreamRegistration | None = None
+        self._was_joined = False
+        self._refused: dict[str, str] = {}  # channel -> why it does not let us in
+        self._pings: dict[str, trio.Event] = {}
+        self._recognised = trio.Event()
+        self._entered = trio.Event()
+        self._tried_second_nick = False
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def joined(self) -> bool:
+        return self.standing is Standing.JOINED
+
+    # -- saying -----------------------------------------------------------------------------------
+
+    def say(self, targets: tuple[str, ...], text: str, priority: Priority) -> None:
+        """A line to channels or people: one message where the network takes several targets."""
+        most = self.state.isupport.targmax("PRIVMSG") if self.joined else 1
+        if most is None or most >= len(targets):
+            self._put(Message("PRIVMSG", (",".join(targets), text)), priority)
+        else:
+            for target in targets:
+                self._put(Message("PRIVMSG", (target, text)), priority)
+
+    def _put(self, message: Message, priority: Priority) -> None:
+        self.outgoing.put(message, priority)
+        self._wake.set()
+
+    def notice(self, nick: str, text: str, *, source: str = "") -> None:
+        """A reply to somebody; `source` (host or account) is whose turn it takes."""
+        self.outgoing.reply(Message("NOTICE", (nick, text)), source or nick)
+        self._wake.set()
+
+    def command(self, message: Message, priority: Priority = Priority.VERIFY) -> None:
+        """MODE, INVITE, KICK: within the rate budget like every line."""
+        self._put(message, priority)
+
+    def stop_talking(self) -> None:
+        self.outgoing.clear()
+
+    @property
+    def is_op(self) -> bool:
+        """Whether the room obeys us."""
+        return "@" in self._own_prefixes(self.config.room)
+
+    def _own_prefixes(self, name: str) -> str:
+        channel = self.state.channel(name)
+        member = channel.members.get(self.state.folded_nick) if channel else None
+        return member.prefixes if member else ""
+
+    async def ping(self) -> bool:
+        """PING, and whether the PONG came: this network as a landmark. Raises OSError if it is
+        not connected. The caller sets the time limit."""
+        if self._registration is None or not self._registration.registered:
+            raise OSError("not connected")
+        if len(self._pings) >= MAX_PINGS:
+            return False
+        token = secrets.token_hex(4)
+        answered = self._pings[token] = trio.Event()
+        try:
+            self._send(Message("PING", (token,)))
+            await answered.wait()
+        finally:
+            self._pings.pop(token, None)
+        return True
+
+    def _send(self, message: Message) -> None:
+        with suppress(trio.WouldBlock):  # full: the connection hangs and will be found dead
+            self._direct_send.send_nowait(message)
+
+    # -- the connection ---------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Connect, and again, until cancelled."""
+        delays = supervise.backoff(longest_s=LONGEST_RETRY_S)
+        turn = 0
+        while True:
+            address = self.config.addresses[turn % len(self.config.addresses)]
+            turn += 1
+            self.standing = Standing.CONNECTING
+            started = trio.current_time()
+            try:
+                stream = await dial(
+                    address, pin=self.config.pin, client_certificate=self._secret.certificate
+                )
+                await self._converse(stream)
+            except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+                self.error = self.error or "the connection broke"
+            except* (OSError, ssl.SSLError) as group:
+                self.error = str(group.exceptions[0])
+            finally:
+                self._ended()
+            if trio.current_time() - started > supervise.STABLE_S:
+                delays = supervise.backoff(longest_s=LONGEST_RETRY_S)
+            log.info("network lost", network=self.name, error=self.error)
+            await trio.sleep(next(delays))
+
+    def _ended(self) -> None:
+        self.standing = Standing.WAITING
+        self._registration = None
+        self._stream = None
+        self.identified = False
+        self.outgoing.clear()
+        if self._was_joined:
+            self._was_joined = False
+            self._hall.lost(self.name)
+
+    def _identity(self) -> Identity:
+        config, secret = self.config, self._secret
+        sasl = None
+        if secret.certificate and not secret.password:
+            sasl = SaslLogin("EXTERNAL", config.account)
+        elif secret.password and config.account:
+            sasl = SaslLogin("", config.account, secret.password)
+        realname = f"Muster fallback bot of {config.owner}"
+        return Identity(config.nick, ident="fallback", realname=realname, sasl=sasl)
+
+    async def _converse(self, stream: trio.abc.Stream) -> None:
+        """From the open stream to its end."""
+        self.state = NetworkState(self.config.nick)
+        self._refused.clear()
+        self._tried_second_nick = False
+        self._recognised = trio.Event()
+        self._entered = trio.Event()
+        self._direct_send, self._direct = trio.open_memory_channel[Message](256)
+        registration = self._registration = UpstreamRegistration(self._identity(), WANTED)
+        self._stream = stream
+        self.error = ""
+        async with stream, trio.open_nursery() as nursery:
+            for message in registration.start():
+                self._send(message)
+            nursery.start_soon(self._write_direct, stream)
+            nursery.start_soon(self._write_paced)
+            nursery.start_soon(self._enter, registration)
+            await self._read(stream, registration)
+            nursery.cancel_scope.cancel()
+
+    async def _read(self, stream: trio.abc.Stream, registration: UpstreamRegistration) -> None:
+        reader = LineReader()
+        while True:
+            with trio.move_on_after(SILENCE_S) as waiting:
+                data = await stream.receive_some(16384)
+            if waiting.cancelled_caught:
+                self.error = "the network went silent"
+                return
+            if not data:
+                self.error = self.error or "the network closed the connection"
+                return
+            for line in reader.feed(bytes(data)):
+                try:
+                    message = Message.parse(line)
+                except ProtocolError:
+                    continue
+                self._take(message, registration)
+                if registration.failure is not None:
+                    self.error = registration.failure.text
+                    if not registration.registered:
+                        return
+
+    def _take(self, message: Message, registration: UpstreamRegistration) -> None:
+        if message.command == "433" and self._use_second_nick(registration):
+            return
+        for reply in registration.receive(message):
+            self._send(reply)
+        if message.command == "001":
+            self.state = NetworkState(registration.nick)
+        self.state.receive(message)
+        if registration.registered:
+            self._entered.set()
+        handler = _HANDLERS.get(message.command)
+        if handler is not None:
+            handler(self, message)
+        self._hall.received(self.name, message)
+
+    def _use_second_nick(self, registration: UpstreamRegistration) -> bool:
+        if registration.registered:
+            return True  # our own try to regain it: later again
+        if self._tried_second_nick:
+            return False
+        self._tried_second_nick = True
+        registration.nick = self.config.second_nick
+        self._send(Message("NICK", (self.config.second_nick,)))
+        return True
+
+    async def _write_direct(self, stream: trio.abc.Stream) -> None:
+        async for message in self._direct:
+            await stream.send_all(message.encode())
+
+    async def _write_paced(self) -> None:
+        """One task for all that is said, so that the budget holds."""
+        while True:
+            self._wake = trio.Event()
+            while self.joined and (message := self.outgoing.take(trio.current_time())):
+                await self._direct_send.send(message)
+            if self.joined and len(self.outgoing):
+                await trio.sleep(self.outgoing.wait_s(trio.current_time()))
+            else:
+                await self._wake.wait()
+
+    # -- entering ---------------------------------------------------------------------------------
+
+    async def _enter(self, registration: UpstreamRegistration) -> None:
+        """Register, identify, join; then keep the nick, the modes and the connection."""
+        self.error = "the network did not let us in within a minute"
+        with trio.fail_after(REGISTER_S):
+            await self._entered.wait()
+        self.error = ""
+        self.standing = Standing.IDENTIFYING
+        await self._identify(registration)
+        self._label()
+        self.standing = Standing.JOINING
+        last_regain = trio.current_time()
+        while True:
+            self._join()
+            await trio.sleep(JOIN_AGAIN_S if self.joined else 5.0)
+            self._send(Message("PING", ("alive",)))
+            if trio.current_time() - last_regain > REGAIN_S:
+                last_regain = trio.current_time()
+                self._regain()
+
+    async def _identify(self, registration: UpstreamRegistration) -> None:
+        """Where SASL was not to be had, tell the services, and wait until they know us."""
+        if registration.account:
+            self.identified = True
+            return
+        if not self._secret.password and not self._secret.certificate:
+            return
+        if self._secret.password:
+            words = f"IDENTIFY {self.config.account} {self._secret.password}"
+            self._send(Message("PRIVMSG", ("NickServ", words)))
+        with trio.move_on_after(IDENTIFY_S):
+            await self._recognised.wait()
+        if not self.identified:
+            self.error = "services do not recognise us"
+
+    def _label(self) -> None:
+        """Bot mode, where the network has one: IRCv3 bot-mode."""
+        letter = self.state.isupport.tokens.get("BOT")
+        if letter and len(letter) == 1:
+            self._send(Message("MODE", (self.state.nick, f"+{letter}")))
+
+    def _join(self) -> None:
+        for name, key in ((self.config.lobby, ""), (self.config.room, self.config.room_key)):
+            if self.state.channel(name) is None:
+                self._send(Message("JOIN", (name, key) if key else (name,)))
+
+    def _regain(self) -> None:
+        if self.state.nick != self.config.nick:
+            if self._secret.password and self.config.account:
+                words = f"REGAIN {self.config.nick} {self._secret.password}"
+                self._send(Message("PRIVMSG", ("NickServ", words)))
+            self._send(Message("NICK", (self.config.nick,)))
+
+    def _check_joined(self) -> None:
+        lobby = self.state.channel(self.config.lobby)
+        room = self.state.channel(self.config.room)
+        stand = lobby is not None and (room is not None or self.config.room in self._refused)
+        if stand and not self._was_joined:
+            self._was_joined = True
+            self.standing = Standing.JOINED
+            self._hall.joined(self.name)
+            self._wake.set()
+        elif self._was_joined and lobby is None:
+            self._was_joined = False
+            self.standing = Standing.JOINING
+            self._hall.lost(self.name)
+
+    # -- what the network says --------------------------------------------------------------------
+
+    def _on_pong(self, message: Message) -> None:
+        token = message.params[-1] if message.params else ""
+        if token in self._pings:
+            self._pings[token].set()
+
+    def _on_join(self, message: Message) -> None:
+        if self.state.is_me(message.nick) and message.params:
+            name = message.params[0]
+            self._refused.pop(self._configured(name), None)
+            if "whox" in {token.lower() for token in self.state.isupport.tokens}:
+                self._send(Message("WHO", (name, ",".join(OWN_WHOX))))
+            self._send(Message("MODE", (name,)))
+        self._check_joined()
+
+    def _configured(self, name: str) -> str:
+        for known in (self.config.lobby, self.config.room):
+            if self.state.fold(known) == self.state.fold(name):
+                return known
+        return name
+
+    def _on_left(self, _message: Message) -> None:
+        self._check_joined()
+
+    def _on_refused(self, message: Message) -> None:
+        """A channel does not let us in: ask ChanServ for an invitation, and try again later."""
+        if len(message.params) < 2:
+            return
+        name = self._configured(message.params[1])
+        self._refused[name] = message.params[-1]
+        self.error = f"{name}: {message.params[-1]}"
+        if message.command == "473" and self.identified:
+            self._send(Message("PRIVMSG", ("ChanServ", f"INVITE {name}")))
+        self._check_joined()
+
+    def _on_invite(self, message: Message) -> None:
+        if len(message.params) >= 2 and self._configured(message.params[1]) == self.config.room:
+            self._join()
+
+    def _on_modes(self, message: Message) -> None:
+        """Keep the room invite-only, moderated and secret, once it obeys us."""
+        room = self.state.channel(self.config.room)
+        known = (message.params[:1], message.params[1:2])
+        about_room = any(
+            self.state.fold(name) == self.state.fold(self.config.room)
+            for names in known
+            for name in names
+        )
+        if room is None or not about_room or not self.is_op or not room.modes_known:
+            return
+        missing = "".join(letter for letter in ROOM_MODES if letter not in room.modes)
+        if missing:
+            self._send(Message("MODE", (self.config.room, f"+{missing}")))
+            room.modes.update(dict.fromkeys(missing))  # so as not to ask twice
+
+    def _on_recognised(self, _message: Message) -> None:
+        self.identified = True
+        self._recognised.set()
+
+    def _on_own_mode(self, message: Message) -> None:
+        """User mode r (or R) says that services know us: OFTC and others without 900."""
+        if message.params and self.state.is_me(message.params[0]):
+            if self.state.umodes & {"r", "R"}:
+                self._on_recognised(message)
+        else:
+            self._on_modes(message)
+
+    def _on_cannot_speak(self, message: Message) -> None:
+        """404 in the lobby: muted or banned, so another agent takes this network."""
+        if len(message.params) >= 2 and self._configured(message.params[1]) == self.config.lobby:
+            self.error = f"{self.config.lobby}: {message.params[-1]}"
+            log.warning("muted", network=self.name)
+            self._hall.lost(self.name)
+
+
+Handler = Callable[[Announcer, Message], None]
+_A = Announcer
+_HANDLERS: dict[str, Handler] = {
+    "PONG": _A._on_pong,
+    "JOIN": _A._on_join,
+    "PART": _A._on_left,
+    "KICK": _A._on_left,
+    "INVITE": _A._on_invite,
+    "MODE": _A._on_own_mode,
+    "324": _A._on_modes,
+    "366": _A._on_modes,
+    "900": _A._on_recognised,
+    "396": _A._on_recognised,
+    "404": _A._on_cannot_speak,
+    "471": _A._on_refused,
+    "473": _A._on_refused,
+    "474": _A._on_refused,
+    "475": _A._on_refused,
+    "477": _A._on_refused,
+    "403": _A._on_refused,
+    "405": _A._on_refused,
+}

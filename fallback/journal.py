@@ -1,0 +1,219 @@
+"""The deciders' facts on disk, and the journal of what was said during an incident.
+
+A fact is committed when `keep` returns, and only then is anything done because of it. Nothing that
+proves a person is ever written here: codes as their hash alone, lines with secrets struck out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatchmethod
+from typing import Any, TypeVar
+
+import trio
+from pydantic import TypeAdapter, ValidationError
+
+from bouncer.proofs import without_secrets
+from fallback import claims, incident, speaker, watch
+from storage.incidents import Incidents, Line
+
+MAX_UNWRITTEN = 1000  # journal lines waiting for the disk; full: new ones are dropped and counted
+FLUSH_S = 1.0
+ROSTER = "roster"
+SPENT = "spent"
+REVOKED = "revoked"
+
+Fact = TypeVar("Fact")
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(form: type) -> TypeAdapter[Any]:
+    if form not in _ADAPTERS:
+        _ADAPTERS[form] = TypeAdapter(form)
+    return _ADAPTERS[form]
+
+
+def write_fact(fact: object) -> bytes:
+    """A decider's fact as JSON; infinities stand as they are, which only our own file needs."""
+    return json.dumps(_adapter(type(fact)).dump_python(fact, mode="json")).encode()
+
+
+def read_fact(form: type[Fact], data: bytes | None) -> Fact | None:
+    """The reverse; None for one that is missing or was written by another release."""
+    if data is None:
+        return None
+    try:
+        return _adapter(form).validate_python(json.loads(data))  # type: ignore[no-any-return]
+    except (ValidationError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a starting process finds in its own file."""
+
+    booted: watch.Booted
+    restored: incident.Restored
+    stored: claims.Stored
+    lines: dict[str, speaker.Restored]
+    roster: bytes
+
+
+class Journal:
+    """The agent's file behind one thread at a time. `wall` gives epoch seconds."""
+
+    def __init__(
+        self, incidents: Incidents, origin: str, boot: str, wall: Callable[[], float]
+    ) -> None:
+        self._incidents = incidents
+        self._origin = origin
+        self._boot = boot
+        self._wall = wall
+        self._sequence = 0
+        self._one = trio.CapacityLimiter(1)
+        self._unwritten: list[Line] = []
+        self.dropped = 0
+
+    async def _hop(self, function: Callable[..., Any], *args: object) -> Any:
+        return await trio.to_thread.run_sync(function, *args, limiter=self._one)
+
+    def _now_ms(self) -> int:
+        return round(self._wall() * 1000)
+
+    async def keep(self, fact: object) -> None:
+        """Commit a fact. Raises IncidentsError: whoever cannot remember must not act."""
+        await self._hop(self._keep, fact)
+
+    @singledispatchmethod
+    def _keep(self, fact: object) -> None:
+        raise TypeError(f"no place for {type(fact).__name__}")
+
+    @_keep.register
+    def _(self, fact: watch.Armed) -> None:
+        self._incidents.put_facts({"armed": write_fact(fact)})
+
+    @_keep.register
+    def _(self, fact: watch.KnownNotices) -> None:
+        self._incidents.put_facts({"notices": write_fact(fact)})
+
+    @_keep.register
+    def _(self, fact: incident.IncidentFact) -> None:
+        self._incidents.put_facts({"incident": write_fact(fact) if fact.id else None})
+
+    @_keep.register
+    def _(self, fact: incident.TombstoneFact) -> None:
+        tombstone = fact.tombstone
+        self._incidents.bury(tombstone.id, write_fact(fact), self._now_ms())
+
+    @_keep.register
+    def _(self, fact: incident.StoodDownFact) -> None:
+        self._incidents.put_facts({"stood_down": write_fact(fact)})
+
+    @_keep.register
+    def _(self, fact: incident.StanddownFact) -> None:
+        self._incidents.put_facts({"standdown": write_fact(fact)})
+
+    @_keep.register
+    def _(self, fact: speaker.LineFact) -> None:
+        self._incidents.put_facts({f"line {fact.network}": write_fact(fact)})
+
+    @_keep.register
+    def _(self, fact: claims.SpentFact) -> None:
+        self._incidents.burn(SPENT, [fact.spent], self._now_ms())
+
+    @_keep.register
+    def _(self, fact: claims.RevokedFact) -> None:
+        self._incidents.burn(REVOKED, [fact.evidence], self._now_ms())
+
+    @_keep.register
+    def _(self, fact: claims.ClaimFact) -> None:
+        claim = fact.claim
+        key = (claim.connection.network, claim.handle, str(claim.connection.number))
+        self._incidents.put_people({key: write_fact(fact).decode()})
+
+    async def keep_roster(self, document: bytes) -> None:
+        await self._hop(self._incidents.put_facts, {ROSTER: document})
+
+    async def forget_people(self) -> None:
+        await self._hop(self._incidents.forget_people)
+
+    def remember(self, networks: tuple[str, ...]) -> Remembered:
+        """Read everything, at the start, before anything else runs."""
+        store = self._incidents
+        notices = read_fact(watch.KnownNotices, store.fact("notices"))
+        stood_down = read_fact(incident.StoodDownFact, store.fact("stood_down"))
+        opened = read_fact(incident.IncidentFact, store.fact("incident"))
+        buried = [read_fact(incident.TombstoneFact, each) for each in store.buried().values()]
+        lines = {}
+        for network in networks:
+            line = read_fact(speaker.LineFact, store.fact(f"line {network}"))
+            same = line is not None and opened is not None and line.incident_id == opened.id
+            lines[network] = speaker.Restored(line.line_at if line and same else None)
+        return Remembered(
+            watch.Booted(
+                store.fact("armed") is not None,
+                notices.notices if notices else (),
+                notices.ended if notices else (),
+            ),
+            incident.Restored(
+                opened,
+                tuple(each.tombstone for each in buried if each)[-incident.MAX_TOMBSTONES :],
+                stood_down.stood_down if stood_down else False,
+                read_fact(incident.StanddownFact, store.fact("standdown")),
+            ),
+            claims.Stored(
+                opened.id if opened else "",
+                frozenset(store.all_burned(SPENT)),
+                frozenset(store.all_burned(REVOKED)),
+            ),
+            lines,
+            store.fact(ROSTER) or b"",
+        )
+
+    # -- what was said ------------------------------------------------------------------------
+
+    def note(
+        self,
+        incident_id: str,
+        network: str,
+        target: str,
+        sender: str,
+        verified: str,
+        text: str,
+    ) -> None:
+        """Add a line to the journal; it is on disk within a second."""
+        if len(self._unwritten) >= MAX_UNWRITTEN:
+            self.dropped += 1
+            return
+        self._sequence += 1
+        self._unwritten.append(
+            Line(
+                self._origin,
+                self._boot,
+                self._sequence,
+                self._now_ms(),
+                incident_id,
+                network,
+                target,
+                sender,
+                verified,
+                without_secrets(text)[:1000],
+            )
+        )
+
+    async def run(self) -> None:
+        """Write journal lines once a second; the last ones even when cancelled."""
+        try:
+            while True:
+                await self._flush()
+                await trio.sleep(FLUSH_S)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._flush()
+
+    async def _flush(self) -> None:
+        lines, self._unwritten = self._unwritten, []
+        if lines:
+            await self._hop(self._incidents.write, lines)
