@@ -14,6 +14,7 @@ import trio
 from sqlalchemy import Connection
 
 from bouncer import passwords
+from bouncer.config import Limits
 from bouncer.irc.registration import (
     Attempt,
     ExternalAttempt,
@@ -41,24 +42,22 @@ class Refused(Exception):
 
 
 class Authenticator:
-    """One per bouncer. `login_per_min` is the limit on failed logins, per address and per user."""
+    """One per bouncer. `limits` may be replaced while it works, after a reload."""
 
-    def __init__(self, store: Store, hasher: Hasher, login_per_min: int) -> None:
+    def __init__(self, store: Store, hasher: Hasher, limits: Limits) -> None:
+        self.limits = limits
         self._store = store
         self._hasher = hasher
-        self._throttle = Throttle(login_per_min)
+        self._throttle = Throttle(limits.login_per_min)
         self._trusted: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._secret = b""
-
-    def limit(self, login_per_min: int) -> None:
-        """Use another limit from now on, after a reload."""
-        self._throttle.per_min = login_per_min
 
     async def attempt(self, attempt: Attempt, peer: str) -> User | ScramKeys:
         """The user who logs in; for a ScramLookup the keys to go on with. Raises Refused.
 
         `peer` is the client's IP address; anything else, such as a unix socket, is this machine.
         """
+        self._throttle.per_min = self.limits.login_per_min
         source = source_of(peer)
         folded_user = attempt.login.user.casefold()
         keys = self._keys(source, folded_user)

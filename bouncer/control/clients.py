@@ -9,7 +9,7 @@ from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from storage import accounts
-from storage.records import Client, Network
+from storage.records import Client, Network, User
 
 
 async def change(desk: Desk, request: Request) -> list[str]:
@@ -34,14 +34,15 @@ async def change(desk: Desk, request: Request) -> list[str]:
 
 
 async def listing(desk: Desk, request: Request) -> list[str]:
-    def read(connection: Connection) -> list[tuple[Network, list[Client]]]:
+    def read(connection: Connection) -> tuple[User, list[tuple[Network, list[Client]]]]:
         user = accounts.get_user(connection, request.owner)
         networks = accounts.list_networks(connection, user.id)
-        return [(each, accounts.list_clients(connection, each.id)) for each in networks]
+        return user, [(each, accounts.list_clients(connection, each.id)) for each in networks]
 
-    here = set() if desk.live is None else set(desk.live.clients(request.owner))
+    user, found = await desk.store.read(read)
+    here = set() if desk.live is None else set(desk.live.clients(user.name))
     seen: dict[str, tuple[list[str], bool | None]] = {name: ([], None) for name in sorted(here)}
-    for network, clients in await desk.store.read(read):
+    for network, clients in found:
         for client in clients:
             names, autoplay = seen.get(client.name, ([], None))
             autoplay = client.autoplay if client.autoplay is not None else autoplay
@@ -52,7 +53,7 @@ async def listing(desk: Desk, request: Request) -> list[str]:
         marks += [f"on {', '.join(networks)}"] if networks else []
         marks += [] if autoplay is None else [f"autoplay {'on' if autoplay else 'off'}"]
         lines.append(f"{name or '(no name)'}: {'; '.join(marks)}")
-    return lines or [f"no clients of {request.owner} yet; they appear when they log in"]
+    return lines or [f"no clients of {user.name} yet; they appear when they log in"]
 
 
 COMMANDS = (

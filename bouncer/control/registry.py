@@ -101,11 +101,14 @@ def _pick(word: str, names: dict[str, T], where: str) -> T:
 
 
 async def show_help(_desk: Desk, request: Request) -> list[str]:
-    """What there is for this actor, or how one command or group of them is used."""
-    actor = request.actor
+    return help_lines(request["COMMAND"] or "", request.actor)
+
+
+def help_lines(text: str, actor: Actor) -> list[str]:
+    """What there is for this actor, or how the command or group that `text` names is used."""
     mark = "!" if actor.door is Door.OPS else ""
     here = [each for each in COMMANDS if actor.door in each.doors and actor.may(each.permission)]
-    words = (request["COMMAND"] or "").removeprefix("!").split()
+    words = text.removeprefix("!").split()
     if not words:
         if actor.door is Door.OPS:
             return [" ".join(f"{mark}{each.name}" for each in here) + "; !help COMMAND for more"]

@@ -13,6 +13,7 @@ import trio.testing
 
 from bouncer import passwords
 from bouncer.auth import Authenticator, Refused
+from bouncer.config import Limits
 from bouncer.irc.login import Login
 from bouncer.irc.registration import ExternalAttempt, PlainAttempt, ScramAttempt, ScramLookup
 from bouncer.irc.sasl import ScramKeys
@@ -21,6 +22,7 @@ from storage import accounts
 from storage.records import Certificate, User
 from storage.store import Store, open_store
 
+LIMITS = Limits(login_per_min=3)
 FAR = "192.0.2.7"
 ALICE_CERT = "ab" * 32
 
@@ -40,7 +42,7 @@ class Place:
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
     async with open_store(f"sqlite:///{tmp_path}/m.db") as store:
-        place = Place(store, Authenticator(store, passwords.Hasher(), 3))
+        place = Place(store, Authenticator(store, passwords.Hasher(), LIMITS))
         hashed = place.hashed
         alice = User("alice", password_hash=hashed.password_hash, scram=hashed.scram)
         alice = await store.run(accounts.add_user, alice)
@@ -83,7 +85,7 @@ async def test_scram_keys_are_the_users_own(place: Place) -> None:
 
 async def test_made_up_scram_keys_look_like_real_ones_and_never_change(place: Place) -> None:
     first = await place.door.attempt(ScramLookup(Login("nobody")), FAR)
-    after_restart = Authenticator(place.store, passwords.Hasher(), 3)
+    after_restart = Authenticator(place.store, passwords.Hasher(), LIMITS)
     assert await after_restart.attempt(ScramLookup(Login("Nobody")), FAR) == first
     assert await place.door.attempt(ScramLookup(Login("gone")), FAR) != first
     real = ScramKeys.parse(place.hashed.scram)

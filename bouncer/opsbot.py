@@ -1,0 +1,73 @@
+"""The ops bot: `!status`, `!roster`, `!help` in the ops channel, from the registry of commands.
+
+Who speaks is known by their services account, or because this bouncer itself holds their
+connection: never by the nick. Every answer is a NOTICE, one line unless more was asked for.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from bouncer.control.actors import Actor, Door
+from bouncer.control.command import Desk
+from bouncer.control.grammar import ControlError
+from bouncer.control.registry import COMMANDS, dispatch
+from storage import accounts
+from storage.errors import NotFound
+from storage.records import Staff, User
+
+UNKNOWN = (
+    "I do not know you: log in to services with an account on the roster, "
+    "or speak through this bouncer"
+)
+_WORDS = {each.words[0] for each in COMMANDS if Door.OPS in each.doors}
+
+
+async def answer(
+    text: str, desk: Desk, *, account: str = "", holder: str = "", private: bool = False
+) -> list[str]:
+    """What to say to `text`; nothing where it is not for us.
+
+    `account` is the sender's services account as the network tells it, `holder` the user whose
+    own connection, held by this bouncer, the sender's is; "" for neither. In private the `!` may
+    be left out.
+    """
+    word = (text.split() or [""])[0]
+    if not private and (word[:1] != "!" or word[1:].casefold() not in _WORDS):
+        return []  # other bots listen to exclamation marks, too
+    actor = await identify(desk, account=account, holder=holder)
+    if actor is None:
+        return [UNKNOWN]
+    try:
+        return await dispatch(text.strip().removeprefix("!"), actor, desk)
+    except ControlError as error:
+        return [str(error)]
+
+
+async def identify(desk: Desk, *, account: str, holder: str) -> Actor | None:
+    """Who that is, for the ops bot; None for somebody who is neither staff nor admin."""
+    ops = desk.config.ops
+    network = ops.network.casefold() if ops else ""
+
+    def read(connection: Connection) -> tuple[User | None, list[Staff]]:
+        try:
+            user = accounts.get_user(connection, holder) if holder else None
+        except NotFound:
+            user = None
+        return user, accounts.list_staff(connection)
+
+    user, people = await desk.store.read(read)
+    known_as = (network, account.casefold())
+    person = next(
+        (
+            each
+            for each in people
+            if (user is not None and each.user.casefold() == user.name.casefold())
+            or (account and known_as in {(n.casefold(), a.casefold()) for n, a in each.accounts})
+        ),
+        None,
+    )
+    admin = bool(user and user.admin) or bool(person and person.admin)
+    if person is None and not admin:
+        return None
+    return Actor(Door.OPS, admin=admin, staff=True, network=network)
