@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from bouncer.irc.wire import MAX_LINE, Message
+from bouncer.irc.wire import Message
 
 MAX_AVAILABLE = 200  # capabilities of one server; they have some 40; full: the rest is not known
 MAX_VALUE = 1_000  # characters of a value; a longer one is cut
@@ -148,11 +148,6 @@ def filled(words: Iterable[str], room: int) -> list[str]:
             longer = word
         line = longer
     return [*lines, line] if line else lines
-
-
-def room_for_caps(server_name: str, nick: str) -> int:
-    """Octets of names in one of our own CAP lines."""
-    return MAX_LINE - 2 - len(f":{server_name} CAP {nick} LIST * :".encode("utf-8", "replace"))
 
 
 class CapNegotiation:

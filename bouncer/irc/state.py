@@ -1,164 +1,37 @@
 """What one network has told us: who we are, which channels we are in, who is in them.
 
-Pure and total: a hostile server can make this wrong but not make it raise, nor grow without bound.
-Lines of conversation change nothing here and cost one look-up. Handlers are rows of a table, one
-for each command; they take the message and find the parameters they need or do nothing.
+Pure and total. Lines of conversation change nothing here and cost one look-up. Handlers are rows of
+a table, one for each command, with the least number of parameters they need.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from itertools import chain
 
 from bouncer.irc import numerics
-from bouncer.irc.isupport import ISupport
+from bouncer.irc.known import MAX_CHANNELS, MAX_DETAIL, MAX_MOTD_LINES, MAX_NAME, Known
 from bouncer.irc.modes import parse_modes, parse_user_modes, takes_argument
-from bouncer.irc.people import MAX_CHANNEL_MODES, Channel, Member, User
+from bouncer.irc.people import MAX_CHANNEL_MODES, Channel
 from bouncer.irc.wire import Message
 
-MAX_CHANNELS = 2_000  # full: a channel more is not known; networks allow 20 to 200
-MAX_MEMBERSHIPS = 100_000  # over all channels; full: further members are not listed
-MAX_NAME = 300  # characters of a nick or channel; a longer one is not taken for one
-MAX_DETAIL = 512  # characters of a host, realname or away text; the rest is cut
-MAX_MOTD_LINES = 2_000  # full: the rest is cut
 OWN_WHOX = ("%tcuhnfar", "793")  # the fields and the token of the WHO we ask ourselves
 
-Handler = Callable[["NetworkState", Message], None]
 
-
-class NetworkState:
+class NetworkState(Known):
     """Feed every message of a network to `receive`; read the attributes.
 
-    A connection begins with a new one. Keys of `channels`, `users` and `members` are folded.
+    A connection begins with a new one.
     """
-
-    def __init__(self, nick: str) -> None:
-        self.isupport = ISupport()
-        self.nick = nick
-        self.folded_nick = self.isupport.fold(nick)
-        self.user = ""
-        self.host = ""
-        self.account: str | None = None
-        self.realname = ""
-        self.away: str | None = None
-        self.umodes: set[str] = set()
-        self.umodes_known = False
-        self.server = ""
-        self.myinfo: tuple[str, ...] = ()  # of 004: version, user modes, channel modes
-        self.motd: list[str] | None = None  # None: the network has none, or has not sent it
-        self.channels: dict[str, Channel] = {}
-        self.users: dict[str, User] = {}
-        self.memberships = 0
-        self._shared: dict[str, int] = {}  # folded nick: channels we share; 0 is not kept
-        self._now_s = 0
 
     def receive(self, message: Message, now_s: int = 0) -> None:
         """Take a message in. `now_s` is the Unix time, wanted only for the age of a topic."""
         handler = _HANDLERS.get(message.command)
         if handler is not None and len(message.params) >= _ARITY[message.command]:
-            self._now_s = now_s
+            self.now_s = now_s
             handler(self, message)
 
-    def fold(self, name: str) -> str:
-        return self.isupport.fold(name)
 
-    def is_me(self, nick: str) -> bool:
-        return nick == self.nick or self.isupport.fold(nick) == self.folded_nick
-
-    def channel(self, name: str) -> Channel | None:
-        return self.channels.get(self.isupport.fold(name))
-
-    def user_named(self, nick: str) -> User | None:
-        return self.users.get(self.isupport.fold(nick))
-
-    def channels_of(self, nick: str) -> list[Channel]:
-        """The channels we share with somebody: ask before handing in their QUIT or NICK."""
-        folded_nick = self.isupport.fold(nick)
-        return [channel for channel in self.channels.values() if folded_nick in channel.members]
-
-    @property
-    def mask(self) -> str:
-        """Our `nick!user@host`, or the nick alone while the network has not told the rest."""
-        return f"{self.nick}!{self.user}@{self.host}" if self.user and self.host else self.nick
-
-    # What handlers share.
-
-    def _rename_me(self, nick: str) -> None:
-        if 0 < len(nick) <= MAX_NAME:
-            self.nick = nick
-            self.folded_nick = self.isupport.fold(nick)
-
-    def _learn(self, source: str) -> None:
-        """Take user and host from `nick!user@host`, for us or for somebody we know."""
-        nick, _, rest = source.partition("!")
-        user, at, host = rest.rpartition("@")
-        if not at:
-            return
-        user, host = user[:MAX_DETAIL], host[:MAX_DETAIL]
-        folded_nick = self.isupport.fold(nick)
-        if folded_nick == self.folded_nick:
-            self.user, self.host = user, host
-        known = self.users.get(folded_nick)
-        if known is not None and (known.user != user or known.host != host):
-            self.users[folded_nick] = known._replace(user=user, host=host)
-
-    def _change_user(self, nick: str, **changes: str | None) -> None:
-        folded_nick = self.isupport.fold(nick)
-        known = self.users.get(folded_nick)
-        if known is not None:
-            cut = {name: text and text[:MAX_DETAIL] for name, text in changes.items()}
-            self.users[folded_nick] = known._replace(**cut)  # type: ignore[arg-type]
-
-    def _add_member(self, channel: Channel, nick: str, prefixes: str = "") -> None:
-        folded_nick = self.isupport.fold(nick)
-        known = channel.members.get(folded_nick)
-        if known is None:
-            if not 0 < len(nick) <= MAX_NAME or self.memberships >= MAX_MEMBERSHIPS:
-                return
-            self.memberships += 1
-            self._shared[folded_nick] = self._shared.get(folded_nick, 0) + 1
-            if folded_nick not in self.users:
-                self.users[folded_nick] = User(nick)
-        elif len(prefixes) == 1 and prefixes == known.prefixes[:1]:
-            prefixes = known.prefixes  # without multi-prefix a list shows only the highest
-        channel.members[folded_nick] = Member(nick, prefixes)
-
-    def _drop_member(self, channel: Channel, folded_nick: str) -> None:
-        if channel.members.pop(folded_nick, None) is not None:
-            self._lost(folded_nick)
-
-    def _lost(self, folded_nick: str) -> None:
-        self.memberships -= 1
-        left = self._shared.get(folded_nick, 1) - 1
-        if left:
-            self._shared[folded_nick] = left
-        else:
-            self._shared.pop(folded_nick, None)
-            self.users.pop(folded_nick, None)
-
-    def _drop_channel(self, folded_channel: str) -> None:
-        channel = self.channels.pop(folded_channel, None)
-        if channel is not None:
-            for folded_nick in channel.members:
-                self._lost(folded_nick)
-
-    def _refold(self) -> None:
-        """Key everything anew, after a CASEMAPPING that came late."""
-        fold = self.isupport.fold
-        self.folded_nick = fold(self.nick)
-        self.channels = {fold(channel.name): channel for channel in self.channels.values()}
-        for channel in self.channels.values():
-            channel.members = {fold(member.nick): member for member in channel.members.values()}
-        self._recount()
-        users = {fold(user.nick): user for user in self.users.values()}
-        self.users = {folded: user for folded, user in users.items() if folded in self._shared}
-
-    def _recount(self) -> None:
-        self._shared = dict(Counter(chain.from_iterable(c.members for c in self.channels.values())))
-        self.memberships = sum(self._shared.values())
-
-
+Handler = Callable[[NetworkState, Message], None]
 _HANDLERS: dict[str, Handler] = {}
 _ARITY: dict[str, int] = {}
 
@@ -181,10 +54,10 @@ def _on(*commands: str, params: int) -> Callable[[Handler], Handler]:
 @_on(numerics.RPL_WELCOME, params=1)
 def _welcome(state: NetworkState, message: Message) -> None:
     state.server = message.source
-    state._rename_me(message.params[0])
+    state.rename_me(message.params[0])
     last = message.params[-1].rpartition(" ")[2]  # many end it with nick!user@host
     if "!" in last and state.is_me(last.partition("!")[0]):
-        state._learn(last)
+        state.learn(last)
 
 
 @_on(numerics.RPL_MYINFO, params=3)
@@ -198,7 +71,7 @@ def _isupport(state: NetworkState, message: Message) -> None:
     before = state.isupport.casemapping
     state.isupport.update(message.params)
     if state.isupport.casemapping is not before:
-        state._refold()
+        state.refold()
 
 
 @_on(numerics.RPL_MOTDSTART, params=0)
@@ -228,21 +101,21 @@ def _umode_is(state: NetworkState, message: Message) -> None:
 @_on(numerics.RPL_VISIBLEHOST, params=2)
 def _visible_host(state: NetworkState, message: Message) -> None:
     user, at, host = message.params[1].rpartition("@")  # "[<user>@]<host>"
-    state._learn(f"{state.nick}!{user if at else state.user}@{host}")
+    state.learn(f"{state.nick}!{user if at else state.user}@{host}")
 
 
 @_on(numerics.RPL_LOGGEDIN, params=3)
 def _logged_in(state: NetworkState, message: Message) -> None:
     state.account = message.params[2]
-    state._change_user(state.nick, account=message.params[2])
+    state.change_user(state.nick, account=message.params[2])
     if state.is_me(message.params[1].partition("!")[0]):
-        state._learn(message.params[1])
+        state.learn(message.params[1])
 
 
 @_on(numerics.RPL_LOGGEDOUT, params=0)
 def _logged_out(state: NetworkState, _message: Message) -> None:
     state.account = None
-    state._change_user(state.nick, account="")
+    state.change_user(state.nick, account="")
 
 
 @_on(numerics.RPL_NOWAWAY, params=0)
@@ -264,18 +137,18 @@ def _join(state: NetworkState, message: Message) -> None:
     name = message.params[0]
     folded_channel = state.fold(name)
     if state.is_me(nick):
-        state._drop_channel(folded_channel)
+        state.drop_channel(folded_channel)
         if len(state.channels) >= MAX_CHANNELS or len(name) > MAX_NAME:
             return
         state.channels[folded_channel] = Channel(name)
     channel = state.channels.get(folded_channel)
     if channel is None or not nick:
         return
-    state._add_member(channel, nick)
-    state._learn(message.source)
+    state.add_member(channel, nick)
+    state.learn(message.source)
     if len(message.params) >= 3:  # extended-join: <channel> <account> :<realname>
         account = "" if message.params[1] == "*" else message.params[1]
-        state._change_user(nick, account=account, realname=message.params[2])
+        state.change_user(nick, account=account, realname=message.params[2])
         if state.is_me(nick):
             state.account = account or None
             state.realname = message.params[2]
@@ -298,9 +171,9 @@ def _leave(state: NetworkState, name: str, nick: str) -> None:
     if channel is None:
         return
     if state.is_me(nick):
-        state._drop_channel(folded_channel)
+        state.drop_channel(folded_channel)
     else:
-        state._drop_member(channel, state.fold(nick))
+        state.drop_member(channel, state.fold(nick))
 
 
 @_on("QUIT", params=0)
@@ -310,28 +183,16 @@ def _quit(state: NetworkState, message: Message) -> None:
     folded_nick = state.fold(message.nick)
     if folded_nick in state.users:
         for channel in state.channels.values():
-            state._drop_member(channel, folded_nick)
+            state.drop_member(channel, folded_nick)
 
 
 @_on("NICK", params=1)
 def _nick(state: NetworkState, message: Message) -> None:
-    new = message.params[0]
-    if not message.nick or not 0 < len(new) <= MAX_NAME:
+    if not message.nick:
         return
-    folded_old, folded_new = state.fold(message.nick), state.fold(new)
     if state.is_me(message.nick):
-        state._rename_me(new)
-    user = state.users.pop(folded_old, None)
-    if user is None:
-        return
-    for channel in state.channels.values():
-        member = channel.members.pop(folded_old, None)
-        if member is not None:
-            if folded_old != folded_new:
-                state._drop_member(channel, folded_new)  # who held the nick cannot hold it still
-            channel.members[folded_new] = member._replace(nick=new)
-    state.users[folded_new] = user._replace(nick=new)
-    state._shared[folded_new] = state._shared.pop(folded_old, 1)
+        state.rename_me(message.params[0])
+    state.rename(message.nick, message.params[0])
 
 
 @_on(numerics.RPL_NAMREPLY, params=4)
@@ -344,9 +205,9 @@ def _names(state: NetworkState, message: Message) -> None:
         entry = word.lstrip(symbols)
         nick, bang, _ = entry.partition("!")  # userhost-in-names
         if nick:
-            state._add_member(channel, nick, word[: len(word) - len(entry)])
+            state.add_member(channel, nick, word[: len(word) - len(entry)])
             if bang:
-                state._learn(entry)
+                state.learn(entry)
 
 
 @_on(numerics.RPL_ENDOFNAMES, params=2)
@@ -365,7 +226,7 @@ def _topic_changed(state: NetworkState, message: Message) -> None:
     if channel is not None:
         channel.topic = message.params[1]
         channel.topic_by = message.source
-        channel.topic_at = state._now_s
+        channel.topic_at = state.now_s
 
 
 @_on(numerics.RPL_TOPIC, params=3)
@@ -455,7 +316,7 @@ def _change_prefix(
 @_on("ACCOUNT", params=1)
 def _account(state: NetworkState, message: Message) -> None:
     account = "" if message.params[0] == "*" else message.params[0]
-    state._change_user(message.nick, account=account)
+    state.change_user(message.nick, account=account)
     if state.is_me(message.nick):
         state.account = account or None
 
@@ -464,7 +325,7 @@ def _account(state: NetworkState, message: Message) -> None:
 def _away(state: NetworkState, message: Message) -> None:
     # An AWAY without a message, or with an empty one, is a return: RFC 2812 section 4.1.
     text = message.params[0] if message.params and message.params[0] else None
-    state._change_user(message.nick, away=text)
+    state.change_user(message.nick, away=text)
     if state.is_me(message.nick):
         state.away = text
 
@@ -472,12 +333,12 @@ def _away(state: NetworkState, message: Message) -> None:
 @_on("CHGHOST", params=2)
 def _chghost(state: NetworkState, message: Message) -> None:
     user, host = message.params[:2]
-    state._learn(f"{message.nick}!{user}@{host}")
+    state.learn(f"{message.nick}!{user}@{host}")
 
 
 @_on("SETNAME", params=1)
 def _setname(state: NetworkState, message: Message) -> None:
-    state._change_user(message.nick, realname=message.params[0])
+    state.change_user(message.nick, realname=message.params[0])
     if state.is_me(message.nick):
         state.realname = message.params[0]
 
@@ -485,8 +346,8 @@ def _setname(state: NetworkState, message: Message) -> None:
 @_on(numerics.RPL_WHOISUSER, params=6)
 def _whois_user(state: NetworkState, message: Message) -> None:
     _, nick, user, host, _, realname = message.params[:6]
-    state._learn(f"{nick}!{user}@{host}")
-    state._change_user(nick, realname=realname)
+    state.learn(f"{nick}!{user}@{host}")
+    state.change_user(nick, realname=realname)
 
 
 @_on(numerics.RPL_WHOREPLY, params=8)
@@ -500,7 +361,7 @@ def _whox_reply(state: NetworkState, message: Message) -> None:
     _, token, _, user, host, nick, flags, account, realname = message.params[:9]
     if token == OWN_WHOX[1]:  # only then are these the fields we asked for
         _take_who(state, nick, user, host, flags, realname)
-        state._change_user(nick, account="" if account == "0" else account)
+        state.change_user(nick, account="" if account == "0" else account)
 
 
 def _take_who(
@@ -509,8 +370,8 @@ def _take_who(
     known = state.user_named(nick)
     if known is not None:
         away = (known.away or "") if flags.startswith("G") else None
-        state._learn(f"{nick}!{user}@{host}")
-        state._change_user(nick, away=away, realname=realname)
+        state.learn(f"{nick}!{user}@{host}")
+        state.change_user(nick, away=away, realname=realname)
     if state.is_me(nick):
         state.realname = realname
 

@@ -3,14 +3,14 @@
 Sources: RFC 1459 section 4.1, RFC 2812 section 3.1, IRCv3 capability-negotiation, sasl-3.1.
 """
 
-from bouncer.irc.registration.downstream import (
+from bouncer.irc.registration.attempts import (
     Attempt,
-    DownstreamRegistration,
     ExternalAttempt,
     PlainAttempt,
     ScramAttempt,
     ScramLookup,
 )
+from bouncer.irc.registration.downstream import DownstreamRegistration
 from bouncer.irc.registration.upstream import Failure, Identity, UpstreamRegistration
 from bouncer.irc.sasl import SaslLogin, ScramKeys
 

@@ -9,56 +9,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from bouncer.irc import numerics
-from bouncer.irc.caps import STICKY_WITH_302, filled, parse_caps, room_for_caps
 from bouncer.irc.login import Login
-from bouncer.irc.sasl import (
-    Chunks,
-    SaslError,
-    ScramKeys,
-    ScramServer,
-    authenticate,
-    parse_plain,
-    scram_login,
+from bouncer.irc.registration.attempts import (
+    Attempt,
+    ExternalAttempt,
+    PlainAttempt,
+    ScramAttempt,
+    ScramLookup,
 )
+from bouncer.irc.registration.client_caps import ClientCaps
+from bouncer.irc.registration.client_sasl import MECHANISMS, ClientSasl
+from bouncer.irc.sasl import SaslError, ScramKeys
 from bouncer.irc.wire import Message
 
 MAX_TRIES = 3  # wrong logins of one connection; then it is closed
 MAX_HELD = 32  # messages while an attempt is open; full: the connection is closed
 MAX_NICK = 100
 _NOT_IN_NICKS = frozenset(" ,*?!@:#&\0\r\n")
+_NOT_FIRST_IN_NICKS = frozenset("+~%-$0123456789")
 
-
-class PlainAttempt(NamedTuple):
-    """Check a password (SASL PLAIN, or PASS)."""
-
-    login: Login
-    password: str
-
-
-class ExternalAttempt(NamedTuple):
-    """Check a client certificate. The login's user is '' where the client leaves it to us."""
-
-    login: Login
-    fingerprint: str
-
-
-class ScramLookup(NamedTuple):
-    """Wanted: the SCRAM keys of a user, fake ones if there is none. Answer by `scram_keys`."""
-
-    login: Login
-
-
-class ScramAttempt(NamedTuple):
-    """A finished SCRAM exchange. Not `proven` is a wrong password: count it, then `refuse`."""
-
-    login: Login
-    proven: bool
-
-
-Attempt = PlainAttempt | ExternalAttempt | ScramLookup | ScramAttempt
 Output = list[Message | Attempt]
 
 
@@ -71,18 +42,17 @@ class DownstreamRegistration:
 
     def __init__(self, server_name: str, offered: Mapping[str, str], fingerprint: str = "") -> None:
         self.server_name = server_name
-        self.offered = dict(offered)
         self.fingerprint = fingerprint
         self.nick = ""
         self.username = ""
         self.realname = ""
         self.user = ""  # the bouncer's user, once accepted
-        self.caps: set[str] = set()
-        self.cap_version = 0
         self.complete = False
         self.closing = False
         self.away: str | None = None  # of an AWAY before registration: draft/pre-away
         self.bound_network = ""  # of BOUNCER BIND: soju.im/bouncer-networks
+        self._cap = ClientCaps(server_name, offered)
+        self._sasl = ClientSasl(fingerprint)
         self._login = Login("")
         self._pass: str | None = None
         self._negotiating = False
@@ -90,12 +60,20 @@ class DownstreamRegistration:
         self._open: Attempt | None = None
         self._by_sasl = False
         self._held: deque[Message] = deque()
-        self._mechanism = ""
-        self._chunks = Chunks()
-        self._scram: ScramServer | None = None
-        self._scram_first = b""
-        self._scram_final = b""
-        self._scram_proven = False
+
+    @property
+    def caps(self) -> set[str]:
+        """The capabilities the client has enabled."""
+        return self._cap.enabled
+
+    @property
+    def offered(self) -> Mapping[str, str]:
+        return self._cap.offered
+
+    @property
+    def cap_version(self) -> int:
+        """302 or more: the client understands values and NEW and DEL."""
+        return self._cap.version
 
     @property
     def login(self) -> Login:
@@ -125,20 +103,20 @@ class DownstreamRegistration:
 
     def accept(self, user_name: str) -> Output:
         """The open attempt is right and belongs to this user."""
-        attempt, self._open = self._open, None
-        if attempt is None:
+        attempt = self._open
+        if attempt is None or self.closing:
             return []
         if isinstance(attempt, ScramLookup) or (
             isinstance(attempt, ScramAttempt) and not attempt.proven
         ):
-            self._open = attempt
             return self.refuse()  # nothing has been proven: whoever calls this is mistaken
+        self._open = None
         self.user = user_name
         self._login = attempt.login._replace(user=user_name)
         out: Output = []
         if self._by_sasl:
-            self._mechanism = ""
-            mask = f"{self.nick or '*'}!{self.username or '*'}@*"
+            self._sasl.reset()
+            mask = f"{self.nick or '*'}!{Login.parse(self.username).user or '*'}@*"
             text = f"You are now logged in as {user_name}"
             out.append(self._reply(numerics.RPL_LOGGEDIN, mask, user_name, text))
             out.append(self._reply(numerics.RPL_SASLSUCCESS, "SASL authentication successful"))
@@ -146,44 +124,30 @@ class DownstreamRegistration:
 
     def refuse(self, text: str = "") -> Output:
         """The open attempt is wrong. After MAX_TRIES, or without SASL, the connection ends."""
-        if self._open is None:
+        if self._open is None or self.closing:
             return []
         self._open = None
-        self._tries += 1
         if not self._by_sasl:
             return self._bad_password(text)
         out = self._sasl_failed(text)
-        if self._tries >= MAX_TRIES:
-            return out + self._close(text or "Too many failed logins")
-        return out + self._go_on()
+        return out if self.closing else out + self._go_on()
 
     def scram_keys(self, keys: ScramKeys) -> Output:
         """Answer a ScramLookup."""
-        if not isinstance(self._open, ScramLookup):
+        if not isinstance(self._open, ScramLookup) or self.closing:
             return []
-        lookup = self._open
         self._open = None
         try:
-            self._scram = ScramServer(self._scram_first, keys)
+            out: Output = [*self._sasl.scram_keys(keys)]
         except SaslError as error:
-            return [*self._sasl_failed(str(error)), *self._go_on()]
-        self._login = lookup.login
-        return [*authenticate(self._scram.first), *self._go_on()]
+            out = self._sasl_failed(str(error))
+        return out if self.closing else out + self._go_on()
 
     def change_offer(self, offered: Mapping[str, str]) -> list[Message]:
         """Offer something else from now on; tells clients that know cap-notify."""
-        new = {name: value for name, value in offered.items() if name not in self.offered}
-        gone = [name for name in self.offered if name not in offered]
-        self.offered = dict(offered)
-        self.caps.difference_update(gone)
-        if self.cap_version < 302 and "cap-notify" not in self.caps:
-            return []
-        return [
-            *self._cap_lines("NEW", self._listed(new, self.cap_version >= 302)),
-            *self._cap_lines("DEL", gone),
-        ]
+        return self._cap.change_offer(self._name, offered)
 
-    # --- what handlers share ---
+    # What handlers share.
 
     @property
     def _name(self) -> str:
@@ -205,18 +169,16 @@ class DownstreamRegistration:
         return out + self._try_completing()
 
     def _try_completing(self) -> Output:
-        if (
-            self.complete or self.closing or self._negotiating or self._open is not None
-            or not self.nick or not self.username
-        ):  # fmt: skip
+        waiting = self._negotiating or not self.nick or not self.username
+        if waiting or self.complete or self.closing or self._open is not None:
             return []
         if self.user:
             self.complete = True
             return []
-        if self._mechanism:
-            self._mechanism = ""
-            aborted = self._reply(numerics.ERR_SASLABORTED, "SASL authentication aborted")
-            return [aborted, *self._try_completing()]
+        out: Output = []
+        if self._sasl.mechanism:
+            self._sasl.reset()
+            out.append(self._reply(numerics.ERR_SASLABORTED, "SASL authentication aborted"))
         self._by_sasl = False
         if self._pass is not None:
             login, password = read_pass(self._pass, self.username)
@@ -224,18 +186,35 @@ class DownstreamRegistration:
         elif self.fingerprint:
             self._open = ExternalAttempt(Login.parse(self.username), self.fingerprint)
         else:
-            return self._bad_password("A login is required: SASL, or PASS user/network:password")
-        return [self._open]
+            text = "A login is required: SASL, or PASS user/network:password"
+            return out + self._bad_password(text)
+        return [*out, self._open]
 
     def _bad_password(self, text: str) -> Output:
         text = text or "Password incorrect"
         return [self._reply(numerics.ERR_PASSWDMISMATCH, text), *self._close(text)]
 
-    # --- the commands ---
+    def _sasl_failed(self, text: str) -> Output:
+        self._sasl.reset()
+        self._tries += 1
+        text = text or "SASL authentication failed"
+        out: Output = [self._reply(numerics.ERR_SASLFAIL, text)]
+        return out + self._close(text) if self._tries >= MAX_TRIES else out
+
+    def _needs_more(self, command: str) -> Message:
+        return self._reply(numerics.ERR_NEEDMOREPARAMS, command, "Not enough parameters")
+
+    def _not_yet(self) -> Output:
+        return [self._reply(numerics.ERR_NOTREGISTERED, "You have not registered")]
+
+    def _not_again(self) -> Output:
+        return [self._reply(numerics.ERR_ALREADYREGISTERED, "You may not reregister")]
+
+    # The commands.
 
     def _on_pass(self, message: Message) -> Output:
         if self.complete:
-            return [self._reply(numerics.ERR_ALREADYREGISTERED, "You may not reregister")]
+            return self._not_again()
         if not message.params:
             return [self._needs_more("PASS")]
         self._pass = message.params[0]
@@ -247,15 +226,15 @@ class DownstreamRegistration:
         nick = message.params[0] if message.params else ""
         if not nick:
             return [self._reply(numerics.ERR_NONICKNAMEGIVEN, "No nickname given")]
-        if len(nick) > MAX_NICK or nick[0] in "+~%-0123456789$" or set(nick) & _NOT_IN_NICKS:
-            shown = nick[:MAX_NICK].replace(" ", "_").lstrip(":") or "*"
+        if not is_nick(nick):
+            shown = _word(nick[:MAX_NICK])
             return [self._reply(numerics.ERR_ERRONEUSNICKNAME, shown, "Erroneous nickname")]
         self.nick = nick
         return self._try_completing()
 
     def _on_user(self, message: Message) -> Output:
         if self.complete:
-            return [self._reply(numerics.ERR_ALREADYREGISTERED, "You may not reregister")]
+            return self._not_again()
         if len(message.params) < 4 or not message.params[0]:
             return [self._needs_more("USER")]
         self.username, self.realname = message.params[0], message.params[3]
@@ -276,7 +255,7 @@ class DownstreamRegistration:
         if self.complete:
             return []
         if "draft/pre-away" not in self.caps:
-            return [self._reply(numerics.ERR_NOTREGISTERED, "You have not registered")]
+            return self._not_yet()
         self.away = (message.params[0] if message.params else "") or None
         if self.away is None:
             return [self._reply(numerics.RPL_UNAWAY, "You are no longer marked as being away")]
@@ -286,156 +265,65 @@ class DownstreamRegistration:
         if self.complete:
             return []
         if "soju.im/bouncer-networks" not in self.caps:
-            return [self._reply(numerics.ERR_NOTREGISTERED, "You have not registered")]
+            return self._not_yet()
         if len(message.params) < 2 or message.params[0].upper() != "BIND":
             text = "Only BOUNCER BIND <netid> may come before registration"
-            return [Message("FAIL", ("BOUNCER", "REGISTRATION_INCOMPLETE", text), self.server_name)]
+            return [Message("FAIL", ("BOUNCER", "INVALID_PARAMS", text), self.server_name)]
         self.bound_network = message.params[1]
         return []
-
-    def _needs_more(self, command: str) -> Message:
-        return self._reply(numerics.ERR_NEEDMOREPARAMS, command, "Not enough parameters")
-
-    # --- CAP ---
 
     def _on_cap(self, message: Message) -> Output:
         if not message.params:
             return [self._needs_more("CAP")]
-        subcommand = message.params[0].upper()
         words = " ".join(message.params[1:])
-        match subcommand:
+        match message.params[0].upper():
             case "LS":
-                return self._cap_ls(words)
+                self._negotiating = not self.complete
+                return [*self._cap.ls(self._name, words)]
             case "LIST":
-                return [*self._cap_lines("LIST", sorted(self.caps), always=True)]
+                return [*self._cap.list_enabled(self._name)]
             case "REQ":
-                return self._cap_req(words)
+                self._negotiating = not self.complete
+                return [*self._cap.request(self._name, words)]
             case "END":
-                if self.complete:
-                    return []
                 self._negotiating = False
                 return self._try_completing()
-        invalid = (message.params[0] or "*").replace(" ", "_").lstrip(":") or "*"
-        return [self._reply(numerics.ERR_INVALIDCAPCMD, invalid, "Invalid CAP command")]
-
-    def _cap_ls(self, words: str) -> Output:
-        self._negotiating = not self.complete
-        version = int(words) if words.isascii() and words.isdecimal() and len(words) < 9 else 0
-        self.cap_version = max(self.cap_version, version)
-        if self.cap_version >= 302 and "cap-notify" in self.offered:
-            self.caps.add("cap-notify")  # "enabled implicitly with 302"
-        names = self._listed(self.offered, version >= 302)
-        if version >= 302:
-            return [*self._cap_lines("LS", names, always=True)]
-        # Only version 302 knows a reply of several lines: the rest is left out.
-        fitting = filled(names, room_for_caps(self.server_name, self._name))[:1]
-        return [Message("CAP", (self._name, "LS", *(fitting or [""])), self.server_name)]
-
-    def _cap_req(self, words: str) -> Output:
-        if not self.complete:
-            self._negotiating = True
-        asked = list(parse_caps(words))
-        sticky = STICKY_WITH_302 if self.cap_version >= 302 else frozenset[str]()
-        for word in asked:
-            known = word[1:] not in sticky if word.startswith("-") else word in self.offered
-            if not known:
-                return [Message("CAP", (self._name, "NAK", words), self.server_name)]
-        for word in asked:
-            if word.startswith("-"):
-                self.caps.discard(word[1:])
-            else:
-                self.caps.add(word)
-        return [Message("CAP", (self._name, "ACK", words), self.server_name)]
-
-    @staticmethod
-    def _listed(caps: Mapping[str, str], with_values: bool) -> list[str]:
-        return [
-            f"{name}={value}" if value and with_values else name for name, value in caps.items()
-        ]
-
-    def _cap_lines(self, verb: str, names: list[str], *, always: bool = False) -> list[Message]:
-        texts = filled(names, room_for_caps(self.server_name, self._name))
-        if not texts and always:
-            texts = [""]  # "If no capabilities are available, an empty parameter MUST be sent"
-        several = verb in ("LS", "LIST") and self.cap_version >= 302
-        return [
-            Message(
-                "CAP",
-                (self._name, verb, *(["*"] if several and text is not texts[-1] else []), text),
-                self.server_name,
-            )
-            for text in texts
-        ]
-
-    # --- SASL ---
+        shown = _word(message.params[0][:MAX_NICK])
+        return [self._reply(numerics.ERR_INVALIDCAPCMD, shown, "Invalid CAP command")]
 
     def _on_authenticate(self, message: Message) -> Output:
         if not message.params:
             return [self._needs_more("AUTHENTICATE")]
+        word = message.params[0]
         if self.user:
             text = "You have already authenticated using SASL"
             return [self._reply(numerics.ERR_SASLALREADY, text)]
-        word = message.params[0]
         if word == "*":
-            self._reset_sasl()
+            self._sasl.reset()
             return [self._reply(numerics.ERR_SASLABORTED, "SASL authentication aborted")]
-        if not self._mechanism:
-            return self._choose(word)
+        if not self._sasl.mechanism:
+            return self._begin_sasl(word.upper())
         try:
-            response = self._chunks.feed(word)
-            return [] if response is None else _MECHANISMS[self._mechanism](self, response)
+            answer = self._sasl.feed(word)
         except SaslError as error:
             if not error.too_long:
                 return self._sasl_failed(str(error))
-            self._reset_sasl()
+            self._sasl.reset()
             return [self._reply(numerics.ERR_SASLTOOLONG, str(error))]
-
-    def _choose(self, word: str) -> Output:
-        mechanisms = self.offered.get("sasl", "")
-        if word.upper() not in mechanisms.split(",") or word.upper() not in _MECHANISMS:
-            listed = (mechanisms or "*", "are available SASL mechanisms")
-            return [self._reply(numerics.RPL_SASLMECHS, *listed), *self._sasl_failed("")]
-        self._reset_sasl()
-        self._mechanism = word.upper()
-        return [Message("AUTHENTICATE", ("+",))]
-
-    def _reset_sasl(self) -> None:
-        self._mechanism = ""
-        self._chunks = Chunks()
-        self._scram = None
-        self._scram_proven = False
-
-    def _sasl_failed(self, text: str) -> Output:
-        self._reset_sasl()
-        return [self._reply(numerics.ERR_SASLFAIL, text or "SASL authentication failed")]
-
-    def _ask(self, attempt: Attempt) -> Output:
+        if isinstance(answer, list):
+            return [*answer]
         self._by_sasl = True
-        self._open = attempt
-        return [attempt]
+        self._open = answer
+        return [answer]
 
-    def _plain(self, response: bytes) -> Output:
-        login, password = parse_plain(response)
-        return self._ask(PlainAttempt(Login.parse(login), password))
-
-    def _external(self, response: bytes) -> Output:
-        if not self.fingerprint:
-            raise SaslError("SASL EXTERNAL wants a client certificate, and none was shown")
-        identity = response.decode("utf-8", "replace")
-        return self._ask(ExternalAttempt(Login.parse(identity), self.fingerprint))
-
-    def _scram_step(self, response: bytes) -> Output:
-        if self._scram is None:
-            self._scram_first = response
-            return self._ask(ScramLookup(Login.parse(scram_login(response))))
-        if self._scram_proven:  # the client's empty answer to our server-final
-            return self._ask(ScramAttempt(self._login, proven=True))
-        try:
-            final = self._scram.check(response)
-        except SaslError:
-            return self._ask(ScramAttempt(self._login, proven=False))
-        self._scram_proven = True
-        return [*authenticate(final)]
+    def _begin_sasl(self, mechanism: str) -> Output:
+        listed = self.offered.get("sasl", "")
+        if mechanism not in listed.split(",") or mechanism not in MECHANISMS:
+            text = "are available SASL mechanisms"
+            mechanisms = self._reply(numerics.RPL_SASLMECHS, listed or "*", text)
+            return [mechanisms, *self._sasl_failed("")]
+        self._sasl.begin(mechanism)
+        return [Message("AUTHENTICATE", ("+",))]
 
 
 Handler = Callable[[DownstreamRegistration, Message], Output]
@@ -452,11 +340,20 @@ _HANDLERS: dict[str, Handler] = {
     "AWAY": _D._on_away,
     "BOUNCER": _D._on_bouncer,
 }
-_MECHANISMS: dict[str, Callable[[DownstreamRegistration, bytes], Output]] = {
-    "PLAIN": _D._plain,
-    "EXTERNAL": _D._external,
-    "SCRAM-SHA-256": _D._scram_step,
-}
+
+
+def is_nick(text: str) -> bool:
+    """Whether a client may call itself so. Which nicks a network takes is the network's to say."""
+    return (
+        0 < len(text) <= MAX_NICK
+        and text[0] not in _NOT_FIRST_IN_NICKS
+        and not set(text) & _NOT_IN_NICKS
+    )
+
+
+def _word(text: str) -> str:
+    """Something a client sent, fit to stand in the middle of a reply."""
+    return text.replace(" ", "_").lstrip(":") or "*"
 
 
 def read_pass(text: str, username: str) -> tuple[Login, str]:

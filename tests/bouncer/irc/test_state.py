@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bouncer.irc.known import MAX_CHANNELS, MAX_MEMBERSHIPS, MAX_MOTD_LINES
 from bouncer.irc.people import Channel, Member, User
-from bouncer.irc.state import MAX_CHANNELS, MAX_MEMBERSHIPS, MAX_MOTD_LINES, NetworkState
+from bouncer.irc.state import NetworkState
 from tests.bouncer.irc.talk import ENTERING, GREETING, network, says
 
 
