@@ -16,6 +16,7 @@ import trio
 from sqlalchemy import Connection
 
 from bouncer.attachment import Attachment, Link
+from bouncer.control.live import NetworkStatus
 from bouncer.outbox import OutboxFull
 from bouncer.session.effects import (
     Delivered,
@@ -53,6 +54,7 @@ INBOX_EVENTS = 8  # full: readers wait, and so pause TCP
 BATCH_EVENTS = 8  # handled before one commit
 PAGE_ROWS = 500  # of a playback; the next page is read when this one has left
 FIRST_SIGHT_ROWS = 200  # what a client never seen before is shown of each network
+GOODBYE_S = 3.0
 SERVICE_COMMANDS = 32  # waiting for their answers; full: the client is told to wait
 
 log = structlog.get_logger("hub")
@@ -85,11 +87,11 @@ class Hub:
         self.user = user
         self.links: dict[str, Link] = {}
         self.clients: dict[int, Attachment] = {}
+        self.default_rate = default_rate  # lines per second, for networks without their own
         self._store = store
         self._services = services
         self._server_name = server_name
         self._gate = gate
-        self._default_rate = default_rate
         self._ops = ops  # (network, channel) where the ops bot listens
         self._cursors: dict[int, int] = {}
         self._nursery: trio.Nursery | None = None
@@ -102,10 +104,18 @@ class Hub:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         async with trio.open_nursery() as self._nursery:
-            await self.refresh(self.user)
             self._nursery.start_soon(self._handle_events)
             self._nursery.start_soon(self._answer_commands)
+            await self.refresh(self.user)
             task_status.started()
+
+    async def stop(self, reason: str) -> None:
+        """Say goodbye to everybody and end `run`."""
+        self.say_goodbye(reason)
+        with trio.move_on_after(GOODBYE_S):
+            await self.gone()
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
 
     async def refresh(self, user: User) -> None:
         """Make the running networks those of the store: start, stop or reconnect what changed."""
@@ -144,7 +154,7 @@ class Hub:
             link.session,
             partial(self.post, link),
             gate=self._gate,
-            default_rate=self._default_rate,
+            default_rate=self.default_rate,
         )
         self._nursery.start_soon(link.upstream.run)
 
@@ -175,6 +185,35 @@ class Hub:
         for link in list(self.links.values()):
             if link.upstream is not None:
                 await link.upstream.ended()
+
+    def listen_for_ops(self, ops: tuple[str, str] | None) -> None:
+        """Make this user's connection the ops bot in (network, channel), or no longer."""
+        self._ops = ops
+        for name, link in self.links.items():
+            link.session.ops_channel = ops[1] if ops and ops[0] == name else ""
+
+    def status(self) -> list[NetworkStatus]:
+        """How each network stands, by name."""
+        now = trio.current_time()
+        out = []
+        for name, link in sorted(self.links.items()):
+            upstream, session = link.upstream, link.session
+            if upstream is None:
+                out.append(NetworkStatus(name, "disabled"))
+                continue
+            nick = session.state.nick if session.ready else ""
+            joined = len(session.state.channels) if session.ready else 0
+            since_s = now - upstream.since
+            out.append(
+                NetworkStatus(name, upstream.state.value, nick, upstream.error, since_s, joined)
+            )
+        return out
+
+    def notify(self, text: str) -> None:
+        """Tell every client something as the service."""
+        for link in self.links.values():
+            for client in link.session.clients.by_id.values():
+                self._tell(client.id, [link.session.service_line(client, text)])
 
     def tick(self) -> None:
         """A second has passed. Skipped while the hub is busy: then traffic is its clock."""
@@ -214,6 +253,11 @@ class Hub:
     async def post(self, link: Link, event: Event) -> None:
         """Hand an event to the hub; waits while it is busy."""
         await self._post_to.send((link, event))
+
+    async def post_to(self, network: str, event: Event) -> None:
+        """Hand an event to the session of a network, if there is one."""
+        if link := self.links.get(network):
+            await self.post(link, event)
 
     async def save_cursors(self) -> None:
         """Write what clients have confirmed since the last call."""

@@ -54,17 +54,19 @@ async def _open_unix(path: Path) -> trio.SocketListener:
 
 
 async def serve(
-    listen: Listen, listeners: Sequence[trio.SocketListener], door: Door, tls: ServerTls
+    listen: Listen, listeners: Sequence[trio.SocketListener], door: Door, tls: ServerTls | None
 ) -> None:
     """Accept clients until cancelled."""
     await trio.serve_listeners(partial(_serve_one, listen, door, tls), list(listeners))
 
 
-async def _serve_one(listen: Listen, door: Door, tls: ServerTls, stream: trio.SocketStream) -> None:
+async def _serve_one(
+    listen: Listen, door: Door, tls: ServerTls | None, stream: trio.SocketStream
+) -> None:
     """One client from its first octet to its last. Nothing it does reaches the others."""
     peer = peer_of(stream)
     try:
-        if not listen.tls:
+        if not listen.tls or tls is None:
             await downstream.serve(stream, door, peer=peer)
             return
         secure = trio.SSLStream(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bouncer.session.dialect import Dialect
 
 CONFIRM_TOKEN = "muster-"  # our PING's token: this and the message id that its PONG confirms
-CONFIRM_EVERY_MS = 5_000
+CONFIRM_EVERY_MS = 2_000
 
 
 @dataclass(slots=True)

@@ -1,0 +1,304 @@
+"""The bouncer as one nursery tree: store, hubs, listeners, admin socket, beacon, signals.
+
+Cancelling the tree is the shutdown; a goodbye with a time limit comes before it, and the store,
+outside of it, commits what is left.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+import trio
+
+from bouncer import admin, certificates, config, listeners, opsbot
+from bouncer.auth import Authenticator
+from bouncer.beacon import Beacon, Site, VoterStatus
+from bouncer.certificates import Certificate, CertificateFault
+from bouncer.config import Config, ConfigError
+from bouncer.control.actors import OPERATOR, Actor, Door
+from bouncer.control.command import Desk
+from bouncer.control.grammar import ControlError
+from bouncer.control.live import NetworkStatus
+from bouncer.control.registry import dispatch
+from bouncer.database import open_database
+from bouncer.downstream import Door as ClientDoor
+from bouncer.hub import Hub
+from bouncer.keys import MeshKey
+from bouncer.passwords import Hasher
+from bouncer.session.effects import OpsCommand
+from bouncer.session.events import BotSays
+from bouncer.session.session import Session
+from bouncer.supervise import Gate
+from bouncer.tls import ServerTls, paths, server_tls
+from bouncer.upstream import State
+from storage import accounts
+from storage.errors import NotFound
+from storage.records import User
+from storage.store import Store
+
+MESH_KEY = "mesh.key"
+TICK_S = 1.0
+SAVE_CURSORS_S = 2.0
+GOODBYE_S = 3.0  # TERM to the end takes at most 5 s, with the last commit
+WATCH_CERTIFICATE_S = 60.0
+
+log = structlog.get_logger("bouncer")
+
+
+def run(config: Config, *, ready: Callable[[Store], None] = lambda _store: None) -> None:
+    """Serve until TERM or INT. `ready` is called once clients can connect.
+
+    Raises ListenFault, CertificateFault, KeyFault or StorageError when it cannot begin.
+    """
+    trio.run(partial(serve, config, ready=ready), strict_exception_groups=True)
+
+
+async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _store: None) -> None:
+    """The same as a task."""
+    tls = server_tls(config) if any(listen.tls for listen in config.listen) else None
+    async with open_database(config) as store:
+        await Bouncer(config, store, tls).run(ready)
+
+
+class Bouncer:
+    """The running bouncer: what the control commands call `Live`."""
+
+    def __init__(self, config: Config, store: Store, tls: ServerTls | None) -> None:
+        self.config = config
+        self.store = store
+        self.tls = tls
+        self.hubs: dict[str, Hub] = {}
+        hasher = Hasher()
+        self.desk = Desk(store, config, hasher, live=self)
+        self.authenticator = Authenticator(store, hasher, config.limits.login_per_min)
+        self.beacon = Beacon(
+            store,
+            MeshKey.load_or_make(config.mesh.key or config.data_dir / MESH_KEY),
+            address=config.mesh.address,
+            site=self._site,
+            tell_ops=self._tell_ops,
+        )
+        self._gate = Gate(config.limits.connects_per_min)
+        self._started_at = trio.current_time()
+        self._nursery: trio.Nursery | None = None
+        self._scopes: dict[str, trio.CancelScope] = {}
+        self._told: certificates.Told | None = None
+
+    async def run(self, ready: Callable[[Store], None]) -> None:
+        config = self.config
+        door = ClientDoor(config.server_name, self.authenticator, self.hubs.get)
+        opened = [(listen, await listeners.open_listeners(listen)) for listen in config.listen]
+        async with trio.open_nursery() as self._nursery:
+            nursery = self._nursery
+            await nursery.start(self._handle_signals)
+            for user in await self.store.read(accounts.list_users):
+                await self._start(user)
+            for listen, sockets in opened:
+                nursery.start_soon(listeners.serve, listen, sockets, door, self.tls)
+            await nursery.start(admin.serve, config.admin_socket, self._operator_says)
+            await nursery.start(self.beacon.run)
+            nursery.start_soon(self._tick)
+            nursery.start_soon(self._save_cursors)
+            nursery.start_soon(self._watch_certificate)
+            log.info("serving", addresses=[str(listen.address) for listen in config.listen])
+            ready(self.store)
+
+    # --- users ---
+
+    async def _start(self, user: User) -> None:
+        assert self._nursery is not None
+        hub = Hub(
+            user,
+            self.store,
+            self,
+            server_name=self.config.server_name,
+            gate=self._gate,
+            default_rate=self.config.limits.upstream_lines_per_s,
+            ops=self._ops_of(user),
+        )
+        self.hubs[user.name] = hub
+        await self._nursery.start(hub.run)
+
+    def _ops_of(self, user: User) -> tuple[str, str] | None:
+        """(network, channel) where this user's connection is the ops bot."""
+        ops = self.config.ops
+        return (ops.network, ops.channel) if ops and ops.user == user.name else None
+
+    async def refresh(self, user_name: str) -> None:
+        try:
+            user = await self.store.read(accounts.get_user, user_name)
+        except NotFound:
+            if hub := self.hubs.pop(user_name, None):
+                await hub.stop("The user was removed")
+            return
+        if hub := self.hubs.get(user.name):
+            await hub.refresh(user)
+        else:
+            await self._start(user)
+
+    # --- what commands ask of us ---
+
+    @property
+    def uptime_s(self) -> float:
+        return trio.current_time() - self._started_at
+
+    async def roster_changed(self) -> None:
+        self.beacon.roster_changed()
+
+    async def reload(self) -> None:
+        """Configuration (limits, ops, certificate paths) and certificates; drops no connection."""
+        fresh = config.load(self.config.source)
+        if self.tls is not None:
+            certificate, key = paths(fresh)
+            self.tls.reload(certificate, key)
+        self.config = fresh
+        self._gate.per_min = fresh.limits.connects_per_min
+        self.authenticator.limit(fresh.limits.login_per_min)
+        for hub in self.hubs.values():
+            hub.default_rate = fresh.limits.upstream_lines_per_s
+            hub.listen_for_ops(self._ops_of(hub.user))
+        log.info("reloaded")
+
+    async def notice(self, text: str) -> None:
+        for hub in self.hubs.values():
+            hub.notify(text)
+
+    def network_status(self, user_name: str) -> list[NetworkStatus]:
+        hub = self.hubs.get(user_name)
+        return hub.status() if hub else []
+
+    def clients(self, user_name: str) -> list[str]:
+        hub = self.hubs.get(user_name)
+        return [client.name for client in hub.clients.values()] if hub else []
+
+    def mesh_status(self) -> str:
+        return self.beacon.summary()
+
+    def voters(self) -> list[VoterStatus]:
+        return self.beacon.status()
+
+    def certificates(self) -> tuple[Certificate, Certificate] | None:
+        if self.tls is None:
+            return None
+        try:
+            return self.tls.served, self.tls.on_disk()
+        except CertificateFault:
+            return self.tls.served, self.tls.served
+
+    async def _operator_says(self, line: str) -> list[str]:
+        return await dispatch(line, OPERATOR, self.desk)
+
+    async def answer_service(self, user: User, network: str, text: str) -> list[str]:
+        actor = Actor(Door.SERVICE, user=user.name, admin=user.admin, network=network)
+        try:
+            return await dispatch(text, actor, self.desk)
+        except ControlError as error:
+            return [str(error)]
+
+    async def answer_ops(self, session: Session, command: OpsCommand) -> tuple[str, list[str]]:
+        nick = command.message.nick
+        lines = await opsbot.answer(
+            command.message.params[1],
+            self.desk,
+            account=command.account,
+            holder=self._holder(session, nick),
+        )
+        return command.message.params[0], lines
+
+    def _holder(self, session: Session, nick: str) -> str:
+        """The user whose own connection, held by this bouncer, is `nick` on this network: ''
+        for nobody. On a network without accounts this is the proof; the nick alone is none."""
+        for hub in self.hubs.values():
+            for link in hub.links.values():
+                other = link.session
+                if (
+                    other.is_registered
+                    and other.network.uri == session.network.uri
+                    and other.state.is_me(nick)
+                ):
+                    return hub.user.name
+        return ""
+
+    # --- the beacon's questions ---
+
+    def _site(self) -> Site:
+        ends_s = int(self.tls.served.not_after) if self.tls else 0
+        ops = self.config.ops
+        hub = self.hubs.get(ops.user) if ops else None
+        link = hub.links.get(ops.network) if hub and ops else None
+        if link is None or link.upstream is None:
+            return Site("none", ends_s)
+        up = link.upstream.state is State.CONNECTED
+        return Site("up" if up else "down", ends_s)
+
+    def _tell_ops(self, text: str) -> None:
+        """Say one line in the ops channel; in the log where there is none to say it in."""
+        log.warning("ops", text=text)
+        ops = self.config.ops
+        hub = self.hubs.get(ops.user) if ops else None
+        if hub is not None and ops is not None and self._nursery is not None:
+            self._nursery.start_soon(hub.post_to, ops.network, BotSays(ops.channel, [text]))
+
+    # --- tasks ---
+
+    async def _tick(self) -> None:
+        while True:
+            await trio.sleep(TICK_S)
+            for hub in self.hubs.values():
+                hub.tick()
+
+    async def _save_cursors(self) -> None:
+        while True:
+            await trio.sleep(SAVE_CURSORS_S)
+            for hub in list(self.hubs.values()):
+                await hub.save_cursors()
+
+    async def _watch_certificate(self) -> None:
+        """Serve a renewed certificate by itself, and tell ops of one that nobody renews."""
+        while self.tls is not None:
+            try:
+                if self.tls.on_disk().fingerprint != self.tls.served.fingerprint:
+                    self.tls.reload()
+                    log.info("certificate reloaded", fingerprint=self.tls.served.fingerprint)
+            except CertificateFault as fault:
+                log.warning("certificate not reloaded", reason=str(fault))
+            served, on_disk = self.certificates() or (self.tls.served, self.tls.served)
+            now = time.time()
+            if certificates.due(served, now, self._told):
+                level = certificates.urgency(served, now)
+                self._told = certificates.Told(served.fingerprint, level, now)
+                self._tell_ops(certificates.sentence(served, on_disk, now))
+            await trio.sleep(WATCH_CERTIFICATE_S)
+
+    async def _handle_signals(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        with trio.open_signal_receiver(*signals) as received:
+            task_status.started()
+            async for number in received:
+                if number != signal.SIGHUP:
+                    break
+                try:
+                    await self.reload()
+                except (ConfigError, CertificateFault) as error:
+                    log.error("not reloaded, the old configuration stays", reason=str(error))
+        log.info("stopping")
+        await self._say_goodbye()
+        assert self._nursery is not None
+        self._nursery.cancel_scope.cancel()
+
+    async def _say_goodbye(self) -> None:
+        with trio.move_on_after(GOODBYE_S):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(partial(self.beacon.say_stopping, wait_s=1.0))
+                for hub in self.hubs.values():
+                    hub.say_goodbye("The bouncer is stopping")
+                for hub in self.hubs.values():
+                    nursery.start_soon(hub.gone)
+        for hub in self.hubs.values():
+            await hub.save_cursors()
