@@ -178,6 +178,16 @@ class Peer:
                     return
                 await trio.sleep(0.1)
 
+    async def hears_voice(self, channel: str, nick: str, within_s: float = HEAR_S) -> None:
+        """Wait until a person in a channel is voiced, by MODE or as NAMES shows it."""
+        with trio.fail_after(within_s):
+            while True:
+                await self.says(f"NAMES {channel}")
+                names = await self.hears("353", "*", "*", channel, within_s=within_s)
+                if f"+{nick}" in names.params[-1].split():
+                    return
+                await trio.sleep(0.2)
+
     async def join(self, channel: str, within_s: float = HEAR_S) -> None:
         """JOIN and wait for the end of names."""
         await self.says(f"JOIN {channel}")
