@@ -1,0 +1,150 @@
+"""S5: pages and searches in a growing history, over a client's connection."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from tests.bench.benchmark import (
+    Aim,
+    Benchmark,
+    Meter,
+    Metric,
+    NotYet,
+    Reading,
+    Scale,
+    Stage,
+    Wrong,
+    accounts,
+    channel_names,
+    quantile,
+    stage,
+)
+from tests.bench.corpus import COMMON_WORD, NUMBER, TICKET_EVERY, msgid, ticket
+from tests.bench.crowd import Crowd
+from tests.bench.dialogue import HISTORY_CAPS, Dialogue, dialogue
+from tests.bench.process import disk_octets
+from tests.bench.subjects.muster import Muster
+from tests.bench.subjects.subject import Subject
+
+PAGE = 100
+BLAST_LINES = 50_000
+
+
+def measure(kind: type[Subject], scale: Scale) -> Reading:
+    channels = channel_names(scale.history_channels)
+    people = accounts(1, channels)
+    reading: dict[str, float] = {}
+    with stage(kind, people) as scene:
+        _, subject, _ = scene
+        empty = disk_octets(subject.data())
+        with dialogue(subject.port, subject.login(people[0], "reader"), HISTORY_CAPS) as client:
+            client.state(len(channels))
+            if "draft/chathistory" not in client.caps:
+                raise NotYet("it does not offer draft/chathistory")
+        for size in scale.history_sizes:
+            fill(scene, size, channels)
+            reading[f"disk-{size}"] = (disk_octets(subject.data()) - empty) / size
+            with dialogue(subject.port, subject.login(people[0], "reader"), HISTORY_CAPS) as client:
+                client.state(len(channels))
+                reading |= ask(client, scene, size, channels, scale.history_asks)
+    return reading
+
+
+def fill(scene: Stage, size: int, channels: list[str]) -> None:
+    """Flood until the history holds so many lines, all of them shown and at rest."""
+    network, subject, _ = scene
+    meter = Meter(subject.pid)
+    with Crowd(subject.port) as crowd:
+        crowd.attach([subject.login(subject.accounts[0], "filler")], len(channels))
+        while (lines := min(BLAST_LINES, size - network.next_number())) > 0:
+            network.blast(lines, channels)
+            crowd.receive(lines, keep_numbers=False)
+            network.blasted()
+    meter.settled_s()
+
+
+def ask(
+    client: Dialogue, scene: Stage, size: int, channels: list[str], times: int
+) -> dict[str, float]:
+    """Times of each kind of question at random places, in milliseconds."""
+    chance = random.Random(size)
+
+    def latest() -> int:
+        return lines_of(client, f"CHATHISTORY LATEST {chance.choice(channels)} * {PAGE}")
+
+    def before() -> int:
+        number = chance.randrange(size)
+        channel = channels[number % len(channels)]
+        reference = msgid(scene.network.session, number).decode()
+        return lines_of(client, f"CHATHISTORY BEFORE {channel} msgid={reference} {PAGE}")
+
+    def rare() -> int:
+        number = chance.randrange(0, size, TICKET_EVERY)
+        found = lines_of(client, f"SEARCH text={ticket(number)}")
+        if found != 1:
+            raise Wrong(f"a search for {ticket(number)} found {found} lines, not 1")
+        return found
+
+    def common() -> int:
+        return lines_of(client, f"SEARCH text={COMMON_WORD};limit={PAGE}")
+
+    questions: dict[str, Callable[[], int]] = {"latest": latest, "before": before}
+    if "soju.im/search" in client.caps:
+        questions |= {"rare": rare, "common": common}
+    reading = {}
+    for name, question in questions.items():
+        took_ms = []
+        found = 0
+        for _ in range(times):
+            began = time.monotonic()
+            found += question()
+            took_ms.append((time.monotonic() - began) * 1000)
+        if not found:
+            raise Wrong(f"{name} found nothing in {size} lines")
+        reading[f"{name}-p50-{size}"] = quantile(took_ms, 0.5)
+        reading[f"{name}-p99-{size}"] = quantile(took_ms, 0.99)
+    return reading
+
+
+def lines_of(client: Dialogue, command: str) -> int:
+    return len(NUMBER.findall(client.batch(command)))
+
+
+def metrics(scale: Scale) -> tuple[Metric, ...]:
+    """Rows for each size; the aims count at the largest."""
+    sizes = scale.history_sizes
+    rows = []
+    aims = {
+        "latest": (Aim(1, at_most=True), Aim(3, at_most=True)),
+        "before": (Aim(1, at_most=True), Aim(3, at_most=True)),
+        "rare": (Aim(2, at_most=True), Aim(4, at_most=True)),
+        "common": (None, None),
+    }
+    labels = {
+        "latest": "LATEST 100",
+        "before": "BEFORE 100",
+        "rare": "search, rare word",
+        "common": "search, common word",
+    }
+    for name, (p50, p99) in aims.items():
+        for size in sizes:
+            last = size == sizes[-1]
+            label = f"{labels[name]} of {size:,}"
+            rows.append(Metric(f"{name}-p50-{size}", f"{label}, p50", "ms", p50 if last else None))
+            rows.append(Metric(f"{name}-p99-{size}", f"{label}, p99", "ms", p99 if last else None))
+    for size in sizes:
+        aim = Aim(290, at_most=True) if size == sizes[-1] else None
+        rows.append(Metric(f"disk-{size}", f"disk per message of {size:,}", "octets", aim))
+    return tuple(rows)
+
+
+HISTORY = Benchmark(
+    "history",
+    "S5 history: pages and searches over a client's connection, 50 channels",
+    metrics,
+    measure,
+    (Muster,),
+    notes="ZNC has no history to ask.",
+)

@@ -1,0 +1,1 @@
+"""What is measured: Muster, its peer ZNC, and the floor; each set up from scratch, storing."""
