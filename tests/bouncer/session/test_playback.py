@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bouncer.irc.wire import Message
-from tests.bouncer.session.dialogue import PAGE, Dialogue, texts
+from bouncer.session.events import Attached
+from tests.bouncer.session.dialogue import MODERN, PAGE, Dialogue, texts
 
 
 def test_each_client_gets_its_own_backlog() -> None:
@@ -100,6 +101,7 @@ STEPS = st.lists(
         st.tuples(st.just("net"), st.integers(1, 3)),
         st.tuples(st.just("say"), st.integers(1, 3)),
         st.tuples(st.just("attach"), st.integers(1, 3)),
+        st.tuples(st.just("read"), st.integers(1, 3)),
         st.tuples(st.just("leave"), st.integers(1, 3)),
         st.tuples(st.just("vanish"), st.integers(1, 3)),
         st.tuples(st.just("pong"), st.integers(1, 3)),
@@ -120,42 +122,48 @@ def test_nothing_is_lost_and_only_the_unconfirmed_is_repeated(
     said: list[str] = []
     cursors = dict.fromkeys((1, 2, 3), 0)
     got: dict[int, list[str]] = {1: [], 2: [], 3: []}
+    pings: dict[int, list[str]] = {1: [], 2: [], 3: []}
     vanished: set[int] = set()
     known: set[int] = set()
 
-    def look() -> None:
-        for client in list(talk.down):
-            got[client] += texts(line for line in talk.down[client] if "PING :muster" not in line)
-            pings[client] += [line for line in talk.down[client] if "PING :muster" in line]
-            talk.down[client].clear()
+    def read(client: int) -> None:
+        lines, talk.down[client] = talk.down[client], []
+        pings[client] += [line for line in lines if "PING :muster" in line]
+        got[client] += texts(lines)
 
-    pings: dict[int, list[str]] = {1: [], 2: [], 3: []}
+    def attach(client: int) -> None:
+        known.add(client)
+        talk.down[client] = []
+        talk.event(Attached(client, "", "me", MODERN, cursors[client]))
+
     for step, client in steps:
         talk.now_ms += 700
+        attached = client in talk.down
         match step:
             case "net":
                 said.append(f"n{len(said)}")
                 talk.says(f":bob!b@h PRIVMSG #ops :{said[-1]}")
-            case "say" if client in talk.down:
+            case "say" if attached:
                 said.append(f"s{len(said)}")
                 talk.types(client, f"PRIVMSG #ops :{said[-1]}")
-            case "attach" if client not in talk.down:
-                talk.down[client] = []
-                known.add(client)
-                got[client] += texts(talk.attach(client, delivered_id=cursors[client]))
-            case "leave" if client in talk.down:
-                look()
+            case "attach" if not attached:
+                attach(client)
+            case "read" if attached:
+                read(client)
+            case "leave" if attached:
+                read(client)
+                pings[client].clear()
                 cursors[client] = talk.leaves(client)
-            case "vanish" if client in talk.down:
-                look()
+            case "vanish" if attached:  # what it has not read is lost on the way
                 vanished.add(client)
+                pings[client].clear()
                 cursors[client] = talk.leaves(client, clean=False)
-            case "pong" if client in talk.down and pings[client]:
+            case "pong" if attached and pings[client]:
                 talk.types(client, pings[client].pop(0).replace("PING", "PONG"))
-        look()
     for client in known:
         if client not in talk.down:
-            got[client] += texts(talk.attach(client, delivered_id=cursors[client]))
+            attach(client)
+        read(client)
         assert list(dict.fromkeys(got[client])) == said
         if client not in vanished:
             assert got[client] == said
