@@ -74,7 +74,7 @@ class Bouncer:
         self.hubs: dict[str, Hub] = {}
         hasher = Hasher()
         self.desk = Desk(store, config, hasher, live=self)
-        self.authenticator = Authenticator(store, hasher, config.limits.login_per_min)
+        self.authenticator = Authenticator(store, hasher, config.limits)
         self.beacon = Beacon(
             store,
             MeshKey.load_or_make(config.mesh.key or config.data_dir / MESH_KEY),
@@ -157,7 +157,7 @@ class Bouncer:
             self.tls.reload(certificate, key)
         self.config = fresh
         self._gate.per_min = fresh.limits.connects_per_min
-        self.authenticator.limit(fresh.limits.login_per_min)
+        self.authenticator.limits = fresh.limits
         for hub in self.hubs.values():
             hub.default_rate = fresh.limits.upstream_lines_per_s
             hub.listen_for_ops(self._ops_of(hub.user))
