@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -202,13 +202,13 @@ def report(story: Story) -> None:
     story.table(rows)
 
 
-def main(out: Callable[[], Story] = Story) -> int:
-    """Play the drill; returns the exit code."""
-    faults = needs.missing(*PROGRAMS)
+def main(programs: Sequence[str] = PROGRAMS) -> int:
+    """Play the drill where `programs` are there; returns the exit code."""
+    faults = needs.missing(*programs)
     if faults:
         print(f"make drill needs something first: {'; then '.join(faults)}", file=sys.stderr)
         return 2
-    story = out()
+    story = Story()
     keep = os.environ.get("DRILL_KEEP")  # a folder to look at afterwards
     with tempfile.TemporaryDirectory(prefix="muster-drill-") as made:
         failed = True

@@ -1,0 +1,179 @@
+"""When not to announce: 120 s of silence, its reason asserted, and then a real cut is announced.
+
+"With the agent's own uplink cut, with 20 % packet loss both ways, with the bouncer stopped
+(SIGSTOP) for 8 s, with the witness dead: no announcement for 120 s while the state that explains it
+is asserted, and then, in the same run, a real cut is announced (by the solo rule where the witness
+is dead)."
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.outage.parallel import Scenario, running
+from tests.outage.world import AGENT, AGENT_NICK, LOBBY, OPS, ROOM, World, world
+from tests.real import needs
+from tests.real.lab import lab
+from tests.real.peer import Peer
+
+pytestmark = [pytest.mark.outage, pytest.mark.timeout(900)]
+
+QUIET_S = 120.0
+LOOK_EVERY_S = 5.0
+ANNOUNCED_S = 30.0
+SOLO_S = 70.0
+LONGEST_S = 800.0
+
+Look = Callable[[World], Awaitable[None]]
+
+
+@asynccontextmanager
+async def protected(folder: Path) -> AsyncIterator[tuple[World, Peer]]:
+    """A world in which both voters are well, and a passer-by in the lobby."""
+    with lab() as net:
+        async with (
+            world(folder, net) as scene,
+            scene.at_console() as carol,
+            scene.at_public() as reader,
+        ):
+            await carol.register("carol")
+            await carol.join(OPS)
+            await scene.protected(carol, 2)
+            await reader.register("passerby")
+            await reader.join(LOBBY)
+            await reader.hears_member(LOBBY, AGENT_NICK)
+            yield scene, reader
+
+
+async def quiet(scene: World, reader: Peer, look: Look, for_s: float = QUIET_S) -> None:
+    """Nobody announces for so long, and `look` finds the reason each time."""
+    deadline = trio.current_time() + for_s
+    while trio.current_time() < deadline:
+        await look(scene)
+        unannounced(reader)
+        await trio.sleep(LOOK_EVERY_S)
+    await reader.sync()
+    unannounced(reader)
+
+
+def unannounced(reader: Peer) -> None:
+    said = reader.all("PRIVMSG|NOTICE|TOPIC", "*", source=f"{AGENT_NICK}!*")
+    assert not said, f"announced without an outage: {said}"
+
+
+async def a_real_cut_is_announced(scene: World, reader: Peer, within_s: float = ANNOUNCED_S) -> str:
+    """Cut the site, and return the line; it names the room, and stands there in time."""
+    begun = trio.current_time()
+    scene.lab.cut(scene.site)
+    line = await reader.hears(
+        "PRIVMSG", LOBBY, "*unreachable*", source=f"{AGENT_NICK}!*", within_s=within_s + 60
+    )
+    took = trio.current_time() - begun
+    assert took <= within_s, f"announced only after {took:.1f} s"
+    assert ROOM in line.params[1]
+    return line.params[1]
+
+
+def stands(where: str, what: str) -> Look:
+    """A look that finds `what` in the status of the voter `where`."""
+
+    async def look(scene: World) -> None:
+        status = await scene.voters[where].status()
+        assert what in status, f"{where} does not report {what}:\n{status}"
+
+    return look
+
+
+async def agent_uplink_cut(folder: Path) -> None:
+    async with protected(folder) as (scene, reader):
+        scene.lab.cut(scene.hosts[AGENT])
+        await scene.agent.reports("ISOLATED", within_s=40)
+        await quiet(scene, reader, stands(AGENT, "ISOLATED"))
+        scene.lab.heal(scene.hosts[AGENT])
+        await scene.agent.reports("WATCHING", within_s=40)
+        await quiet(scene, reader, stands(AGENT, "WATCHING"), 20)
+        await reader.hears_member(LOBBY, AGENT_NICK, within_s=180)  # it is on the network again
+        await scene.agent.reports("joined", within_s=60)
+        await a_real_cut_is_announced(scene, reader)
+
+
+async def packet_loss(folder: Path) -> None:
+    async with protected(folder) as (scene, reader):
+        scene.lab.drop(scene.site, sending=True, receiving=True, percent=20)
+        await quiet(scene, reader, stands(AGENT, "WATCHING"))
+        await a_real_cut_is_announced(scene, reader)
+
+
+async def bouncer_stopped(folder: Path) -> None:
+    async with protected(folder) as (scene, reader):
+        scene.bouncer.program.send(signal.SIGSTOP)
+        await trio.sleep(8)
+        scene.bouncer.program.send(signal.SIGCONT)
+        await quiet(scene, reader, stands(AGENT, "WATCHING"))
+        await a_real_cut_is_announced(scene, reader)
+
+
+async def witness_dead(folder: Path) -> None:
+    async with protected(folder) as (scene, reader):
+        scene.witness.program.kill()
+        await quiet(scene, reader, stands(AGENT, "WATCHING"))
+        line = await a_real_cut_is_announced(scene, reader, SOLO_S)
+        assert "[single observer]" in line
+
+
+async def one_way(folder: Path) -> None:
+    """The agent hears nothing of the primary, the witness does: forwarded heartbeats tell."""
+    async with protected(folder) as (scene, reader):
+        scene.lab.drop(scene.site, sending=True, peer=scene.hosts[AGENT])
+        await quiet(scene, reader, stands(AGENT, "WATCHING"))
+        await a_real_cut_is_announced(scene, reader)
+
+
+async def agent_stopped(folder: Path) -> None:
+    """A voter that was suspended doubts itself: its clock of silence begins anew."""
+    async with protected(folder) as (scene, reader):
+        scene.agent.program.send(signal.SIGSTOP)
+        await trio.sleep(40)
+        scene.agent.program.send(signal.SIGCONT)
+        await quiet(scene, reader, stands(AGENT, "WATCHING"), QUIET_S - 40)
+        await a_real_cut_is_announced(scene, reader)
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "agent uplink cut": agent_uplink_cut,
+    "packet loss": packet_loss,
+    "bouncer stopped": bouncer_stopped,
+    "witness dead": witness_dead,
+    "one way": one_way,
+    "agent stopped": agent_stopped,
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Mapping[str, Future[None]]]:
+    """All scenarios that this run asks for, started side by side."""
+    needs.require("ip", "nft", "nsenter", "setpriv", "ngircd", needs.NETNS)
+    asked = {
+        item.callspec.params["name"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.path == Path(__file__)
+        and hasattr(item, "callspec")
+    }
+    chosen = {name: scenario for name, scenario in SCENARIOS.items() if name in asked}
+    with running(chosen, tmp_path_factory.mktemp("quiet")) as futures:
+        yield futures
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_silence_and_then_a_cut(outcomes: Mapping[str, Future[None]], name: str) -> None:
+    outcomes[name].result(LONGEST_S)
