@@ -69,10 +69,15 @@ def _read_name(value: object) -> str:
     return text
 
 
+def _blank_is_none(value: object) -> object:
+    return None if value == "" else value  # the printed form has the line, to be filled in
+
+
 Server = Annotated[ServerAddress, BeforeValidator(_read_server)]
 Key = Annotated[PublicKey, BeforeValidator(_read_key)]
 Channel = Annotated[str, BeforeValidator(_read_channel)]
 Name = Annotated[str, BeforeValidator(_read_name)]
+File = Annotated[Path | None, BeforeValidator(_blank_is_none)]
 
 
 class NetworkConfig(Table):
@@ -83,8 +88,8 @@ class NetworkConfig(Table):
     nick: str = Field(min_length=1, max_length=30)
     alternate: str = ""  # '' : the nick with "_" added
     account: str = ""
-    password_file: Path | None = None
-    certificate: Path | None = None  # PEM, certificate and key: SASL EXTERNAL, or CertFP
+    password_file: File = None
+    certificate: File = None  # PEM, certificate and key: SASL EXTERNAL, or CertFP
     pin: str = ""  # sha256:HEX of the server's certificate, instead of the trust store
     owner: str = "an operations team"  # stands in the realname: networks ask who runs a bot
     lobby: Channel
@@ -256,7 +261,7 @@ def parse(tables: Mapping[str, object], source: Path) -> Config:
         raise ConfigError([_fault_line(source, fault) for fault in error.errors()]) from None
 
     def absolute(path: Path | None) -> Path | None:
-        return (folder / path).resolve() if path and path != Path() else None
+        return (folder / path).resolve() if path else None
 
     networks = tuple(
         network.model_copy(
