@@ -71,8 +71,8 @@ class Kept:
     """What a voter's store remembers at its start: the last fact of each type and key."""
 
     armed: bool = False
-    notices: watch.KnownNotices = watch.KnownNotices((), ())
-    incident: incident.IncidentFact | None = None
+    notices: watch.KnownNotices | None = None
+    opened: incident.IncidentFact | None = None
     tombstones: tuple[incident.Tombstone, ...] = ()
     stood_down: bool = False
     order: incident.StanddownFact | None = None
@@ -84,7 +84,8 @@ Done = tuple[VoterState, list[Action]]
 
 def start(state: VoterState, kept: Kept, now: float) -> Done:
     """A new voter after its start, with what its store remembers; the first step of its life."""
-    booted = watch.Booted(kept.armed, kept.notices.notices, kept.notices.ended)
+    known = kept.notices or watch.KnownNotices((), ())
+    booted = watch.Booted(kept.armed, known.notices, known.ended)
     state, actions = step(state, booted, now)
     if state.incident is None:
         return state, actions
@@ -92,14 +93,14 @@ def start(state: VoterState, kept: Kept, now: float) -> Done:
         restored = speaker.Restored(_line_at(kept, said.network))
         state, more = step(state, ForNetwork(said.network, restored), now)
         actions += more
-    restart = incident.Restored(kept.incident, kept.tombstones, kept.stood_down, kept.order)
+    restart = incident.Restored(kept.opened, kept.tombstones, kept.stood_down, kept.order)
     state, more = step(state, restart, now)
     return state, actions + more
 
 
 def _line_at(kept: Kept, network: str) -> float | None:
     """When our line of the open incident was said; one said before it opened is an older one's."""
-    opened = kept.incident
+    opened = kept.opened
     if opened is None or not opened.id:
         return None
     lines = (line for line in kept.lines if line.network == network)

@@ -6,15 +6,18 @@ needs the roster, a hash or a subprocess was done by the shell; the desk decides
 
 from __future__ import annotations
 
-from fallback.claims.rows import TABLE, step, wake_at
+from fallback.claims.desk import claim_of, standing, step, wake_at
+from fallback.claims.rows import TABLE
 from fallback.claims.values import (
     ADMIN_PROOFS,
     BAD_CODES,
     CHALLENGE_S,
     EXPIRE_S,
     LOCK_S,
-    MAX_CLAIMS,
-    MAX_SPENT,
+    MAX_NONCES,
+    MAX_REMOTE,
+    MAX_UNVERIFIED,
+    MAX_VERIFIED,
     NEVER,
     SUSPEND_S,
     VOUCH_S,
@@ -28,6 +31,7 @@ from fallback.claims.values import (
     ClaimFact,
     CodeGiven,
     CodeSpilled,
+    CodeTwice,
     Connection,
     Desk,
     DevoiceNick,
@@ -40,6 +44,7 @@ from fallback.claims.values import (
     NetworkDropped,
     NickChanged,
     OfferNick,
+    Outproved,
     PeerSpent,
     PeerVerified,
     Phase,
@@ -66,8 +71,10 @@ __all__ = [
     "CHALLENGE_S",
     "EXPIRE_S",
     "LOCK_S",
-    "MAX_CLAIMS",
-    "MAX_SPENT",
+    "MAX_NONCES",
+    "MAX_REMOTE",
+    "MAX_UNVERIFIED",
+    "MAX_VERIFIED",
     "NEVER",
     "SUSPEND_S",
     "TABLE",
@@ -82,6 +89,7 @@ __all__ = [
     "Claimed",
     "CodeGiven",
     "CodeSpilled",
+    "CodeTwice",
     "Connection",
     "Desk",
     "DevoiceNick",
@@ -94,6 +102,7 @@ __all__ = [
     "NetworkDropped",
     "NickChanged",
     "OfferNick",
+    "Outproved",
     "PeerSpent",
     "PeerVerified",
     "Phase",
@@ -112,6 +121,8 @@ __all__ = [
     "Tick",
     "UplinkDoubted",
     "Vouched",
+    "claim_of",
+    "standing",
     "step",
     "wake_at",
 ]

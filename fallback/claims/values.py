@@ -20,8 +20,12 @@ SUSPEND_S = 600.0
 EXPIRE_S = 12 * 3600.0
 VOUCH_S = 4 * 3600.0
 BAD_CODES = 3
-MAX_CLAIMS = 512  # full: the oldest claim without a proof is forgotten, a new one refused if none
-MAX_SPENT = 4096  # nonces and codes remembered; persisted ones never leave the store
+MAX_UNVERIFIED = (
+    128  # per network; full: the oldest is forgotten, so a flood hurts its network only
+)
+MAX_VERIFIED = 512
+MAX_REMOTE = 512  # full: the oldest is forgotten
+MAX_NONCES = 4096  # the store keeps all; a nonce is good for two minutes anyway
 
 
 class Phase(Enum):
@@ -73,7 +77,8 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class IncidentBegan:
-    """Proofs are bound to this incident from here on."""
+    """Proofs are bound to this incident from here on; sent again when its id changes (a peer's
+    smaller one): what was signed for the older id stays good."""
 
     id: str
 
@@ -187,7 +192,7 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class PeerVerified:
-    """Another agent verified somebody; its replicated claim. `spent` the nonce or digest used."""
+    """A claim at another agent as it stands there; `spent` the nonce or code digest it used."""
 
     agent: str
     claim_id: str
@@ -196,6 +201,7 @@ class PeerVerified:
     nick: str
     proof: Proof
     spent: str
+    phase: Phase = Phase.VERIFIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +219,21 @@ class Stored:
     incident: str
     spent: frozenset[str] = frozenset()
     revoked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Outproved:
+    """Made by the desk itself: the same handle has a valid proof elsewhere."""
+
+    handle: str
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTwice:
+    """Made by the desk itself: the code behind this claim was spent at another agent, too."""
+
+    spent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +264,8 @@ Event = (
     | PeerVerified
     | PeerSpent
     | Stored
+    | Outproved
+    | CodeTwice
     | UplinkDoubted
     | Tick
 )
@@ -390,7 +413,8 @@ class Claim:
     proof: Proof = Proof.VOUCH
     evidence: str = ""
     nonce: str = ""
-    until: float = NEVER  # when the phase ends by itself
+    nonce_until: float = NEVER
+    until: float = float("inf")  # when the phase ends by itself
     verified_at: float = NEVER
     bad: int = 0
     vouchers: frozenset[str] = frozenset()
@@ -412,11 +436,13 @@ class RemoteClaim:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """All claims of one agent in one incident."""
+    """All claims of one agent in one incident; a claim that says nothing is not kept."""
 
     incident: str = ""
     claims: tuple[Claim, ...] = ()
     remote: tuple[RemoteClaim, ...] = ()
-    spent: frozenset[str] = field(default=frozenset(), repr=False)
+    aliases: frozenset[str] = frozenset()  # all ids this incident has had
+    spent: frozenset[str] = field(default=frozenset(), repr=False)  # codes: ten per person
+    nonces: tuple[str, ...] = field(default=(), repr=False)
     revoked: frozenset[str] = frozenset()
     doubted: bool = False

@@ -1,0 +1,165 @@
+"""The desk around the table: which claim an event is about, and what one does to others. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from fallback.actions import Persist
+from fallback.claims.guards import Case
+from fallback.claims.rows import TABLE
+from fallback.claims.values import (
+    MAX_REMOTE,
+    MAX_UNVERIFIED,
+    MAX_VERIFIED,
+    Action,
+    Burn,
+    Claim,
+    CodeSpilled,
+    CodeTwice,
+    Connection,
+    Desk,
+    Event,
+    IncidentBegan,
+    IncidentClosed,
+    Lost,
+    NetworkDropped,
+    Outproved,
+    PeerSpent,
+    PeerVerified,
+    Phase,
+    RemoteClaim,
+    SpentFact,
+    Stored,
+    Tick,
+    UplinkDoubted,
+)
+
+DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+Done = tuple[Desk, list[Action]]
+SHOWN = frozenset({Phase.VERIFIED, Phase.SUPERSEDED})
+GONE_ENDS = frozenset({Phase.OPEN, Phase.CHALLENGED, Phase.LOCKED, Phase.EXPIRED, Phase.REVOKED})
+
+
+def step(desk: Desk, event: Event, now: float) -> Done:
+    """The desk after `event` at `now`, and what the shell is to do, in order."""
+    match event:
+        case Stored(incident, spent, revoked):
+            aliases = frozenset({incident} - {""})
+            return Desk(incident, aliases=aliases, spent=spent, revoked=revoked), []
+        case IncidentBegan(incident):
+            return replace(desk, incident=incident, aliases=desk.aliases | {incident}), []
+        case IncidentClosed():
+            desk, actions = _each(desk, event, now)
+            return Desk(spent=desk.spent, nonces=desk.nonces), actions
+        case UplinkDoubted(doubted):
+            return replace(desk, doubted=doubted), []
+        case CodeSpilled(digest):
+            if digest in desk.spent:
+                return desk, []
+            desk = replace(desk, spent=desk.spent | {digest})
+            return desk, [Persist(SpentFact(digest)), Burn(digest)]
+        case PeerSpent(_, spent):
+            if not DIGEST.fullmatch(spent) or spent in desk.spent:
+                return desk, []  # a nonce names its agent: another's is good for nothing here
+            return replace(desk, spent=desk.spent | {spent}), [Persist(SpentFact(spent))]
+        case PeerVerified():
+            return _peer(desk, event, now)
+        case Tick() | NetworkDropped() | Outproved() | CodeTwice():
+            return _each(desk, event, now)
+        case _:
+            return _one(desk, event, now)
+
+
+def wake_at(desk: Desk, now: float) -> float:
+    """When a `Tick` is next needed, in epoch seconds (infinity: events alone will do)."""
+    return min((claim.until for claim in desk.claims if claim.until > now), default=float("inf"))
+
+
+def standing(desk: Desk) -> list[Claim | RemoteClaim]:
+    """Who is shown as verified, here or at another agent, the latest last."""
+    here: list[Claim | RemoteClaim] = [claim for claim in desk.claims if claim.phase in SHOWN]
+    return [*desk.remote, *here]
+
+
+def claim_of(desk: Desk, connection: Connection) -> Claim | None:
+    """The claim of this connection, if it has one."""
+    return next((claim for claim in desk.claims if claim.connection == connection), None)
+
+
+def _judge(desk: Desk, claim: Claim, event: Event, now: float) -> tuple[Desk, Claim, list[Action]]:
+    case, actions = TABLE.run(Case(claim.phase, claim, desk), event, now)
+    return case.desk, replace(case.claim, phase=case.phase), actions
+
+
+def _one(desk: Desk, event: Event, now: float) -> Done:
+    connection: Connection = event.connection  # type: ignore[union-attr]
+    old = claim_of(desk, connection)
+    claim = old or Claim(connection, getattr(event, "nick", ""))
+    desk, claim, actions = _judge(desk, claim, event, now)
+    if isinstance(event, Lost) and claim.phase in GONE_ENDS:
+        claim = Claim(connection, claim.nick)  # nobody is there any more
+    desk = _put(desk, claim)
+    if claim.phase is Phase.VERIFIED and (old is None or old.phase is not Phase.VERIFIED):
+        desk, more = _outprove(desk, claim, now)
+        actions += more
+    return desk, actions
+
+
+def _outprove(desk: Desk, winner: Claim, now: float) -> Done:
+    event = Outproved(winner.handle, winner.proof)
+    return _each(desk, event, now, but=winner.connection)
+
+
+def _each(desk: Desk, event: Event, now: float, but: Connection | None = None) -> Done:
+    actions: list[Action] = []
+    for old in desk.claims:
+        if old.connection == but:
+            continue
+        desk, claim, more = _judge(desk, old, event, now)
+        actions += more
+        if claim != old:
+            desk = _put(desk, claim)
+    return desk, actions
+
+
+def _says_nothing(claim: Claim) -> bool:
+    return claim.phase is Phase.OPEN and not claim.bad and not claim.vouchers
+
+
+def _put(desk: Desk, claim: Claim) -> Desk:
+    """The desk with the claim as it is now; what says nothing, or is too much, is forgotten."""
+    rest = [old for old in desk.claims if old.connection != claim.connection]
+    if _says_nothing(claim):
+        return replace(desk, claims=tuple(rest))
+    kept = claim.phase in SHOWN or claim.phase is Phase.SUSPENDED
+    network = claim.connection.network
+    alike = [old for old in rest if _alike(old, kept, network)]
+    if len(alike) >= (MAX_VERIFIED if kept else MAX_UNVERIFIED):
+        rest.remove(alike[0])
+    return replace(desk, claims=(*rest, claim))
+
+
+def _alike(claim: Claim, kept: bool, network: str) -> bool:
+    proven = claim.phase in SHOWN or claim.phase is Phase.SUSPENDED
+    return proven == kept and (kept or claim.connection.network == network)
+
+
+def _peer(desk: Desk, event: PeerVerified, now: float) -> Done:
+    rest = [
+        old for old in desk.remote if (old.agent, old.claim_id) != (event.agent, event.claim_id)
+    ]
+    if event.phase not in SHOWN:
+        return replace(desk, remote=tuple(rest)), []
+    new = RemoteClaim(
+        event.agent, event.claim_id, event.handle, event.network, event.nick, event.proof,
+        event.spent, now,
+    )  # fmt: skip
+    desk = replace(desk, remote=(*rest, new)[-MAX_REMOTE:])
+    actions: list[Action] = []
+    if event.spent:
+        desk, actions = _each(desk, CodeTwice(event.spent), now)
+    if event.phase is Phase.VERIFIED:
+        desk, more = _each(desk, Outproved(event.handle, event.proof), now)
+        actions += more
+    return desk, actions

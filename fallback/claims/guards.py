@@ -1,0 +1,142 @@
+"""What the claims desk concludes: the guards of its rows. Pure.
+
+A row judges a `Case`: one claim, with the desk it lies on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fallback.claims.values import (
+    BAD_CODES,
+    AccountMatched,
+    Claim,
+    Claimed,
+    CodeGiven,
+    CodeTwice,
+    Desk,
+    Gone,
+    Lost,
+    NetworkDropped,
+    NickChanged,
+    Outproved,
+    Phase,
+    Proof,
+    Refusal,
+    Signed,
+    Tick,
+    Vouched,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One claim before the desk; `phase` is the claim's."""
+
+    phase: Phase
+    claim: Claim
+    desk: Desk
+
+
+def account_evidence(event: AccountMatched) -> str:
+    """Names an account as evidence. An account is one network's own."""
+    return f"account:{event.connection.network}:{event.account}"
+
+
+def closed_desk(case: Case) -> Refusal | None:
+    """Why nothing can be verified at all just now."""
+    if not case.desk.incident:
+        return Refusal.NO_INCIDENT
+    return Refusal.UPLINK if case.desk.doubted else None
+
+
+def account_fits(case: Case, event: AccountMatched, _now: float) -> bool:
+    known = bool(event.handle) and account_evidence(event) not in case.desk.revoked
+    return known and closed_desk(case) is None
+
+
+def same_account(case: Case, event: AccountMatched, now: float) -> bool:
+    same = case.claim.handle == event.handle
+    return same and account_fits(case, event, now)
+
+
+def stronger_account(case: Case, event: AccountMatched, now: float) -> bool:
+    return case.claim.proof < Proof.ACCOUNT and same_account(case, event, now)
+
+
+def may_strengthen(case: Case, event: Claimed, _now: float) -> bool:
+    same = case.claim.handle == event.handle and case.claim.proof < Proof.SSH
+    return same and closed_desk(case) is None
+
+
+def may_claim(case: Case, _event: Claimed, _now: float) -> bool:
+    return closed_desk(case) is None
+
+
+def signature_fits(case: Case, event: Signed, now: float) -> bool:
+    """S6: bound to incident, network and nick, with this challenge's nonce, never used."""
+    claim, desk = case.claim, case.desk
+    return (
+        event.valid
+        and bool(claim.handle)
+        and bool(claim.nonce)
+        and event.nonce == claim.nonce
+        and event.nonce not in desk.nonces
+        and event.network == claim.connection.network
+        and event.nick == claim.nick
+        and event.incident in desk.aliases
+        and f"ssh:{event.key}" not in desk.revoked
+        and closed_desk(case) is None
+        and now < claim.nonce_until
+    )
+
+
+def code_fits(case: Case, event: CodeGiven, _now: float) -> bool:
+    unspent = event.digest not in case.desk.spent
+    return event.fits and bool(event.handle) and unspent and closed_desk(case) is None
+
+
+def code_bad(case: Case, event: CodeGiven, now: float) -> bool:
+    return closed_desk(case) is None and not code_fits(case, event, now)
+
+
+def code_bad_third(case: Case, event: CodeGiven, now: float) -> bool:
+    return case.claim.bad + 1 >= BAD_CODES and code_bad(case, event, now)
+
+
+def vouched_twice(case: Case, event: Vouched, _now: float) -> bool:
+    others = {vouch for vouch in case.claim.vouchers if vouch != f"{event.admin}:{event.handle}"}
+    second = any(vouch.endswith(f":{event.handle}") for vouch in others)
+    return second and bool(event.handle) and closed_desk(case) is None
+
+
+def vouched_once(case: Case, event: Vouched, _now: float) -> bool:
+    return bool(event.handle) and closed_desk(case) is None
+
+
+def timed_out(case: Case, _event: Tick, now: float) -> bool:
+    return now >= case.claim.until
+
+
+def renamed(case: Case, event: NickChanged, _now: float) -> bool:
+    return event.nick != case.claim.nick
+
+
+def lost(case: Case, event: Lost, _now: float) -> bool:
+    by_account = case.claim.proof is Proof.ACCOUNT
+    if event.gone is Gone.ACCOUNT_LOST:
+        return by_account
+    return not (event.gone is Gone.AGENT_DISCONNECTED and by_account)
+
+
+def dropped(case: Case, event: NetworkDropped, _now: float) -> bool:
+    ours = case.claim.connection.network == event.network
+    return ours and case.claim.proof is not Proof.ACCOUNT
+
+
+def not_weaker(case: Case, event: Outproved, _now: float) -> bool:
+    return event.handle == case.claim.handle and event.proof >= case.claim.proof
+
+
+def spent_twice(case: Case, event: CodeTwice, _now: float) -> bool:
+    return case.claim.proof is Proof.CODE and case.claim.evidence == f"code:{event.spent}"
