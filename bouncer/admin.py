@@ -68,7 +68,7 @@ def _listen(path: Path) -> trio.SocketListener:
     if path.exists():
         if not stat.S_ISSOCK(path.stat().st_mode):
             raise SocketTaken(f"{path}: is no socket; move it away")
-        if _answers(path):
+        if answers(path):
             raise SocketTaken(f"{path}: a bouncer is running here already; stop it first")
         path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -82,7 +82,7 @@ def _listen(path: Path) -> trio.SocketListener:
     return trio.SocketListener(trio.socket.from_stdlib_socket(listener))
 
 
-def _answers(path: Path) -> bool:
+def answers(path: Path) -> bool:
     """Whether somebody listens at `path`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)

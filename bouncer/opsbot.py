@@ -52,6 +52,7 @@ async def identify(desk: Desk, *, account: str, holder: str) -> Actor | None:
     def read(connection: Connection) -> tuple[User | None, list[Staff]]:
         try:
             user = accounts.get_user(connection, holder) if holder else None
+            user = user if user and user.enabled else None
         except NotFound:
             user = None
         return user, accounts.list_staff(connection)

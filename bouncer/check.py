@@ -1,0 +1,195 @@
+"""`bouncer check`: everything that would keep the bouncer from serving, one line per fault.
+
+It changes nothing: no file is made, no database brought up to date. What the configuration itself
+gets wrong was said by config.py before.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import trio
+from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+from bouncer import certificates, database, tls
+from bouncer.admin import answers
+from bouncer.certificates import CertificateFault, Urgency
+from bouncer.config import Config, Listen
+from bouncer.keys import KeyFault, MeshKey
+from storage import accounts
+from storage.engine import Engines, make_engines
+from storage.errors import NotFound, StorageError
+from storage.vault import Vault
+
+
+async def faults(config: Config) -> list[str]:
+    """Every fault, in the order of the file; empty when the bouncer could serve."""
+    found = await trio.to_thread.run_sync(lambda: list(_faults(config)))
+    where = str(config.source) if config.source else "no configuration"
+    return [f"{where}: {fault}" for fault in found]
+
+
+def _faults(config: Config) -> Iterator[str]:
+    yield from data_dir(config)
+    yield from keys(config)
+    yield from certificate(config)
+    yield from stored(config)
+    running = answers(config.admin_socket)
+    for number, listen in enumerate(config.listen, 1):
+        for fault in listening(listen, ours=running):
+            yield f"listen[{number}].address: {fault}"
+
+
+def data_dir(config: Config) -> Iterator[str]:
+    """The data directory: ours to write, and nobody else's to read."""
+    path = config.data_dir
+    if not path.exists():
+        parent = next(each for each in path.parents if each.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            yield f"data_dir: {path} is missing and cannot be made; make it for the bouncer's user"
+        return
+    if not path.is_dir():
+        yield f"data_dir: {path} is no directory; name another"
+    elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        yield f"data_dir: {path} is not ours to write; chown it to the bouncer's user"
+    elif stat.S_IMODE(path.stat().st_mode) & 0o007:
+        yield f"data_dir: {path} is open to everybody; chmod 700 {path}"
+
+
+def keys(config: Config) -> Iterator[str]:
+    """The key files, as far as they are there: the first start makes them."""
+    mesh_key = config.mesh.key
+    if mesh_key is not None and mesh_key.exists():
+        try:
+            MeshKey.load(mesh_key)
+        except KeyFault as error:
+            yield f"mesh.key: {error}"
+    secrets = config.data_dir / database.KEY_FILE
+    if secrets.exists():
+        if not os.access(secrets, os.R_OK):
+            yield f"data_dir: {secrets} cannot be read; chown it to the bouncer's user"
+        elif stat.S_IMODE(secrets.stat().st_mode) & 0o077:
+            yield f"data_dir: others may read {secrets}; chmod 600 {secrets}"
+
+
+def certificate(config: Config) -> Iterator[str]:
+    """The certificate and key: readable, a pair, and valid today."""
+    if not any(listen.tls for listen in config.listen):
+        return
+    chain, key = tls.paths(config)
+    if config.tls.certificate is None and not chain.exists():
+        return  # the first start makes a self-signed one
+    try:
+        certificates.check_pair(chain, key)
+        found = certificates.read(chain)
+    except CertificateFault as error:
+        yield f"tls: {error}"
+        return
+    if stat.S_IMODE(key.stat().st_mode) & 0o007:
+        yield f"tls.key: everybody may read {key}; chmod 640 {key}"
+    level = certificates.urgency(found, time.time())
+    if level is Urgency.EXPIRED:
+        yield f"tls.certificate: {chain} expired {certificates.day(found.not_after)}; renew it"
+    elif level is Urgency.NOT_YET:
+        yield (
+            f"tls.certificate: {chain} is valid only from {certificates.day(found.not_before)}; "
+            "check the clock"
+        )
+
+
+def stored(config: Config) -> Iterator[str]:
+    """The database: reachable, opened by its key file, and holding the user of [ops]."""
+    try:
+        key_file = config.data_dir / database.KEY_FILE
+        vault = Vault(key_file.read_bytes() if os.access(key_file, os.R_OK) else None)
+        path = config.database.url.removeprefix("sqlite:///")
+        if path != config.database.url:
+            if not Path(path).exists():
+                if not Path(path).parent.exists() and Path(path).parent != config.data_dir:
+                    yield f"database.url: the directory of {path} is missing; make it"
+                return
+            if not os.access(path, os.R_OK | os.W_OK):
+                yield f"database.url: {path} is not ours to write; chown it to the bouncer's user"
+                return
+        engines = make_engines(config.database.url, vault, config.database.synchronous)
+    except StorageError as error:
+        yield f"database.url: {error}"
+        return
+    try:
+        yield from _content(config, engines)
+    except StorageError as error:
+        yield f"database.url: {error}"
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        yield f"database.url: cannot be used: {cause}"
+    finally:
+        engines.dispose()
+
+
+def _content(config: Config, engines: Engines) -> Iterator[str]:
+    with engines.reading.connect() as connection:
+        tables = set(inspect(connection).get_table_names())
+        if not {"users", "networks"} <= tables:
+            return  # the first start makes them
+        accounts.list_networks(connection)  # raises where the key file is another one
+        if config.ops is None:
+            return
+        try:
+            user = accounts.get_user(connection, config.ops.user)
+        except NotFound:
+            yield f"ops.user: there is no user {config.ops.user}; `bouncer user add` makes one"
+            return
+        try:
+            accounts.get_network(connection, user.id, config.ops.network)
+        except NotFound:
+            yield (
+                f"ops.network: {user.name} has no network {config.ops.network}; "
+                f"`bouncer network add {user.name} {config.ops.network} URI` adds it"
+            )
+
+
+def listening(listen: Listen, *, ours: bool) -> Iterator[str]:
+    """Whether the address can be listened on. `ours`: a bouncer with this data directory runs,
+    so that an address in use is taken for its."""
+    address = listen.address
+    if address.path:
+        folder = Path(address.path).parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            yield f"{address} cannot be made: {folder} is missing or not ours to write"
+        return
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as error:
+        yield f'"{address.host}" is no address of this machine: {error.strerror}'
+        return
+    for family, kind, protocol, _, where in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(where)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and ours:
+                continue
+            yield f"{address} cannot be listened on: {_why(error)}"
+
+
+def _why(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "another program does already; stop it, or take another port"
+        case errno.EADDRNOTAVAIL:
+            return "this machine has no such address; take one that `ip addr` shows"
+        case errno.EACCES:
+            return "ports below 1024 need CAP_NET_BIND_SERVICE; take a higher one"
+    return str(error.strerror)

@@ -1,0 +1,118 @@
+"""The `bouncer` command. What a command does not need is not imported for it.
+
+`bouncer ctl` and the control commands are words for the registry, which reads them where the
+store is: here they are only carried. Exit codes: 0 done, 1 failed, 2 wrong use or configuration.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+CONTROL = ("user", "network", "channel", "client", "certfp", "agent", "staff", "server")
+CONTROL_WORDS = (*CONTROL, "status", "roster")  # each begins a command of the registry
+
+HELP = """\
+Muster's bouncer: it holds a team's IRC connections and keeps what was said.
+
+  bouncer run [--config FILE] [--log-format console|json]
+      serve; with no configuration at all, from ./var on 127.0.0.1:6697 (TLS) and :6667
+  bouncer check [--config FILE]
+      say what is wrong with configuration, database, certificates and addresses
+
+  bouncer user add|set|passwd|list|remove …        who may log in
+  bouncer network add|set|list|remove USER …       where they are connected
+  bouncer channel add|set|list|remove USER …       which channels they are in
+  bouncer client set|list USER …                   how each of their clients is served
+  bouncer certfp add|list|remove USER …            client certificates that log in
+  bouncer staff add|set|list|remove|codes …        the people of the roster
+  bouncer agent add|list|remove …                  the voters that watch from outside
+  bouncer server status|notice|reload · bouncer status · bouncer roster
+      all of these act at once when the bouncer runs, else on its database
+  bouncer ctl WORDS…
+      the same, only for a running bouncer: `bouncer ctl network list alice`
+
+A first network:
+  bouncer user add alice
+  bouncer network add alice libera ircs://irc.libera.chat --nick alice --join '#muster,#ops'
+
+`bouncer network --help` explains a group, `bouncer network add --help` a command.
+The configuration is looked for in --config, $MUSTER_CONFIG, ./bouncer.toml and
+/etc/muster/bouncer.toml. Passwords are read from standard input: --password-stdin.
+"""
+
+
+class Exit(Exception):
+    """End with this code; the text, if any, goes to stderr."""
+
+    def __init__(self, code: int, text: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script. Returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(words)
+    except Exit as end:
+        for line in str(end).splitlines():
+            print(f"bouncer: {line}", file=sys.stderr)
+        return end.code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `bouncer user list | head -1`
+        sys.stderr.close()
+        return FAILED
+
+
+def _main(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(HELP, end="")
+        return DONE if words else WRONG_USE
+    config, words = take_config(words)
+    match words:
+        case []:
+            raise Exit(WRONG_USE, "say what to do; `bouncer --help` lists the commands")
+        case ["ctl", *line]:
+            from bouncer.cli import remote
+
+            return remote.ctl(line, config)
+        case [first, *_] if first in CONTROL_WORDS:
+            from bouncer.cli import remote
+
+            return remote.control(words, config)
+        case ["run" | "check" as command, *rest]:
+            from bouncer.cli import serve
+
+            return serve.run(rest, config) if command == "run" else serve.check(rest, config)
+        case [first, *_]:
+            import difflib
+
+            known = (*CONTROL_WORDS, "run", "check", "ctl")
+            near = difflib.get_close_matches(first, known, n=1)
+            hint = f"did you mean `bouncer {near[0]}`?" if near else "see `bouncer --help`"
+            raise Exit(WRONG_USE, f"there is no command {first!r}; {hint}")
+    return WRONG_USE
+
+
+def take_config(words: list[str]) -> tuple[Path | None, list[str]]:
+    """The value of --config, wherever it stands, and the words without it."""
+    left: list[str] = []
+    config = None
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return config, [*left, word, *rest]
+        if word == "--config":
+            if not rest:
+                raise Exit(WRONG_USE, "--config needs a file: --config /etc/muster/bouncer.toml")
+            config = Path(rest.pop(0))
+        elif word.startswith("--config="):
+            config = Path(word.removeprefix("--config="))
+        else:
+            left.append(word)
+    return config, left

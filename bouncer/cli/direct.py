@@ -1,0 +1,76 @@
+"""Control commands on the database itself, while no bouncer runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import trio
+
+from bouncer import config, logs
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
+from bouncer.config import Config
+from bouncer.control.actors import OPERATOR
+from bouncer.control.command import Desk
+from bouncer.control.grammar import ControlError, WrongUse
+from bouncer.control.registry import dispatch, help_lines
+from bouncer.database import open_database
+from bouncer.passwords import Hasher
+from storage.errors import StorageError, Unusable
+
+
+def control(words: list[str], option: Path | None) -> int:
+    """Carry out one command; print what it answers."""
+    logs.set_up("console", quiet=True)
+    try:
+        settings = config.load(option)
+    except config.ConfigError as error:
+        raise Exit(WRONG_USE, str(error)) from None
+    if settings.source is None and not settings.data_dir.exists():
+        raise Exit(
+            WRONG_USE,
+            f"no configuration, and no bouncer ever ran here (no {settings.data_dir}); "
+            "name it: --config FILE",
+        )
+    _become_owner(settings.data_dir)
+    try:
+        lines = trio.run(_dispatch, words, settings)
+    except WrongUse as error:
+        raise Exit(WRONG_USE, str(error)) from None
+    except Unusable as error:
+        raise Exit(WRONG_USE, str(error)) from None
+    except (ControlError, StorageError) as error:
+        raise Exit(FAILED, str(error)) from None
+    except OSError as error:
+        raise Exit(FAILED, f"{settings.data_dir}: {error.strerror or error}") from None
+    for line in lines:
+        print(line)
+    return DONE
+
+
+async def _dispatch(words: list[str], settings: Config) -> list[str]:
+    async with open_database(settings) as store:
+        return await dispatch(words, OPERATOR, Desk(store, settings, Hasher()))
+
+
+def _become_owner(data_dir: Path) -> None:
+    """As root, work as the owner of the data directory: files that root makes there would lock
+    the bouncer out of its own database."""
+    if os.geteuid() != 0 or not data_dir.exists():
+        return
+    owner = data_dir.stat()
+    if owner.st_uid != 0:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+def explain(words: list[str]) -> int:
+    """The help of a command or group; needs no database."""
+    try:
+        lines = help_lines(" ".join(words), OPERATOR)
+    except WrongUse as error:
+        raise Exit(WRONG_USE, str(error)) from None
+    for line in lines:
+        print(f"bouncer {line}" if not line.startswith(" ") else line)
+    return DONE

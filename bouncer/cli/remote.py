@@ -1,0 +1,154 @@
+"""Control commands from the command line: over the admin socket, or else on the database.
+
+Standard library only until it is known that no bouncer runs. What must not stand in a process's
+arguments (passwords) or is not in this machine's registry (key files) is read here.
+"""
+
+from __future__ import annotations
+
+import getpass
+import shlex
+import socket
+import sys
+from pathlib import Path
+
+from bouncer import place
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
+
+ANSWER_S = 60.0  # a command answers within a second; a reload of many networks may take some
+WRONG = "wrong use: "  # as admin.py says it
+STDIN_OPTIONS = {
+    "--password-stdin": "--password",
+    "--server-password-stdin": "--server-password",
+}
+
+
+def ctl(words: list[str], config: Path | None) -> int:
+    """Any control command, for a running bouncer only."""
+    if len(words) == 1 and " " in words[0]:
+        words = shlex.split(words[0])  # `bouncer ctl 'network list alice'`
+    path = _socket(config)
+    answer = over_socket(path, outside_words(words) or ["help"])
+    if answer is None:
+        raise Exit(FAILED, f"no bouncer is running (nobody listens at {path}); `bouncer run`")
+    return show(answer)
+
+
+def control(words: list[str], config: Path | None) -> int:
+    """A control command, for the running bouncer or else on its database."""
+    if asked := [word for word in words if word in ("--help", "-h")]:
+        from bouncer.cli import direct
+
+        return direct.explain([word for word in words if word not in asked])
+    path = _socket(config)
+    words = outside_words(words)
+    answer = over_socket(path, words)
+    if answer is not None:
+        return show(answer)
+    from bouncer.cli import direct
+
+    return direct.control(words, config)
+
+
+def _socket(config: Path | None) -> Path:
+    try:
+        return place.admin_socket(config)
+    except place.Misplaced as error:
+        raise Exit(WRONG_USE, str(error)) from None
+
+
+def over_socket(path: Path, words: list[str]) -> list[str] | None:
+    """The reply lines, the last one `OK` or `ERROR …`; None when no bouncer listens at `path`.
+
+    A socket that a killed bouncer left behind counts as none.
+    """
+    line = shlex.join(words)
+    if "\n" in line or "\r" in line:
+        raise Exit(WRONG_USE, "a control command is one line; take the line break out")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_S)
+        try:
+            connection.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            return None
+        except PermissionError:
+            raise Exit(
+                FAILED, f"{path}: not yours to use; run this as the bouncer's user, or as root"
+            ) from None
+        except OSError as error:
+            raise Exit(FAILED, f"{path}: {error.strerror or error}") from None
+        try:
+            return _ask(connection, line)
+        except TimeoutError:
+            raise Exit(FAILED, f"the bouncer did not answer within {ANSWER_S:.0f} s") from None
+        except OSError as error:
+            raise Exit(FAILED, f"the bouncer went away: {error.strerror or error}") from None
+
+
+def _ask(connection: socket.socket, line: str) -> list[str]:
+    connection.sendall(line.encode("utf-8", "surrogateescape") + b"\n")
+    lines: list[str] = []
+    with connection.makefile("r", encoding="utf-8", errors="replace", newline="\n") as replies:
+        for reply in replies:
+            lines.append(reply.removesuffix("\n"))
+            if lines[-1] == "OK" or lines[-1].startswith("ERROR "):
+                return lines
+    raise Exit(FAILED, "the bouncer went away before it had answered")
+
+
+def show(answer: list[str]) -> int:
+    """Print a reply, and give the exit code it means."""
+    *lines, last = answer
+    for line in lines:
+        print(line)
+    if last == "OK":
+        return DONE
+    text = last.removeprefix("ERROR ")
+    raise Exit(WRONG_USE if text.startswith(WRONG) else FAILED, text.removeprefix(WRONG))
+
+
+def outside_words(words: list[str]) -> list[str]:
+    """The words with what stands outside the line put in: passwords from standard input, one a
+    line, and the keys in the files that --ssh-key names."""
+    result: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        flag, equals, value = word.partition("=")
+        if word in STDIN_OPTIONS:
+            result += [STDIN_OPTIONS[word], _read_secret(STDIN_OPTIONS[word][2:])]
+        elif flag in STDIN_OPTIONS.values():
+            raise Exit(
+                WRONG_USE,
+                f"{flag}: everybody on this machine can read a command line; use {flag}-stdin",
+            )
+        elif flag == "--ssh-key" and (equals or left):
+            for line in _key_lines(value if equals else left.pop(0)):
+                result += ["--ssh-key", line]
+        else:
+            result.append(word)
+    return result
+
+
+def _read_secret(what: str) -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{what.replace('-', ' ')}: ")
+    line = sys.stdin.readline()
+    if not line.strip("\r\n"):
+        raise Exit(WRONG_USE, f"--{what}-stdin: standard input holds no line; pipe one in")
+    return line.rstrip("\r\n")
+
+
+def _key_lines(text: str) -> list[str]:
+    """The public keys in a file; a key itself is taken as it is."""
+    if text.startswith(("ssh-", "ecdsa-", "sk-")) and " " in text:
+        return [text]
+    try:
+        content = Path(text).expanduser().read_text("utf-8", "replace")
+    except OSError as error:
+        raise Exit(WRONG_USE, f"--ssh-key {text}: {error.strerror}") from None
+    lines = [line.strip() for line in content.splitlines()]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if not keys or "PRIVATE KEY" in content:
+        raise Exit(WRONG_USE, f"--ssh-key {text}: is no public key; name the file ending in .pub")
+    return keys

@@ -1,0 +1,120 @@
+"""`bouncer run` and `bouncer check`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import trio
+
+from bouncer import config, logs
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
+from bouncer.config import Config
+from storage.errors import StorageError, Unusable
+
+
+def run(words: list[str], option: Path | None) -> int:
+    """Serve until TERM or INT."""
+    parser = _Parser(prog="bouncer run", description="Serve until told to stop (TERM, ^C).")
+    parser.add_argument("--config", metavar="FILE", help="the configuration to use")
+    parser.add_argument(
+        "--log-format",
+        choices=logs.FORMATS,
+        default="console",
+        help="logs go to stderr, for people or for machines",
+    )
+    chosen = parser.parse_args(words)
+    settings = _load(option)
+    logs.set_up(chosen.log_format)
+    try:
+        _greet(settings)
+        from bouncer import app
+
+        app.run(settings)
+    except (OSError, ValueError, StorageError, BaseExceptionGroup) as error:
+        told = _explained(error)
+        if told is None:
+            raise
+        raise told from error
+    return DONE
+
+
+def _greet(settings: Config) -> None:
+    """With no configuration, make the first user and say so before anything can go wrong."""
+    if settings.source is not None:
+        return
+    from bouncer import welcome
+    from bouncer.database import open_database
+    from bouncer.passwords import Hasher
+
+    async def first_start() -> str | None:
+        async with open_database(settings) as store:
+            return await welcome.first_start(store, Hasher())
+
+    password = trio.run(first_start)
+    if password is not None:
+        # stdout, not the log: logs are kept, and hold no secrets
+        print("\n".join(welcome.lines(settings, password)), flush=True)
+
+
+def check(words: list[str], option: Path | None) -> int:
+    """Say everything that is wrong, one line each; nothing is changed."""
+    parser = _Parser(
+        prog="bouncer check",
+        description="Check configuration, database, certificates and addresses; change nothing.",
+    )
+    parser.add_argument("--config", metavar="FILE", help="the configuration to check")
+    parser.parse_args(words)
+    settings = _load(option)
+    logs.set_up("console", quiet=True)
+    from bouncer.check import faults
+
+    found = trio.run(faults, settings)
+    if found:
+        raise Exit(WRONG_USE, "\n".join(found))
+    print(f"{settings.source or 'no configuration, the defaults'}: all is well")
+    return DONE
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]  # it raises, too
+        raise Exit(WRONG_USE, f"{message}; see `{self.prog} --help`")
+
+
+def _load(option: Path | None) -> Config:
+    try:
+        return config.load(option)
+    except config.ConfigError as error:
+        raise Exit(WRONG_USE, str(error)) from None
+
+
+def _explained(error: BaseException) -> Exit | None:
+    """What the operator is told when serving ended by a fault; None for a defect of ours."""
+    from bouncer.certificates import CertificateFault
+    from bouncer.keys import KeyFault
+
+    texts = []
+    code = FAILED
+    for leaf in _leaves(error):
+        if isinstance(leaf, (CertificateFault, KeyFault, Unusable)):
+            code = WRONG_USE
+        elif not isinstance(leaf, (StorageError, OSError)):
+            return None
+        texts.append(_text(leaf))
+    return Exit(code, "\n".join(dict.fromkeys(texts)))
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}"
+    return str(error)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error

@@ -1,0 +1,43 @@
+"""Logs: to stderr, for people or for machines. No local variables in them: those hold secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+FORMATS = ("console", "json")
+
+
+def set_up(form: str, *, quiet: bool = False) -> None:
+    """Send all logs to stderr in one of FORMATS; `quiet` keeps to warnings and worse."""
+    level = logging.WARNING if quiet else logging.INFO
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if form == "json":
+        # show_locals: a traceback's variables would hold passwords and people's messages
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        rendering: list[Any] = [
+            structlog.processors.ExceptionRenderer(tracebacks),
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        rendering = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
+    structlog.configure(
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries speak through logging: their warnings appear beside ours.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
