@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -103,6 +104,40 @@ def test_unit_and_sample_mean_the_same_places(unit: Path) -> None:
         role = "witness" if "witness" in unit.stem else "agent"
         sample = fallback_config.load(EXAMPLES / f"fallback-{role}.toml").data_dir
     assert sample == Path("/var/lib") / given["StateDirectory"]
+
+
+# prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN): what MemoryDenyWriteExecute=yes does to a process.
+WITHOUT_EXECUTABLE_MEMORY = """
+import ctypes, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0:
+    sys.exit(77)  # before Linux 6.3
+"""
+START = "from fallback import mesh, announcer, probes, landmarks"
+USE_TLS = """
+import ssl
+from bouncer import dial, link
+from bouncer.keys import MeshKey
+link.server_context(MeshKey.generate())
+dial.client_context(pinned=False, client_certificate=MeshKey.generate().certificate_pem().decode())
+"""
+
+
+def test_a_voter_needs_no_memory_that_is_writable_and_executable() -> None:
+    """The units of agent and witness deny it; the bouncer's says why it cannot."""
+    for unit in UNITS:
+        denied = dict((key, value) for key, value, _ in settings(unit))["MemoryDenyWriteExecute"]
+        assert (denied == "yes") == ("bouncer" not in unit.stem)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXECUTABLE_MEMORY + START + USE_TLS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if done.returncode == 77:
+        pytest.skip("this kernel cannot deny it to a process")
+    assert done.returncode == 0, done.stderr
 
 
 def uncommented(text: str) -> str:
