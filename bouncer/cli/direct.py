@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import trio
@@ -17,6 +18,12 @@ from bouncer.control.registry import dispatch, help_lines
 from bouncer.database import open_database
 from bouncer.passwords import Hasher
 from storage.errors import StorageError, Unusable
+
+# Secrets and key files come in otherwise on the command line: see remote.outside_words.
+_HERE = (
+    (re.compile(r"--((server-)?password)( PASSWORD)?(?![-\w])"), r"--\1-stdin"),
+    (re.compile("--ssh-key KEY"), "--ssh-key FILE"),
+)
 
 
 def control(words: list[str], option: Path | None) -> int:
@@ -72,5 +79,7 @@ def explain(words: list[str]) -> int:
     except WrongUse as error:
         raise Exit(WRONG_USE, str(error)) from None
     for line in lines:
-        print(f"bouncer {line}" if not line.startswith(" ") else line)
+        for there, here in _HERE:
+            line = there.sub(here, line)
+        print(line if line.startswith(" ") else f"bouncer {line}")
     return DONE

@@ -58,8 +58,10 @@ async def primary_addresses(config: Config) -> Sequence[str]:
     A listener on every address is written as what the server's name resolves to now.
     """
     shown = []
-    outside = [each for each in config.listen if not each.address.loopback]
-    for listen in outside or [each for each in config.listen if each.address.host]:
+    reachable = [each for each in config.listen if each.address.host]
+    for wanted in (lambda each: not each.address.loopback, lambda each: each.tls):
+        reachable = list(filter(wanted, reachable)) or reachable
+    for listen in reachable:
         scheme = "ircs" if listen.tls else "irc+insecure"
         hosts = [listen.address.host]
         if listen.address.host in _ANY_HOST:

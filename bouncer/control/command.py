@@ -38,6 +38,8 @@ class Desk:
             await self.live.roster_changed()
 
 
+FEW_OPTIONS = 3  # so many are shown in the usage; more would not fit into a line of IRC
+
 Handler = Callable[[Desk, Request], Awaitable[list[str]]]
 
 
@@ -69,7 +71,10 @@ class Command:
         if self.owned and not actor.user:
             parts.append("USER")
         parts += [argument.usage for argument in self.arguments]
-        parts += [f"[{option.usage}]" for option in self.options]
+        if len(self.options) <= FEW_OPTIONS:
+            parts += [f"[{option.usage}]" for option in self.options]
+        else:
+            parts.append("[OPTIONS]")
         return " ".join(parts)
 
 

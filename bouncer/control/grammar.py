@@ -102,7 +102,8 @@ def read_words(
     """Read `words` (those after the command's own). Raises WrongUse, its text ends with `usage`."""
 
     def wrong(text: str) -> WrongUse:
-        return WrongUse(f"{name}: {text}; usage: {usage}")
+        more = f"; `help {name}` explains more" if "[OPTIONS]" in usage else ""
+        return WrongUse(f"{name}: {text}; usage: {usage}{more}")
 
     by_place, given = _sort_words(words, options, wrong)
     values: dict[str, Any] = {}
