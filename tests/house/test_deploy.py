@@ -125,7 +125,7 @@ dial.client_context(pinned=False, client_certificate=MeshKey.generate().certific
 def test_a_voter_needs_no_memory_that_is_writable_and_executable() -> None:
     """The units of agent and witness deny it; the bouncer's says why it cannot."""
     for unit in UNITS:
-        denied = dict((key, value) for key, value, _ in settings(unit))["MemoryDenyWriteExecute"]
+        denied = {key: value for key, value, _ in settings(unit)}["MemoryDenyWriteExecute"]
         assert (denied == "yes") == ("bouncer" not in unit.stem)
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_EXECUTABLE_MEMORY + START + USE_TLS],
