@@ -28,7 +28,15 @@ NEEDS_CAP = {
 class Dialect:
     """What a set of enabled capabilities means for a line. Equal when the sets are equal."""
 
-    __slots__ = ("account_tag", "batch", "caps", "message_tags", "own_private", "server_time")
+    __slots__ = (
+        "account_tag",
+        "batch",
+        "caps",
+        "echo",
+        "message_tags",
+        "own_private",
+        "server_time",
+    )
 
     def __init__(self, caps: frozenset[str]) -> None:
         self.caps = caps
@@ -36,8 +44,9 @@ class Dialect:
         self.message_tags = "message-tags" in caps
         self.account_tag = "account-tag" in caps
         self.batch = "batch" in caps
+        self.echo = "echo-message" in caps
         # an old client shows its owner's private message as a query with themselves
-        self.own_private = "echo-message" in caps or "znc.in/self-message" in caps
+        self.own_private = self.echo or "znc.in/self-message" in caps
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dialect) and self.caps == other.caps
@@ -47,6 +56,12 @@ class Dialect:
 
     def tags(self, time: str, msgid: str, raw_tags: str, extra: str = "") -> str:
         """The tag block with '@' and its space, or ''. `raw_tags` are the message's other tags."""
+        if self.server_time and self.message_tags and not extra:  # most clients, most lines
+            return (
+                f"@time={time};msgid={msgid};{raw_tags} "
+                if raw_tags
+                else f"@time={time};msgid={msgid} "
+            )
         parts = [extra] if extra else []
         if self.server_time:
             parts.append("time=" + time)
@@ -63,8 +78,9 @@ class Dialect:
 
     def chat(self, row: Row, time: str, msgid: str) -> str:
         """A kept message as it is said live."""
-        tags = self.tags(time, msgid, row.tags)
-        return f"{tags}:{row.source} {row.command} {row.addressee or row.name} :{row.text}"
+        _, _, _, name, _, _, command, source, raw_tags, addressee, text = row
+        tags = self.tags(time, msgid, raw_tags)
+        return f"{tags}:{source} {command} {addressee or name} :{text}"
 
     def backlog(self, row: Row, extra: str = "") -> str:
         """A kept message as it is played back; the time is in the text where tags cannot say it."""

@@ -104,7 +104,8 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
         session.expect_echo(client, message)
         return
     row = session.own_row(message.command, addressee, text, client_tags(message))
-    session.keep(row, out, sender=client, own=True)
+    hidden = not session.target(addressee).is_channel
+    session.keep(row, out, sender=client, hidden=hidden)
     if client != BOT:
         said = message._replace(source=session.state.mask)
         session.ops_heard(said, session.state.account or "", out)

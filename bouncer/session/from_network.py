@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bouncer.irc.wire import Message, ProtocolError, parse_tags
+from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
 from bouncer.session.dialect import CHAT, epoch_ms, iso_time
 from bouncer.session.effects import DropNetwork, Effects, Registered
 from bouncer.session.secrets import is_secret
@@ -17,8 +17,6 @@ from storage.messages import Row, msgid_of
 if TYPE_CHECKING:
     from bouncer.session.session import Session
 
-# Tags that are ours to set, or mean something on this one connection only.
-OUR_TAGS = frozenset({"time", "msgid", "batch", "label"})
 GREETING_END = frozenset({"376", "422"})
 # What the handshake goes on answering after registration.
 HANDSHAKE = frozenset({"PING", "CAP", "AUTHENTICATE", "900", "901", "902", "903", "904", "905"})
@@ -27,16 +25,19 @@ HANDSHAKE = frozenset({"PING", "CAP", "AUTHENTICATE", "900", "901", "902", "903"
 def receive(session: Session, lines: list[str], out: Effects) -> None:
     """Take a chunk of lines."""
     for line in lines:
+        if session.ready and (parts := split_chat(line)) is not None:
+            chat(session, *parts, out)
+            continue
         try:
             message = Message.parse(line)
         except ProtocolError:
             continue  # a server's fault that no one can act on
-        if session.ready and message.command in CHAT:
-            chat(session, message, out)
-        elif session.ready:
-            HANDLERS.get(message.command, other)(session, message, out)
-        else:
+        if not session.ready:
             greeting(session, message, out)
+        elif message.command in CHAT:
+            chat_message(session, message, out)
+        else:
+            HANDLERS.get(message.command, other)(session, message, out)
 
 
 def greeting(session: Session, message: Message, out: Effects) -> None:
@@ -57,41 +58,55 @@ def greeting(session: Session, message: Message, out: Effects) -> None:
     elif registration.registered and message.command in GREETING_END:
         session.welcomed(out)
     elif registration.registered and message.command in CHAT and "!" in message.source:
-        chat(session, message, out)
+        chat_message(session, message, out)
 
 
-def chat(session: Session, message: Message, out: Effects) -> None:
-    """PRIVMSG and NOTICE: keep it, then tell it."""
-    command, params, source, raw_tags = message
-    if len(params) < 2:
-        return
-    addressee, text = params[0], params[1]
+def chat_message(session: Session, message: Message, out: Effects) -> None:
+    """PRIVMSG and NOTICE in a form that servers seldom use."""
+    if len(message.params) >= 2:
+        addressee, text = message.params[:2]
+        chat(session, message.raw_tags, message.source, message.command, addressee, text, out)
+
+
+def chat(
+    session: Session,
+    raw_tags: str,
+    source: str,
+    command: str,
+    addressee: str,
+    text: str,
+    out: Effects,
+) -> None:
+    """PRIVMSG and NOTICE: keep it, then tell it. The hot path: every line of chat comes here."""
     time_ms, msgid, tags = session.now_ms, "", ""
     if raw_tags:
-        time_ms, msgid, tags = read_tags(raw_tags, session.now_ms)
+        time_ms, msgid, tags = read_tags(raw_tags, time_ms)
     target = session.target(addressee)
-    state = session.state
     nick, bang, _ = source.partition("!")
-    own = state.is_me(nick)
-    if not state.isupport.is_channel(target.name):
-        if not own and (not bang or not state.is_me(addressee)):
+    folded_me = session.state.folded_nick
+    speaker = session.target(nick)
+    own = speaker.folded == folded_me
+    if not target.is_channel:
+        if not own and (not bang or target.folded != folded_me):
             # a server's notice, or one to everybody: for whoever is looking, not for the record
-            event(session, message, out)
+            event(session, Message(command, (addressee, text), source, raw_tags), out)
             return
         if not own:
-            target = session.target(nick)
+            target = speaker
         elif is_secret(addressee, text):
             return
     if text[:1] == "\x01" and not text.startswith("\x01ACTION"):
-        event(session, message, out)  # a CTCP question or answer is not conversation
+        # a CTCP question or answer is not conversation
+        event(session, Message(command, (addressee, text), source, raw_tags), out)
         return
     sender = _sender_of(session, command, target.folded, text) if own else None
     row = Row(
         session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid, command,
         source, tags, "" if addressee == target.name else addressee, text,
     )  # fmt: skip
-    session.keep(row, out, sender=sender, own=own)
+    session.keep(row, out, sender=sender, hidden=own and not target.is_channel)
     if text[:1] == "!":
+        message = Message(command, (addressee, text), source)
         session.ops_heard(message, parse_tags(tags).get("account", ""), out)
 
 
@@ -99,15 +114,14 @@ def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
     """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
     time_ms, msgid, others = now_ms, "", []
     for tag in raw_tags.split(";"):
-        name, _, value = tag.partition("=")
-        if name == "time":
-            told_ms = epoch_ms(value)
+        if tag.startswith("time="):
+            told_ms = epoch_ms(tag[5:])
             time_ms = now_ms if told_ms is None else told_ms
-        elif name == "msgid":
-            msgid = parse_tags(tag)["msgid"] if "\\" in value else value
-        elif name not in OUR_TAGS:
+        elif tag.startswith("msgid="):
+            msgid = parse_tags(tag)["msgid"] if "\\" in tag else tag[6:]
+        elif not tag.startswith(("batch=", "label=")):
             others.append(tag)
-    return time_ms, msgid, ";".join(others)
+    return time_ms, msgid, ";".join(others) if others else ""
 
 
 def _sender_of(session: Session, command: str, folded: str, text: str) -> int | None:
@@ -119,21 +133,22 @@ def _sender_of(session: Session, command: str, folded: str, text: str) -> int | 
     return None
 
 
-def tell_row(session: Session, row: Row, out: Effects, sender: int | None, own: bool) -> None:
-    """Tell a kept message to the clients that follow live, rendered once for each dialect."""
+def tell_row(session: Session, row: Row, out: Effects, sender: int | None, *, hidden: bool) -> None:
+    """Tell a kept message to the clients that follow live, rendered once for each dialect.
+
+    `hidden` is an own private message: only some dialects can show it.
+    """
     time, msgid = iso_time(row.time_ms), row.msgid or msgid_of(row)
-    private = own and not session.state.isupport.is_channel(row.name)
     for dialect, clients in session.clients.groups:
-        if private and not dialect.own_private:
-            continue
         line = ""
+        silent = hidden and not dialect.own_private
         for client in clients:
-            if not client.live or (client.id == sender and "echo-message" not in dialect.caps):
-                if client.live:
-                    client.sent_id = row.id
+            if not client.live:
+                continue
+            client.sent_id = row.id
+            if silent or (client.id == sender and not dialect.echo):
                 continue
             line = line or dialect.chat(row, time, msgid)
-            client.sent_id = row.id
             out.tell(client.id, line)
 
 

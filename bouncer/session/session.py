@@ -63,6 +63,7 @@ class Target(NamedTuple):
 
     folded: str
     name: str
+    is_channel: bool
 
 
 class Echo(NamedTuple):
@@ -162,6 +163,7 @@ class Session:
     def welcomed(self, out: Effects) -> None:
         """The greeting is over: be where the user wants to be."""
         self.ready = True
+        self._targets.clear()  # what came before 005 was folded by guess
         for client in self.clients.by_id.values():
             if client.nick != self.state.nick:
                 out.tell(client.id, f":{client.nick} NICK {self.state.nick}")
@@ -286,17 +288,21 @@ class Session:
             if len(self._targets) >= MAX_TARGETS:
                 self._targets.clear()
             bare = self.state.isupport.without_status(name)
-            known = self._targets[name] = Target(self.state.fold(bare), bare)
+            is_channel = self.state.isupport.is_channel(bare)
+            known = self._targets[name] = Target(self.state.fold(bare), bare, is_channel)
         return known
 
-    def keep(self, row: Row, out: Effects, *, sender: int | None = None, own: bool = False) -> None:
+    def keep(
+        self, row: Row, out: Effects, *, sender: int | None = None, hidden: bool = False
+    ) -> None:
         """Keep a message and tell it to the clients that follow live.
 
-        `sender` is the client that said it: it hears itself only by echo-message.
+        `sender` is the client that said it: it hears itself only by echo-message. `hidden` is an
+        own private message, which some clients cannot show.
         """
         out.keep.append(row)
         self.last_kept_id = row.id
-        from_network.tell_row(self, row, out, sender, own)
+        from_network.tell_row(self, row, out, sender, hidden=hidden)
 
     def expect_echo(self, client: int, message: Message) -> None:
         """The network will say this own message back to us; keep it then, with its msgid."""
