@@ -7,6 +7,7 @@ Pure but for the random nonces. Whatever the other side sends ends in a value or
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from secrets import token_bytes
@@ -175,6 +176,9 @@ def parse_plain(response: bytes) -> tuple[str, str]:
     return login, password
 
 
+_KEYS = re.compile(r"SCRAM-SHA-256\$(\d{1,9}):([\w+/=]+)\$([\w+/=]+):([\w+/=]+)", re.ASCII)
+
+
 class ScramKeys(NamedTuple):
     """What the bouncer keeps to check SCRAM-SHA-256; the password cannot be had from it.
 
@@ -211,12 +215,11 @@ class ScramKeys(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> ScramKeys:
         """Raises ValueError."""
-        name, first, second = text.split("$")
-        iterations, salt = first.split(":")
-        stored_key, server_key = second.split(":")
-        if name != SCRAM:
-            raise ValueError(f"{name!r} is not {SCRAM}")
-        return cls(b64decode(salt), b64decode(stored_key), b64decode(server_key), int(iterations))
+        form = _KEYS.fullmatch(text)
+        if form is None:
+            raise ValueError(f"not the keys of {SCRAM}: {text[:16]!r}")
+        salt, stored_key, server_key = (b64decode(part) for part in form.group(2, 3, 4))
+        return cls(salt, stored_key, server_key, int(form[1]))
 
     def __str__(self) -> str:
         salt, stored, server = (b64encode(part).decode() for part in self[:3])

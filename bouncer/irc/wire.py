@@ -84,8 +84,11 @@ class Message(NamedTuple):
         return " ".join(parts)
 
     def encode(self) -> bytes:
-        """The line as sent, with CRLF. No part of it can end it early: a CR or LF inside becomes
-        a space, a NUL vanishes. Half a surrogate pair, which no line from the wire holds, becomes '?'."""
+        """The line as sent, with CRLF.
+
+        No part of it can end it early: a CR or LF inside becomes a space, a NUL vanishes. Half a
+        surrogate pair, which no line from the wire holds, becomes '?'.
+        """
         line = str(self)
         if "\n" in line or "\r" in line or "\0" in line:
             line = line.translate(_LINE_ENDS)

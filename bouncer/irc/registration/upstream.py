@@ -104,7 +104,7 @@ class UpstreamRegistration:
 
     def _go_on(self) -> list[Message]:
         """What is next once the capabilities are settled: SASL, or the end of negotiation."""
-        if not self.negotiation.settled or self._mechanism is not None:
+        if self.failure or not self.negotiation.settled or self._mechanism is not None:
             return []
         if not self._sasl_over:
             return self._begin_sasl()

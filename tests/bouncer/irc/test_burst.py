@@ -58,14 +58,15 @@ def test_a_channel_is_entered_with_topic_and_names() -> None:
 
 
 def test_no_topic_no_332() -> None:
-    """ "If the channel has no topic, no RPL_TOPIC is sent" on joining."""
+    """Spec: "If the channel has no topic, no RPL_TOPIC is sent" on joining."""
     state = network(GREETING, ":me!i@h JOIN #dev", ":s 331 me #dev :none")
     commands = [m.command for m in channel_burst(state, state.channels["#dev"], SERVER, ())]
     assert commands == ["JOIN", "353", "366"]
 
 
 def test_extended_join_names_the_account_and_the_realname() -> None:
-    """ "JOIN #channel accountname :Real Name"; "if the user is not identified ... sent as *"."""
+    """
+    "JOIN #channel accountname :Real Name"; "if the user is not identified ... sent as *"."""
     state = network(GREETING, ENTERING)
     (join, *_) = channel_burst(state, state.channels["#ops"], SERVER, {"extended-join"})
     assert join.params == ("#ops", "*", "me")
@@ -89,7 +90,8 @@ def test_prefixes_and_hosts_as_the_client_asked_for_them() -> None:
 
 
 def test_no_implicit_names() -> None:
-    """ "servers MUST NOT send implicit RPL_NAMREPLY and RPL_ENDOFNAMES" after a JOIN."""
+    """
+    "servers MUST NOT send implicit RPL_NAMREPLY and RPL_ENDOFNAMES" after a JOIN."""
     state = network(GREETING, ENTERING)
     for cap in ("draft/no-implicit-names", "soju.im/no-implicit-names"):
         lines = channel_burst(state, state.channels["#ops"], SERVER, {cap})
@@ -97,7 +99,7 @@ def test_no_implicit_names() -> None:
 
 
 def test_secret_and_private_channels_are_marked() -> None:
-    """ "=" for public, "@" for secret, "*" for private channels: RPL_NAMREPLY."""
+    """Spec: "=" for public, "@" for secret, "*" for private channels: RPL_NAMREPLY."""
     state = network(GREETING, ENTERING)
     for modes, symbol in (("+n", "="), ("+s", "@"), ("-s+p", "*")):
         says(state, f":s MODE #ops {modes}")

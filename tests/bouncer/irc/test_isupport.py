@@ -44,7 +44,8 @@ def test_prefixes_run_from_the_highest_down() -> None:
 
 
 def test_an_empty_prefix_means_there_are_none() -> None:
-    """ "The value is OPTIONAL and when it is not specified indicates that no prefixes are
+    """
+    "The value is OPTIONAL and when it is not specified indicates that no prefixes are
     supported."""
     assert told("PREFIX=").prefix == {}
     assert told("PREFIX").prefix == {}

@@ -61,7 +61,7 @@ def test_tags_survive_the_way_out_and_in() -> None:
 
 def test_no_part_of_a_message_ends_its_line_early() -> None:
     line = Message("PRIVMSG", ("#c", "hi\r\nQUIT :gone\0")).encode()
-    assert line == b"PRIVMSG #c :hi  QUIT :gone \r\n"
+    assert line == b"PRIVMSG #c :hi  QUIT :gone\r\n"
 
 
 def test_half_a_surrogate_pair_does_not_raise() -> None:
