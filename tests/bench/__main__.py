@@ -33,6 +33,8 @@ BENCHMARKS = {
     bench.name: bench for bench in (RELAY, FANOUT, TEAM, FAIRNESS, ATTACH, IDLE, HISTORY, KILL)
 }
 
+WIDTH = 120  # of a report that goes to a file
+
 Taken = dict[str, list[Reading]]
 
 
@@ -92,6 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
         scale = scale._replace(history_sizes=(*smaller, options.messages))
     allow_many_files()
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
     failed = 0
     everything: dict[str, Taken] = {}
     for name in options.names or BENCHMARKS:

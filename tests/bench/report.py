@@ -22,7 +22,7 @@ def median(readings: Sequence[Reading], key: str) -> float | None:
 def table(benchmark: Benchmark, scale: Scale, readings: Readings, rounds: int) -> Table:
     """One row per metric that anybody has; one column per subject that was measured."""
     shown = Table(title=benchmark.title, title_justify="left", caption=_caption(benchmark, rounds))
-    shown.add_column("median")
+    shown.add_column("median", no_wrap=True)
     names = [kind.name for kind in benchmark.subjects if readings.get(kind.name)]
     for name in names:
         shown.add_column(name, justify="right")

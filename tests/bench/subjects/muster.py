@@ -93,7 +93,7 @@ class AdminSocket:
     def do(self, *words: str) -> list[str]:
         """One command; its reply lines. Raises Failed with the bouncer's own text."""
         self._sock.sendall(shlex.join(words).encode() + b"\n")
-        reply = []
+        reply: list[str] = []
         for line in self._answers:
             if line.rstrip("\n") == "OK":
                 return reply
