@@ -1,4 +1,4 @@
-"""From an address to an open stream: IPv6 and IPv4 raced, TLS verified by the system or by a pin."""
+"""From an address to an open stream: IPv6 and IPv4 raced, TLS verified by trust store or pin."""
 
 from __future__ import annotations
 
@@ -94,11 +94,6 @@ async def dial(
             return await _start_tls(stream, address, pin, client_certificate)
     except trio.TooSlowError:
         raise DialError(f"{address} did not answer within {timeout_s:.0f} s") from None
-    except ssl.SSLCertVerificationError as error:
-        raise DialError(
-            f"{address}: its certificate is not trusted ({error.verify_message}); "
-            "if that is expected, pin its fingerprint"
-        ) from error
     except (OSError, ssl.SSLError, trio.BrokenResourceError) as error:
         if isinstance(error, DialError):
             raise
@@ -109,7 +104,10 @@ def describe(error: BaseException) -> str:
     """The reason of a failed connection in a person's words."""
     cause = error.__cause__
     if isinstance(error, trio.BrokenResourceError) and cause is not None:
-        return describe(cause)
+        return describe(cause)  # trio's streams wrap what ssl says
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message
+        return f"its certificate is not trusted ({why}); if that is expected, pin its fingerprint"
     if isinstance(cause, BaseExceptionGroup) and cause.exceptions:
         return describe(cause.exceptions[0])
     if isinstance(error, OSError) and error.strerror:

@@ -93,7 +93,8 @@ class Hub:
         self._server_name = server_name
         self._gate = gate
         self._ops = ops  # (network, channel) where the ops bot listens
-        self._cursors: dict[int, int] = {}
+        self._cursors: dict[int, int] = {}  # to be written
+        self._confirmed: dict[int, int] = {}  # by record: ahead of what is written
         self._nursery: trio.Nursery | None = None
         self._post_to, self._inbox = trio.open_memory_channel[tuple[Link, Event]](INBOX_EVENTS)
         self._ask, self._asked = trio.open_memory_channel[Callable[[], Awaitable[None]]](
@@ -244,8 +245,10 @@ class Hub:
             autoplay = record.autoplay
             if autoplay is None:
                 autoplay = self.user.autoplay is not False
-            known_id = None if is_new else record.delivered_id
-            attached = Attached(client.id, client.name, nick, caps, known_id, autoplay)
+            confirmed_id = max(record.delivered_id, self._confirmed.get(record.id, 0))
+            known_id = None if is_new else confirmed_id
+            trouble = link.upstream.error if link.upstream else ""
+            attached = Attached(client.id, client.name, nick, caps, known_id, autoplay, trouble)
         client.link = link
         self.clients[client.id] = client
         await self.post(link, attached)
@@ -362,6 +365,7 @@ class Hub:
         client = self.clients.get(client_id)
         if client is not None and client.record_id:
             self._cursors[client.record_id] = message_id
+            self._confirmed[client.record_id] = message_id
 
     # --- commands to the bouncer itself ---
 

@@ -32,7 +32,8 @@ class Lost:
 @dataclass(frozen=True, slots=True)
 class Attached:
     """A client has logged in. `name` is its client name, '' for none; `delivered_id` is the last
-    message it is known to have, None for a client never seen before."""
+    message it is known to have, None for a client never seen before; `trouble` is why the network
+    is not connected, in a person's words."""
 
     client: int
     name: str
@@ -40,6 +41,7 @@ class Attached:
     caps: frozenset[str]
     delivered_id: int | None
     autoplay: bool = True
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

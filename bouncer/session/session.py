@@ -185,20 +185,21 @@ class Session:
             confirmed_id=known_id or 0,
         )
         self.clients.add(client)
-        self._greet(client, out)
+        self._greet(client, event.trouble, out)
         if event.autoplay:
             out.others.append(PlayBack(client.id, known_id, self.last_kept_id))
         else:
             client.live = True
             client.sent_id = self.last_kept_id
 
-    def _greet(self, client: Client, out: Effects) -> None:
+    def _greet(self, client: Client, trouble: str, out: Effects) -> None:
         caps = client.dialect.caps
         for line in registration_burst(self.state, client.nick, self.server_name, VERSION, caps):
             out.tell(client.id, str(line))
         if not self.ready:
             name = self.network.name
-            text = f"Not connected to {name} now; still trying" if name else NO_NETWORK
+            why = f" ({trouble})" if trouble else ""
+            text = f"Not connected to {name} now{why}; still trying" if name else NO_NETWORK
             out.tell(client.id, self.service_line(client, text))
             return
         for channel in self.state.channels.values():

@@ -44,7 +44,7 @@ async def serves(here: Site) -> None:
     async with here.bouncer.attached("alice/work@check") as alice:
         await alice.hears("366", "alice", CHANNEL)
         await here.bob_says("are you there?")
-        await alice.hears("PRIVMSG", CHANNEL, "are you there?")
+        await alice.hears("PRIVMSG", CHANNEL, "*are you there?")
     assert "Traceback" not in here.bouncer.program.output, here.bouncer.program.output[-6000:]
 
 
