@@ -124,8 +124,10 @@ async def listing(desk: Desk, request: Request) -> list[str]:
         return user, [(each, len(accounts.list_channels(connection, each.id))) for each in networks]
 
     user, found = await desk.store.read(read)
+    found.sort(key=lambda pair: pair[0].name.casefold())
     live = {} if desk.live is None else {s.name: s for s in desk.live.network_status(user.name)}
-    lines = [_line(network, count, live.get(network.name)) for network, count in found]
+    stopped = "not running" if desk.live is None else "starting"
+    lines = [_line(network, count, live.get(network.name), stopped) for network, count in found]
     return lines or [f"no networks of {user.name}; `network add` adds one"]
 
 
@@ -187,11 +189,11 @@ def _does(desk: Desk, network: Network) -> str:
     return "connecting"
 
 
-def _line(network: Network, channels: int, live: NetworkStatus | None) -> str:
+def _line(network: Network, channels: int, live: NetworkStatus | None, stopped: str) -> str:
     if not network.enabled:
         state = "disabled"
     elif live is None:
-        state = "not running"
+        state = stopped
     else:
         state = live.state + (f" as {live.nick}" if live.nick else "")
         state += f" ({live.error})" if live.error else ""

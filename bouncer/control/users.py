@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection
 
 from bouncer import passwords
@@ -10,7 +13,6 @@ from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from storage import accounts
-from storage.errors import StorageError
 from storage.records import Certificate, User
 
 PASSWORD = Option("--password", ("PASSWORD",), "the password; without it one is made and shown")
@@ -61,9 +63,8 @@ async def change(desk: Desk, request: Request) -> list[str]:
 
     def write(connection: Connection) -> User:
         user = accounts.get_user(connection, request.owner)
-        changed = accounts.change_user(connection, user.id, **request.changes)
-        _keep_an_admin(connection)
-        return changed
+        with _keeping_an_admin(connection):
+            return accounts.change_user(connection, user.id, **request.changes)
 
     user = await desk.store.run(write)
     await desk.refresh(user.name)
@@ -108,8 +109,8 @@ async def listing(desk: Desk, _request: Request) -> list[str]:
 async def remove(desk: Desk, request: Request) -> list[str]:
     def write(connection: Connection) -> User:
         user = accounts.get_user(connection, request["NAME"])
-        accounts.remove_user(connection, user.id)
-        _keep_an_admin(connection)
+        with _keeping_an_admin(connection):
+            accounts.remove_user(connection, user.id)
         return user
 
     user = await desk.store.run(write)
@@ -117,11 +118,18 @@ async def remove(desk: Desk, request: Request) -> list[str]:
     return [f"user {user.name} removed, with networks, channels and history"]
 
 
-def _keep_an_admin(connection: Connection) -> None:
-    """Refuse, and so roll back, what would leave users and no enabled admin among them."""
-    users = accounts.list_users(connection)
-    if users and not any(user.admin and user.enabled for user in users):
-        raise StorageError("that would leave no admin; make another user admin first")
+@contextmanager
+def _keeping_an_admin(connection: Connection) -> Iterator[None]:
+    """Refuse, and so roll back, what takes the last admin away from users who had one."""
+
+    def any_admin() -> bool:
+        users = accounts.list_users(connection)
+        return not users or any(user.admin and user.enabled for user in users)
+
+    had_one = any_admin()
+    yield
+    if had_one and not any_admin():
+        raise ControlError("that would leave no admin; make another user admin first")
 
 
 async def add_certificate(desk: Desk, request: Request) -> list[str]:

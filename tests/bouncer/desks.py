@@ -1,0 +1,74 @@
+"""A desk for control commands in tests: a real store, and a bouncer that only notes things."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bouncer import config
+from bouncer.beacon import VoterStatus
+from bouncer.certificates import DAY_S, Certificate
+from bouncer.control.command import Desk
+from bouncer.control.live import Live, NetworkStatus
+from bouncer.passwords import Hasher
+from storage.store import open_store
+
+NOW = 1_800_000_000.0
+SERVED = Certificate(Path("/etc/irc.pem"), "aa", NOW - 13 * DAY_S, NOW + 51 * DAY_S, ())
+
+
+@dataclass
+class Noted:
+    """A running bouncer that does nothing: what it was told stands in its lists."""
+
+    refreshed: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    networks: dict[str, list[NetworkStatus]] = field(default_factory=dict)
+    attached: dict[str, list[str]] = field(default_factory=dict)
+    rosters: int = 0
+    reloads: int = 0
+    fault: str = ""
+    mesh: str = ""
+    uptime_s: float = 41.5 * DAY_S
+
+    async def refresh(self, user_name: str) -> None:
+        self.refreshed.append(user_name)
+
+    async def roster_changed(self) -> None:
+        self.rosters += 1
+
+    async def reload(self) -> None:
+        if self.fault:
+            raise ValueError(self.fault)
+        self.reloads += 1
+
+    async def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def network_status(self, user_name: str) -> list[NetworkStatus]:
+        return self.networks.get(user_name, [])
+
+    def clients(self, user_name: str) -> list[str]:
+        return self.attached.get(user_name, [])
+
+    def mesh_status(self) -> str:
+        return self.mesh
+
+    def voters(self) -> list[VoterStatus]:
+        return [VoterStatus("fra", "agent", "WATCHING", 0.4, "", 3, True, "")] if self.mesh else []
+
+    def certificates(self) -> tuple[Certificate, Certificate] | None:
+        return SERVED, SERVED
+
+
+@asynccontextmanager
+async def open_desk(
+    folder: Path, live: Live | None = None, **tables: object
+) -> AsyncIterator[Desk]:
+    """A desk over a fresh SQLite store in `folder`; `tables` go into its configuration."""
+    settings = config.parse({"data_dir": str(folder), **tables}, folder / "bouncer.toml")
+    folder.mkdir(parents=True, exist_ok=True)
+    async with open_store(settings.database.url) as store:
+        yield Desk(store, settings, Hasher(), live, wall=lambda: NOW)
