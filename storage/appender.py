@@ -15,13 +15,15 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from storage import schema
 from storage.engine import Engines
 from storage.messages import Row
 
 CACHED_NAMES = 65_536  # per kind; forgotten wholesale beyond this, and read again
+
+PROBE = "x" * 16_384  # so much room at least, or writing would fail again at once
 
 _COLUMNS = (
     "id",
@@ -79,6 +81,14 @@ class Appender:
         except BaseException:
             self.forget()
             raise
+
+    def probe(self) -> None:
+        """Write something harmless and commit it; raises what keeps us from it."""
+        with self._connection.begin():
+            self._connection.execute(delete(schema.meta).filter_by(key="probe"))
+            self._connection.execute(insert(schema.meta).values(key="probe", value=PROBE))
+        with self._connection.begin():
+            self._connection.execute(delete(schema.meta).filter_by(key="probe"))
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Insert the rows within the caller's transaction."""

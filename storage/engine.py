@@ -1,6 +1,7 @@
 """Engines for a database URL: SQLite in WAL mode, or PostgreSQL by psycopg.
 
-One engine writes (a single connection, owned by the writer thread), one reads (a small pool).
+One engine writes (a single connection, owned by the writer thread), one reads (a small pool), one
+keeps the search index, which on SQLite is a file of its own beside the database.
 Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is switched off.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from storage.errors import Unusable
 from storage.vault import Vault
+from storage.words import without_colours
 
 READERS = 4  # connections that read in parallel; a fifth query waits for one
-BUSY_TIMEOUT_S = 5.0  # how long another process may hold the write lock before it is trouble
-# Pages in the WAL before it is copied back (32 MiB): fewer checkpoints under load, at the price of
-# a larger file beside the database.
+BUSY_TIMEOUT_S = 1.5  # how long another process may hold the write lock before it is trouble
+# Pages in the WAL before the writer itself copies it back (32 MiB), which holds up a commit; the
+# indexer's thread does so earlier and holds up nobody.
 CHECKPOINT_PAGES = 8192
+INDEX_SUFFIX = "-search"
 READ_CACHE_KIB = 16 * 1024
 WRITE_CACHE_KIB = 64 * 1024
 
@@ -35,6 +39,7 @@ class Engines:
     url: URL
     writing: Engine
     reading: Engine
+    indexing: Engine
 
     @property
     def is_sqlite(self) -> bool:
@@ -42,6 +47,7 @@ class Engines:
 
     def dispose(self) -> None:
         self.reading.dispose()
+        self.indexing.dispose()
         self.writing.dispose()
 
 
@@ -71,7 +77,10 @@ def make_engines(text: str, vault: Vault, synchronous: str = "normal") -> Engine
         raise Unusable(f"synchronous is {synchronous!r}; it can be normal or full")
     if url.get_backend_name() == "sqlite":
         assert url.database is not None
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unusable(f"{url.database} cannot be reached: {error.strerror}") from None
         return _sqlite(url, vault, synchronous)
     return _postgresql(url, vault, synchronous)
 
@@ -104,16 +113,36 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         connection.execute("PRAGMA query_only = ON")
         connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
 
+    indexing = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    index_path = f"{url.database}{INDEX_SUFFIX}"
+    for engine in (reading, indexing):
+        event.listen(engine, "connect", partial(_attach_index, index_path))
+
+    @event.listens_for(indexing, "connect")
+    def set_up_indexer(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["vault"] = vault
+        connection.execute("PRAGMA search.auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA search.journal_mode = WAL")
+        connection.execute("PRAGMA search.synchronous = NORMAL")
+        connection.execute(f"PRAGMA search.cache_size = -{WRITE_CACHE_KIB}")
+        connection.create_function("without_colours", 1, without_colours, deterministic=True)
+
     @event.listens_for(writing, "begin")
     def begin_to_write(connection: Connection) -> None:
         # IMMEDIATE takes the write lock now: a lock asked for halfway fails without waiting.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
+    # Deferred: the indexer must not take the write lock of the messages, only its own.
+    @event.listens_for(indexing, "begin")
     @event.listens_for(reading, "begin")
     def begin_to_read(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
-    return Engines(url, writing, reading)
+    return Engines(url, writing, reading, indexing)
+
+
+def _attach_index(path: str, connection: sqlite3.Connection, _record: Any) -> None:
+    connection.execute("ATTACH ? AS search", (path,))
 
 
 def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:
@@ -137,8 +166,9 @@ def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:
     def keep_vault(_connection: Any, record: Any) -> None:
         record.info["vault"] = vault
 
-    event.listen(writing, "connect", keep_vault)
-    event.listen(reading, "connect", keep_vault)
+    indexing = create_engine(url, poolclass=NullPool)
+    for engine in (writing, reading, indexing):
+        event.listen(engine, "connect", keep_vault)
 
     # "normal" survives kill -9 of this process; the server flushes within a fraction of a second.
     commit = "on" if synchronous == "full" else "off"
@@ -146,6 +176,7 @@ def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:
     @event.listens_for(writing, "connect")
     def set_up_writer(connection: Any, _record: Any) -> None:
         connection.execute(f"SET synchronous_commit = {commit}")
+        connection.execute(f"SET lock_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
         connection.commit()
 
-    return Engines(url, writing, reading)
+    return Engines(url, writing, reading, indexing)

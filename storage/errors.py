@@ -19,5 +19,5 @@ class Unusable(StorageError):
     """The database cannot be opened as it is: wrong URL, newer release, damaged, no driver."""
 
 
-class Trouble(StorageError):
-    """Writing is not possible now (disk full, read-only, locked, gone); it is tried again."""
+class NotWritten(StorageError):
+    """Writing is not possible now (disk full, read-only, locked, gone). The text says why."""

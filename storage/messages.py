@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
 
-from storage import schema
+from storage import index, schema
+from storage.words import Wanted
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 LAST = 1 << 62  # above every id, below the largest integer of both databases
@@ -85,7 +86,7 @@ def id_of(msgid: str) -> int | None:
 
 _m = schema.messages.c
 _b = schema.buffers.c
-_COLUMNS = (
+COLUMNS = (
     _m.id,
     _b.network_id,
     _b.target,
@@ -98,7 +99,7 @@ _COLUMNS = (
     _m.addressee,
     _m.text,
 )
-_JOINED = schema.messages.join(schema.buffers, _b.id == _m.buffer_id).join(
+JOINED = schema.messages.join(schema.buffers, _b.id == _m.buffer_id).join(
     schema.sources, schema.sources.c.id == _m.source_id
 )
 _PLACE = tuple_(_m.time_ms, _m.id)
@@ -119,8 +120,8 @@ def _bound(name: str) -> Any:
 def _page(*, descending: bool) -> Select[Any]:
     order = (_m.time_ms.desc(), _m.id.desc()) if descending else (_m.time_ms, _m.id)
     return (
-        select(*_COLUMNS)
-        .select_from(_JOINED)
+        select(*COLUMNS)
+        .select_from(JOINED)
         .where(_m.buffer_id == _buffer_id(), _bound("after") < _PLACE, _bound("before") > _PLACE)
         .order_by(*order)
         .limit(bindparam("limit"))
@@ -130,18 +131,36 @@ def _page(*, descending: bool) -> Select[Any]:
 _NEWEST_FIRST = _page(descending=True)
 _OLDEST_FIRST = _page(descending=False)
 _SINCE = (
-    select(*_COLUMNS)
-    .select_from(_JOINED)
+    select(*COLUMNS)
+    .select_from(JOINED)
     .where(_m.network_id == bindparam("network_id"), _m.id > bindparam("after_id"))
     .order_by(_m.id)
     .limit(bindparam("limit"))
 )
 _NEWEST = (
-    select(*_COLUMNS)
-    .select_from(_JOINED)
+    select(*COLUMNS)
+    .select_from(JOINED)
     .where(_m.network_id == bindparam("network_id"))
     .order_by(_m.id.desc())
     .limit(bindparam("limit"))
+)
+
+
+_BUFFER = select(_b.id).where(
+    _b.network_id == bindparam("network_id"), _b.target == bindparam("target")
+)
+# Messages that share the end of a msgid and the buffer: more than a handful are no accident.
+MSGID_CANDIDATES = 1000
+_MSGID = select(_m.time_ms, _m.id).where(
+    _m.buffer_id == bindparam("buffer_id"),
+    _m.msgid == bindparam("msgid"),
+    _m.id.in_(bindparam("ids", expanding=True)),
+)
+_MSGID_TAIL = select(_m.time_ms, _m.id).where(
+    _m.network_id == bindparam("network_id"),
+    _m.id.between(bindparam("low"), bindparam("high")),
+    _m.buffer_id == bindparam("buffer_id"),
+    _m.msgid == bindparam("msgid"),
 )
 
 
@@ -252,28 +271,35 @@ def between(
     return before(connection, network_id, target, first, limit, second)
 
 
+def buffer_number(connection: Connection, network_id: int, target: str) -> int | None:
+    """The buffer's own number; None where nothing was ever said there."""
+    values = {"network_id": network_id, "target": target}
+    found = connection.execute(_BUFFER, values).scalar()
+    return None if found is None else int(found)
+
+
 def find_msgid(connection: Connection, network_id: int, target: str, msgid: str) -> Position | None:
     """Where the message with this msgid stands in the buffer; None where it is not (any more)."""
-    if not msgid:
+    buffer_id = buffer_number(connection, network_id, target)
+    if not msgid or buffer_id is None:
         return None
-    conditions = [_m.msgid == msgid]
-    own = id_of(msgid)
-    if own is not None:
-        conditions.append(and_(_m.id == own, _m.msgid == ""))
-    for condition in conditions:
-        query = (
-            select(_m.time_ms, _m.id)
-            .where(
-                _m.buffer_id == _buffer_id(),
-                condition,
-            )
-            .order_by(_m.id.desc())
-            .limit(1)
+    values = {"buffer_id": buffer_id, "msgid": msgid}
+    tokens = [index.msgid_token(msgid), index.buffer_token(buffer_id)]
+    covered = index.of(connection).covered(connection)
+    ids = index.of(connection).find(connection, tokens, Wanted(), covered, MSGID_CANDIDATES)
+    found = connection.execute(_MSGID, {**values, "ids": ids}).first() if ids else None
+    if found is None:  # it may be too new, or freshly imported
+        tail = {**values, "network_id": network_id}
+        above = {**tail, "low": covered.high + 1, "high": LAST}
+        below = {**tail, "low": -LAST, "high": covered.low - 1}
+        found = (
+            connection.execute(_MSGID_TAIL, above).first()
+            or connection.execute(_MSGID_TAIL, below).first()
         )
-        row = connection.execute(query, {"network_id": network_id, "target": target}).first()
-        if row is not None:
-            return Position(*row)
-    return None
+    own = id_of(msgid)
+    if found is None and own is not None:
+        found = connection.execute(_MSGID, {**values, "msgid": "", "ids": [own]}).first()
+    return None if found is None else Position(*found)
 
 
 def targets(

@@ -10,14 +10,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import trio
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from storage import migrations, schema
-from storage.directory import get_meta
+from storage import index, migrations, schema
+from storage.directory import get_meta, put_meta
 from storage.engine import READERS, Engines, make_engines
+from storage.errors import Unusable
+from storage.indexer import Indexer
 from storage.messages import Row
+from storage.trouble import Trouble, cause_of
 from storage.vault import Vault
 from storage.writer import Writer
 
@@ -34,9 +39,12 @@ class Store:
     def __init__(self, engines: Engines, vault: Vault, last_id: int) -> None:
         self._engines = engines
         self._vault = vault
-        self._writer = Writer(engines)
-        self._readers = trio.CapacityLimiter(READERS)
         self._last_id = last_id
+        self._trouble: Trouble | None = None
+        self._listeners: list[Callable[[Trouble | None], None]] = []
+        self._writer = Writer(engines, self._set_trouble)
+        self._indexer = Indexer(engines, lambda: self._last_id)
+        self._readers = trio.CapacityLimiter(READERS)
 
     @property
     def url(self) -> str:
@@ -53,20 +61,50 @@ class Store:
         """The last number given: where a client begins that shall see only what comes now."""
         return self._last_id
 
-    async def append(self, rows: Sequence[Row]) -> None:
-        """Keep messages; return when they are committed. Shared commits: call it with a chunk."""
-        await self._writer.append(rows)
+    @property
+    def trouble(self) -> Trouble | None:
+        """What keeps the store from writing now; None when all is well."""
+        return self._trouble
+
+    def on_trouble(self, listener: Callable[[Trouble | None], None]) -> None:
+        """Have `listener` called when trouble begins, changes, or ends (None). It must not wait."""
+        self._listeners.append(listener)
+
+    async def append(self, rows: Sequence[Row]) -> bool:
+        """Keep messages; return True when they are committed. Call it with a chunk at a time.
+
+        Number rows and append them in one go, without waiting in between: what is stored later
+        must have higher numbers. While the store is in trouble rows are held in memory, and False
+        is returned at once: they may be shown, the promise to keep them is suspended.
+        """
+        return await self._writer.append(rows)
 
     async def run(self, fn: Callable[..., T], *args: Any) -> T:
         """`fn(connection, *args)` in one write transaction, rolled back when it raises.
 
-        A caller that is cancelled while waiting does not undo it.
+        A caller that is cancelled while waiting does not undo it. Raises NotWritten when the
+        database cannot be written.
         """
         return await self._writer.run(fn, *args)
 
     async def read(self, fn: Callable[..., T], *args: Any) -> T:
         """`fn(connection, *args)` in a read-only transaction, beside others and the writer."""
         return await trio.to_thread.run_sync(self._read, fn, args, limiter=self._readers)
+
+    async def catch_up(self) -> None:
+        """Bring the search index up to date now. Nobody has to: a search is complete anyway."""
+        await trio.to_thread.run_sync(self._indexer.catch_up)
+
+    def _set_trouble(self, trouble: Trouble | None, news: bool) -> None:
+        self._trouble = trouble
+        if news:
+            for listener in self._listeners:
+                listener(trouble)
+
+    async def _close(self) -> None:
+        await self._writer.close()
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(self._indexer.close)
 
     def _read(self, fn: Callable[..., T], args: tuple[Any, ...]) -> T:
         with self._engines.reading.connect() as connection:
@@ -89,16 +127,43 @@ async def open_store(
         try:
             yield store
         finally:
-            await store._writer.close()
+            await store._close()
     finally:
         engines.dispose()
 
 
 def _open(url: str, vault: Vault, synchronous: str) -> tuple[Engines, int]:
     engines = make_engines(url, vault, synchronous)
+    try:
+        return engines, _prepare(engines)
+    except (SQLAlchemyError, OSError) as error:
+        engines.dispose()
+        cause = cause_of(error)
+        if cause is None:
+            raise
+        name = engines.url.render_as_string(hide_password=True)
+        raise Unusable(f"the database {name} {cause.value} ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    reason = getattr(error, "orig", None) or error
+    return str(reason).partition("\n")[0]
+
+
+def _prepare(engines: Engines) -> int:
+    """Bring schema and index up to date; the highest number ever given to a message."""
     with engines.writing.begin() as connection:
         migrations.upgrade(connection)
-        return engines, _last_id(connection)
+        identity = get_meta(connection, "identity")
+        if identity is None:
+            identity = uuid4().hex
+            put_meta(connection, "identity", identity)
+        last_id = _last_id(connection)
+    with engines.indexing.begin() as connection:
+        trailing = index.of(connection)
+        trailing.prepare(connection, identity)
+        # After a power cut the index may know numbers that the messages have lost.
+        return max(last_id, trailing.covered(connection).high)
 
 
 def _last_id(connection: Connection) -> int:

@@ -3,27 +3,42 @@
 Rows handed in while a commit runs are collected, and committed together by the next one. The thread
 sleeps on a semaphore; the tasks of a batch are woken by a single message to trio's loop. It is
 stopped by closing: what was handed in before is committed first.
+
+When the database cannot be written, rows go to a spill in memory and `append` returns at once; they
+are written, in their order and before all later ones, as soon as it works again.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import outcome
 import trio
+from sqlalchemy.exc import SQLAlchemyError
 
 from storage.appender import Appender
 from storage.engine import Engines
-from storage.errors import StorageError
+from storage.errors import NotWritten, StorageError
 from storage.messages import Row
+from storage.trouble import Cause, Trouble, cause_of
 
 T = TypeVar("T")
+Listener = Callable[[Trouble | None, bool], None]
+log = logging.getLogger(__name__)
 
+# A thread that wants the interpreter's lock from a busy one waits this long; the default of 5 ms
+# would be paid three times in a commit.
 SWITCH_INTERVAL_S = 0.0005
+SPILL_ROWS = 200_000  # about 100 MB; rows beyond are counted as lost, and that is told
+RETRY_S = 1.0
+SPILL_STEP = 1000  # rows per commit when the spill is written
 
 
 class _Job:
@@ -40,47 +55,55 @@ class _Job:
 class _Batch:
     """What has been handed in since the thread last looked."""
 
-    __slots__ = ("done", "error", "jobs", "rows")
+    __slots__ = ("committed", "done", "jobs", "rows")
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.jobs: list[_Job] = []
         self.done = trio.Event()
-        self.error: Exception | None = None
+        self.committed = False
 
 
 class Writer:
-    """Bounded by its callers: each waits for its own rows, so no queue can outgrow them."""
+    """Bounded by its callers: each waits for its own rows, so no queue can outgrow them.
 
-    def __init__(self, engines: Engines) -> None:
-        # A thread that wants the interpreter's lock from a busy one waits this long; the default
-        # of 5 ms would be paid three times in a commit.
+    `on_trouble(trouble, news)` is called in trio's thread as trouble begins, changes, or ends
+    (None); `news` is False where only its figures changed.
+    """
+
+    def __init__(
+        self, engines: Engines, on_trouble: Callable[[Trouble | None, bool], None]
+    ) -> None:
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
         self._engines = engines
+        self._on_trouble = on_trouble
         self._token = trio.lowlevel.current_trio_token()
         self._lock = threading.Lock()
         self._wake = threading.Semaphore(0)
         self._batch = _Batch()
         self._asked = False
         self._closing = False
+        # From here on the thread's own.
+        self._trouble: Trouble | None = None
+        self._spill: list[Row] = []
+        self._retry_at = 0.0
         self._connection = engines.writing.connect()
         self._appender = Appender(engines, self._connection)
         self._thread = threading.Thread(target=self._work, name="muster-writer", daemon=True)
         self._thread.start()
 
-    async def append(self, rows: Sequence[Row]) -> None:
-        """Return when the rows are committed."""
+    async def append(self, rows: Sequence[Row]) -> bool:
+        """Return True when the rows are committed, False when they wait for trouble to end."""
         if not rows:
-            return
+            return True
         with self._lock:
             batch = self._open_batch()
             batch.rows += rows
         await batch.done.wait()
-        if batch.error is not None:
-            raise batch.error
+        return batch.committed
 
     async def run(self, fn: Callable[..., T], *args: Any) -> T:
-        """Run `fn(connection, *args)` in a write transaction of its own."""
+        """Run `fn(connection, *args)` in a write transaction of its own. Raises NotWritten."""
         job = _Job(lambda connection: fn(connection, *args))
         with self._lock:
             self._open_batch().jobs.append(job)
@@ -96,7 +119,6 @@ class Writer:
         self._wake.release()
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._thread.join)
-            await trio.to_thread.run_sync(self._connection.close)
 
     def _open_batch(self) -> _Batch:
         if self._closing:
@@ -108,26 +130,62 @@ class Writer:
 
     def _work(self) -> None:
         while True:
-            self._wake.acquire()
+            self._wake.acquire(timeout=RETRY_S if self._trouble else None)
             with self._lock:
                 batch, self._batch = self._batch, _Batch()
                 self._asked = False
                 closing = self._closing
+            if self._trouble and (closing or time.monotonic() >= self._retry_at):
+                self._retry()
             if batch.rows:
                 self._write_rows(batch)
-            if batch.rows or batch.jobs:
-                self._tell(batch.done.set)
             for job in batch.jobs:
                 self._write_job(job)
                 self._tell(job.done.set)
             if closing:
-                return
+                break
+        if self._spill:
+            log.error("%d messages could not be written before the end", len(self._spill))
+        with suppress(SQLAlchemyError):
+            self._connection.close()
 
     def _write_rows(self, batch: _Batch) -> None:
+        if self._trouble is None:
+            batch.committed = self._try(batch.rows)
+        if not batch.committed:
+            self._keep_in_memory(batch.rows)
+        self._tell(batch.done.set)
+
+    def _try(self, rows: Sequence[Row]) -> bool:
+        """Whether the rows are committed, or will never be and were reported."""
         try:
-            self._appender.append(batch.rows)
-        except Exception as error:  # the thread's own border: the waiting tasks get it
-            batch.error = error
+            self._appender.append(rows)
+            return True
+        except Exception as error:  # the thread's own border
+            cause = cause_of(error)
+            if cause is not None:
+                self._enter(cause, error)
+                return False
+            if len(rows) == 1:
+                return self._try_repaired(rows[0], error)
+        # One of them is to blame; it must not take the others with it.
+        for done, row in enumerate(rows):
+            if not self._try([row]):
+                self._keep_in_memory(rows[done:])
+                return True
+        return True
+
+    def _try_repaired(self, row: Row, error: Exception) -> bool:
+        repaired = Row._make(
+            value.encode(errors="replace").decode().replace("\0", "")
+            if isinstance(value, str)
+            else value
+            for value in row
+        )
+        if repaired != row:
+            return self._try([repaired])
+        log.error("a message of network %s cannot be kept: %s", row.network_id, error)
+        return True
 
     def _write_job(self, job: _Job) -> None:
         def work() -> Any:
@@ -137,7 +195,61 @@ class Writer:
         job.result = outcome.capture(work)
         if isinstance(job.result, outcome.Error):
             self._appender.forget()
+            error = job.result.error
+            cause = cause_of(error)
+            if cause is not None:
+                self._enter(cause, error)
+                failed = NotWritten(f"nothing was changed: the database {cause.value}")
+                failed.__cause__ = error
+                job.result = outcome.Error(failed)
 
-    def _tell(self, fn: Callable[[], None]) -> None:
+    # Trouble
+
+    def _enter(self, cause: Cause, error: BaseException) -> None:
+        self._retry_at = time.monotonic() + RETRY_S
+        known = self._trouble
+        if known is None or known.cause is not cause:
+            since = time.time() if known is None else known.since_s
+            lost = known.lost if known else 0
+            trouble = Trouble(cause, str(error), since, len(self._spill), lost)
+            log.error("%s (%s)", trouble, error)
+            self._change(trouble)
+
+    def _keep_in_memory(self, rows: Sequence[Row]) -> None:
+        room = SPILL_ROWS - len(self._spill)
+        self._spill += rows[:room]
+        trouble = self._trouble
+        if trouble is not None:
+            lost = trouble.lost + max(0, len(rows) - room)
+            first_loss = lost and not trouble.lost
+            changed = replace(trouble, waiting=len(self._spill), lost=lost)
+            self._change(changed, tell=bool(first_loss))
+
+    def _retry(self) -> None:
+        """Open the database anew and write the spill; leave trouble when all of it is written."""
+        try:
+            with suppress(SQLAlchemyError):
+                self._connection.invalidate()
+                self._connection.close()
+            self._connection = self._engines.writing.connect()
+            self._appender = Appender(self._engines, self._connection)
+            self._appender.probe()
+        except Exception as error:  # the thread's own border
+            self._enter(cause_of(error) or Cause.FAILING, error)
+            return
+        while self._spill:
+            step = self._spill[:SPILL_STEP]
+            if not self._try(step):
+                return
+            del self._spill[: len(step)]
+        lost = self._trouble.lost if self._trouble else 0
+        log.warning("the database can be written again; %d messages were lost", lost)
+        self._change(None)
+
+    def _change(self, trouble: Trouble | None, *, tell: bool = True) -> None:
+        self._trouble = trouble
+        self._tell(self._on_trouble, trouble, tell)
+
+    def _tell(self, fn: Callable[..., None], *args: Any) -> None:
         with suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(fn)
+            self._token.run_sync_soon(fn, *args)

@@ -1,0 +1,92 @@
+"""The thread that lets the search index trail behind the messages, and copies back the WAL.
+
+It looks once a second. While messages pour in faster than SPARE_ROWS_S it steps aside, for the
+relay needs the processor more; a search then scans a longer tail. Beyond MAX_TAIL it works anyway.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage import index
+from storage.engine import Engines
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+PERIOD_S = 1.0
+STEP_ROWS = 4096  # per transaction: about 0.1 s
+SPARE_ROWS_S = 20_000
+MAX_TAIL = 500_000
+CHECKPOINT_BYTES = 8 << 20  # of WAL; the writer itself checkpoints at four times that
+
+
+class Indexer:
+    """Owns the indexing connection. `last_id` tells the highest number given to a message."""
+
+    def __init__(self, engines: Engines, last_id: Callable[[], int]) -> None:
+        self._engines = engines
+        self._last_id = last_id
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._connection = engines.indexing.connect()
+        self._index = index.of(self._connection)
+        self._thread = threading.Thread(target=self._work, name="muster-indexer", daemon=True)
+        self._thread.start()
+
+    def with_connection(self, fn: Callable[..., T], *args: Any) -> T:
+        """Run `fn(connection, *args)` in a transaction on the index. Called in a thread."""
+        with self._lock, self._connection.begin():
+            return fn(self._connection, *args)
+
+    def catch_up(self) -> None:
+        """Take in everything there is now."""
+        while self._step():
+            pass
+
+    def close(self) -> None:
+        """End the thread; called in another one. What is left is indexed after the next start."""
+        self._stop.set()
+        self._thread.join()
+        self._connection.close()
+
+    def _step(self) -> int:
+        return self.with_connection(self._index.extend, STEP_ROWS)
+
+    def _work(self) -> None:
+        seen = self._last_id()
+        while not self._stop.wait(PERIOD_S):
+            now = self._last_id()
+            busy, seen = now - seen > SPARE_ROWS_S * PERIOD_S, now
+            try:
+                self._follow(now, busy)
+                self._checkpoint()
+            except SQLAlchemyError as error:  # the thread's own border: searches scan the tail
+                log.warning("the search index does not get on: %s", error)
+
+    def _follow(self, now: int, busy: bool) -> None:
+        if busy:
+            covered = self.with_connection(self._index.covered)
+            if now - covered.high < MAX_TAIL:
+                return
+        while not self._stop.is_set() and self._step() == STEP_ROWS:
+            pass
+
+    def _checkpoint(self) -> None:
+        if not self._engines.is_sqlite:
+            return
+        try:
+            size = os.stat(f"{self._engines.url.database}-wal").st_size
+        except FileNotFoundError:
+            return
+        if size > CHECKPOINT_BYTES:
+            with self._lock:
+                driver = self._connection.connection.driver_connection
+                assert driver is not None
+                driver.execute("PRAGMA main.wal_checkpoint(PASSIVE)").fetchall()

@@ -1,0 +1,123 @@
+"""Search by words, sender, target and time: the index's part and the tail it does not cover yet.
+
+So a search is complete at once, however far the index trails. Exact: every candidate is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from heapq import nlargest
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from storage import index, schema
+from storage.index import Covered
+from storage.messages import COLUMNS, JOINED, LAST, Row, buffer_number
+from storage.words import SEARCHABLE, Wanted, fold_nick
+
+FIRST_CHUNK = 200  # candidates looked at first; doubled until the answer is complete
+MAX_CHUNK = 8_000
+
+_m = schema.messages.c
+_by_place = itemgetter(4, 0)  # (time_ms, id) of a Row
+_SELECT: Select[Any] = select(*COLUMNS).select_from(JOINED)
+_BY_IDS = _SELECT.where(_m.id.in_(bindparam("ids", expanding=True)))
+_TAIL = _SELECT.where(
+    _m.network_id == bindparam("network_id"),
+    _m.id.between(bindparam("low"), bindparam("high")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    wanted: Wanted
+    sender: str
+    target: str
+    from_ms: int | None
+    to_ms: int | None
+
+    def takes(self, row: Row) -> bool:
+        if self.target and row.target != self.target:
+            return False
+        if self.from_ms is not None and row.time_ms <= self.from_ms:
+            return False
+        if self.to_ms is not None and row.time_ms >= self.to_ms:
+            return False
+        if self.sender and fold_nick(row.source.partition("!")[0]) != self.sender:
+            return False
+        return row.command in SEARCHABLE and self.wanted.match(row.text)
+
+
+def search(
+    connection: Connection,
+    network_id: int,
+    text: str = "",
+    sender: str = "",
+    target: str = "",
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+    limit: int = 100,
+) -> list[Row]:
+    """The newest `limit` messages with all the words of `text`, ascending by (time, id).
+
+    `word*` finds beginnings. `sender` is a nick in any case, `target` folded as in Row; times are
+    milliseconds, exclusive. What is '' or None does not matter.
+    """
+    if limit <= 0:
+        return []
+    wanted = Wanted.parse(text)
+    if text.strip() and not wanted:
+        return []  # nothing but punctuation: no word can match
+    asked = _Asked(wanted, fold_nick(sender), target, from_ms, to_ms)
+    tokens = [index.network_token(network_id)]
+    if target:
+        buffer_id = buffer_number(connection, network_id, target)
+        if buffer_id is None:
+            return []
+        tokens.append(index.buffer_token(buffer_id))
+    if sender:
+        tokens.append(index.sender_token(sender))
+    # The index is read first: what it does not cover then, the later look at the messages shows.
+    covered = index.of(connection).covered(connection)
+    best = _indexed(connection, asked, tokens, covered, limit)
+    best = _newest([*best, *_tail(connection, asked, network_id, covered)], limit)
+    best.reverse()
+    return best
+
+
+def _newest(rows: Iterable[Row], limit: int) -> list[Row]:
+    return nlargest(limit, rows, key=_by_place)
+
+
+def _indexed(
+    connection: Connection, asked: _Asked, tokens: list[str], covered: Covered, limit: int
+) -> list[Row]:
+    limits = index.zone_limits(connection, asked.from_ms, asked.to_ms)
+    low, high = max(limits.low, covered.low), min(limits.high, covered.high)
+    best: list[Row] = []
+    chunk = max(FIRST_CHUNK, limit)
+    while low <= high:
+        between = Covered(low, high)
+        ids = index.of(connection).find(connection, tokens, asked.wanted, between, chunk)
+        if ids:
+            rows = (Row._make(row) for row in connection.execute(_BY_IDS, {"ids": ids}))
+            best = _newest([*best, *filter(asked.takes, rows)], limit)
+        if len(ids) < chunk:
+            break
+        high = ids[-1] - 1
+        if len(best) == limit and best[-1].time_ms > index.latest_below(connection, high):
+            break
+        chunk = min(chunk * 2, MAX_CHUNK)
+    return best
+
+
+def _tail(
+    connection: Connection, asked: _Asked, network_id: int, covered: Covered
+) -> Iterator[Row]:
+    for low, high in ((covered.high + 1, LAST), (-LAST, covered.low - 1)):
+        values = {"network_id": network_id, "low": low, "high": high}
+        rows = (Row._make(row) for row in connection.execute(_TAIL, values))
+        yield from filter(asked.takes, rows)

@@ -1,0 +1,114 @@
+"""Search finds what was said, at once, wherever the index stands."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Connection
+
+from storage import index, messages
+from storage.messages import Position
+from storage.search import search
+from storage.store import Store, open_store
+from storage.words import Wanted, words
+from tests.storage.model import add_network, said
+
+
+def test_what_a_word_is() -> None:
+    assert words("Link eth0 is DOWN, ping 10.0.0.1!") == [
+        "link",
+        "eth0",
+        "is",
+        "down",
+        "ping",
+        "10",
+        "0",
+        "0",
+        "1",
+    ]
+    assert words("\x01ACTION waves at Bob\x01") == ["waves", "at", "bob"]
+    assert words("\x0304,01CRITICAL\x03 db1 \x02down\x02") == ["critical", "db1", "down"]
+    assert words("snake_case Ünïcode ёж") == ["snake", "case", "ünïcode", "ёж"]
+    assert words("… \x03 !!") == []
+    assert Wanted.parse("disk FULL srv*") == Wanted(("disk", "full"), ("srv",))
+
+
+@pytest.mark.parametrize("caught_up", [False, True])
+async def test_search_by_everything(store: Store, caught_up: bool) -> None:
+    network, other = await add_network(store), await add_network(store, "oftc")
+    disk = said(store, network, "The disk on srv-12 is FULL", 1000)
+    red = said(store, network, "\x0304CRITICAL\x03: disk", 2000, source="Mon[1]!m@h")
+    private = said(store, network, "disk?", 3000, "bob")
+    action = said(store, network, "\x01ACTION swaps the disk\x01", 4000)
+    join = said(store, network, "disk", 5000, command="JOIN")
+    elsewhere = said(store, other, "disk", 6000)
+    await store.append([disk, red, private, action, join, elsewhere])
+    if caught_up:
+        await store.catch_up()
+
+    async def find(text: str = "", **where: object) -> list[messages.Row]:
+        def work(connection: Connection) -> list[messages.Row]:
+            return search(connection, network, text, **where)  # type: ignore[arg-type]
+
+        return await store.read(work)
+
+    assert await find("disk") == [disk, red, private, action]
+    assert await find("full Disk") == [disk]
+    assert await find("srv") == [disk]
+    assert await find("crit*") == [red]
+    assert await find("critical") == [red]
+    assert await find("crit") == []
+    assert await find("action") == []
+    assert await find("disk", sender="mon{1}") == [red], "nicks fold as in RFC 1459"
+    assert await find(sender="BOB") == [disk, private, action]
+    assert await find("disk", target="bob") == [private]
+    assert await find("disk", from_ms=1000, to_ms=4000) == [red, private]
+    assert await find("disk", limit=2) == [private, action]
+    assert await find("disk", target="#nowhere") == []
+    assert await find("?!") == []
+    assert await find('" OR *') == []
+    assert await find("日本") == []
+
+
+@pytest.mark.parametrize("caught_up", [False, True])
+async def test_msgids_of_the_network_are_found(store: Store, caught_up: bool) -> None:
+    network = await add_network(store)
+    rows = [said(store, network, "x", n, msgid=f"AbC-{n:04}~é") for n in range(50)]
+    twin = said(store, network, "x", 99, "#dev", msgid=rows[3].msgid)
+    await store.append([*rows, twin])
+    if caught_up:
+        await store.catch_up()
+    for row in (rows[0], rows[3], rows[49], twin):
+        found = await store.read(messages.find_msgid, network, row.target, row.msgid)
+        assert found == Position(row.time_ms, row.id)
+    for wrong in ("AbC-0050~é", "abc-0003~é", "0003~é"):
+        assert await store.read(messages.find_msgid, network, "#ops", wrong) is None
+
+
+async def test_late_arrivals_of_old_times_do_not_hide_newer_ones(store: Store) -> None:
+    network = await add_network(store)
+    newest = [said(store, network, "alarm", 10_000_000 + n) for n in range(300)]
+    oldest = [said(store, network, "alarm", n) for n in range(5000)]
+    await store.append([*newest, *oldest])
+    await store.catch_up()
+    found = await store.read(search, network, "alarm", "", "", None, None, 50)
+    assert found == newest[-50:]
+
+
+async def test_the_index_of_another_database_is_not_believed(sqlite_url: str) -> None:
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        row = said(store, network, "needle", 1)
+        await store.append([row])
+        await store.catch_up()
+
+    def spoil(connection: Connection) -> None:
+        connection.exec_driver_sql("UPDATE search.state SET identity = 'another'")
+
+    async with open_store(sqlite_url) as store:
+        store._indexer.with_connection(spoil)
+    async with open_store(sqlite_url) as store:
+        covered = await store.read(lambda c: index.of(c).covered(c))
+        assert covered.high < row.id, "built anew"
+        assert await store.read(search, network, "needle") == [row]
+        await store.catch_up()
+        assert await store.read(search, network, "needle") == [row]
