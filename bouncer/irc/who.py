@@ -1,0 +1,100 @@
+"""WHO and WHOX answered from what we know of a channel or a person.
+
+Sources: RFC 2812 section 3.6.1, IRCv3 whox (`WHO <mask> %<fields>,<token>`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bouncer.irc import numerics
+from bouncer.irc.people import User
+from bouncer.irc.state import NetworkState
+from bouncer.irc.wire import Message
+
+FIELDS = "tcuihsnfdlaor"  # in this order a reply has them, in whatever order they are asked for
+MAX_TOKEN = 3  # digits: whox, querytype
+
+
+class WhoRequest(NamedTuple):
+    """`fields` is '' for a plain WHO; `operators` asks for IRC operators alone."""
+
+    mask: str
+    fields: str = ""
+    token: str = ""
+    operators: bool = False
+
+
+def parse_who(params: Sequence[str]) -> WhoRequest:
+    """Total: words that mean nothing are left out."""
+    mask = params[0] if params else ""
+    options = params[1] if len(params) > 1 else ""
+    flags, percent, rest = options.partition("%")
+    if not percent:
+        return WhoRequest(mask, operators="o" in flags)
+    asked, _, token = rest.partition(",")
+    if not (0 < len(token) <= MAX_TOKEN and token.isascii() and token.isdecimal()):
+        token = "0"
+    fields = "".join(field for field in FIELDS if field in asked)
+    return WhoRequest(mask, fields, token, "o" in flags)
+
+
+def is_known(state: NetworkState, mask: str) -> bool:
+    """Whether all that a WHO of this mask tells is known here: hosts of everybody it names."""
+    channel = state.channel(mask)
+    if channel is None:
+        user = state.user_named(mask)
+        return user is not None and bool(user.host)
+    return channel.names_complete and all(
+        state.users[folded_nick].host for folded_nick in channel.members
+    )
+
+
+def who_lines(state: NetworkState, request: WhoRequest, server_name: str) -> list[Message]:
+    """352s, or 354s where fields are asked for, and 315."""
+    lines = []
+    channel = state.channel(request.mask)
+    if channel is not None:
+        for folded_nick, member in channel.members.items():
+            user = state.users.get(folded_nick) or User(member.nick)
+            lines.append(_line(state, request, server_name, channel.name, user, member.prefixes))
+    else:
+        known = state.user_named(request.mask)
+        if known is not None:
+            lines.append(_line(state, request, server_name, "*", known, ""))
+    end = (state.nick, request.mask or "*", "End of WHO list")
+    return [*lines, Message(numerics.RPL_ENDOFWHO, end, server_name)]
+
+
+def _line(
+    state: NetworkState,
+    request: WhoRequest,
+    server_name: str,
+    channel: str,
+    user: User,
+    prefixes: str,
+) -> Message:
+    server = state.server or server_name
+    flags = ("H" if user.away is None else "G") + prefixes
+    name, host = user.user or "*", user.host or "*"
+    if not request.fields:
+        plain = (channel, name, host, server, user.nick, flags, f"0 {user.realname}")
+        return Message(numerics.RPL_WHOREPLY, (state.nick, *plain), server_name)
+    values = {
+        "t": request.token,
+        "c": channel,
+        "u": name,
+        "i": "255.255.255.255",  # "if the IP is unknown or hidden": whox
+        "h": host,
+        "s": server,
+        "n": user.nick,
+        "f": flags,
+        "d": "0",
+        "l": "0",
+        "a": user.account or "0",
+        "o": "n/a",
+        "r": user.realname,
+    }
+    params = tuple(values[field] for field in request.fields)
+    return Message(numerics.RPL_WHOSPCRPL, (state.nick, *params), server_name)
