@@ -1,0 +1,126 @@
+"""The admin socket: one line in, reply lines out, the last one OK or ERROR."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from bouncer import admin
+from bouncer.control.grammar import ControlError, NotAllowed, WrongUse
+
+
+async def answer(line: str) -> list[str]:
+    match line.split():
+        case ["echo", *words]:
+            return words
+        case ["forbidden"]:
+            raise NotAllowed("that is for others")
+        case ["break"]:
+            raise ZeroDivisionError
+        case ["tricky"]:
+            return ["OK", "ERROR no", "two\nlines"]
+        case ["fail"]:
+            raise ControlError("it went\nwrong")
+    raise WrongUse("say echo")
+
+
+@asynccontextmanager
+async def serving(path: Path) -> AsyncIterator[trio.SocketStream]:
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(admin.serve, path, answer))
+        stream = await trio.open_unix_socket(str(path))
+        async with stream:
+            yield stream
+        nursery.cancel_scope.cancel()
+
+
+async def hear(stream: trio.SocketStream, lines: int) -> list[str]:
+    data = b""
+    with trio.fail_after(5):
+        while data.count(b"\n") < lines:
+            chunk = await stream.receive_some()
+            assert chunk, f"closed after {data!r}"
+            data += chunk
+    return data.decode().splitlines()
+
+
+async def test_many_commands_on_one_connection_each_ends_with_its_outcome(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as stream:
+        await stream.send_all(b"echo a b\n\r\n\necho\r\nfail\nwhat\nforb")
+        await stream.send_all(b"idden\nbreak\necho x\n")
+        assert await hear(stream, 10) == [
+            "a",
+            "b",
+            "OK",
+            "OK",
+            "ERROR it went wrong",
+            "ERROR wrong use: say echo",
+            "ERROR that is for others",
+            "ERROR the bouncer failed at this; its log says more",
+            "x",
+            "OK",
+        ]
+
+
+async def test_a_reply_is_never_taken_for_the_outcome(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as stream:
+        await stream.send_all(b"tricky\n")
+        assert await hear(stream, 4) == [" OK", " ERROR no", "two lines", "OK"]
+
+
+async def test_only_its_owner_may_open_it(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s"):
+        assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o600
+    assert not (tmp_path / "s").exists()
+
+
+async def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as stream:
+        await stream.send_all(b"x" * (admin.MAX_LINE + admin.READ_CHUNK))
+        assert await hear(stream, 1) == ["ERROR wrong use: the line is too long"]
+        assert await stream.receive_some() == b""
+
+
+async def test_any_bytes_get_an_answer(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as stream:
+        await stream.send_all(b"\xff\xfe\0 'open\n")
+        assert await hear(stream, 1) == ["ERROR wrong use: say echo"]
+
+
+async def test_too_many_connections_are_told_so(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as first:
+        await first.send_all(b"echo\n")
+        await hear(first, 1)
+        others = [await trio.open_unix_socket(str(tmp_path / "s")) for _ in range(40)]
+        said = []
+        for each in others:
+            with trio.move_on_after(0.2):
+                said.append(await each.receive_some())
+        assert said.count(b"ERROR too many control connections; close one\n") >= 8
+        for each in others:
+            await each.aclose()
+
+
+async def test_a_dead_bouncers_socket_is_replaced_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    assert not admin.answers(path)
+    async with serving(path):
+        with pytest.raises(admin.SocketTaken, match="running here already"):
+            await admin.serve(path, answer)
+        assert path.exists()
+
+
+async def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("precious")
+    with pytest.raises(admin.SocketTaken, match="is no socket"):
+        await admin.serve(tmp_path / "s", answer)
+    assert (tmp_path / "s").read_text() == "precious"
