@@ -62,15 +62,21 @@ class Table(Generic[S, A]):
 
     def run(self, state: S, event: object, now: float) -> tuple[S, list[A]]:
         """The state after the event, and what is to be done, in that order."""
+        state, actions, _ = self.read(state, event, now)
+        return state, actions
+
+    def read(self, state: S, event: object, now: float) -> tuple[S, list[A], list[Row[S, A]]]:
+        """As `run`, and the rows that were taken: for tests and for a log that says why."""
         actions: list[A] = []
-        phase = state.phase
-        for row in self._index.get((phase, type(event)), ()):
+        taken: list[Row[S, A]] = []
+        for row in self._index.get((state.phase, type(event)), ()):
             if row.guard(state, event, now):
                 state, more = row.act(state, event, now)
                 actions.extend(more)
+                taken.append(row)
                 if row.to is not None:
-                    return replace(state, phase=row.to), actions  # type: ignore[type-var]
-        return state, actions
+                    return replace(state, phase=row.to), actions, taken  # type: ignore[type-var]
+        return state, actions, taken
 
     def lines(self) -> list[str]:
         """The table as text: `state | event [guard] | next | action`, holes marked."""

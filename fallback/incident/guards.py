@@ -137,7 +137,7 @@ def no_a_for_60s(state: IncidentState, now: float) -> bool:
 
 
 def checked(state: IncidentState, now: float) -> bool:
-    return now <= state.sight.checked_until
+    return now < state.sight.checked_until
 
 
 def in_maintenance(state: IncidentState) -> bool:

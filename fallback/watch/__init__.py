@@ -46,8 +46,19 @@ from fallback.watch.values import (
 
 
 def step(state: WatchState, event: Event, now: float) -> tuple[WatchState, list[Action]]:
-    """The watch after `event` at `now`, and what the shell is to do, in order."""
-    return TABLE.run(note(state, event, now), event, now)
+    """The watch after `event` at `now`, and what the shell is to do, in order.
+
+    What is true by now (the rows on time) is looked at after every event, not only at ticks.
+    """
+    state = note(state, event, now)
+    actions: list[Action] = []
+    if not isinstance(event, Tick):
+        state, actions = TABLE.run(state, event, now)
+    state, more = TABLE.run(state, _TICK, now)
+    return state, actions + more
+
+
+_TICK = Tick()
 
 
 def wake_at(state: WatchState, now: float) -> float:

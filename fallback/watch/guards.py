@@ -81,7 +81,7 @@ def running(state: WatchState, now: float) -> bool:
 
 
 def good(state: WatchState, now: float) -> bool:
-    return state.check_good and now <= state.check_at + state.timings.landmark_fresh_s
+    return state.check_good and now < state.check_at + state.timings.landmark_fresh_s
 
 
 # Guards -----------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def check_fails(state: WatchState, _event: SelfCheck, _now: float) -> bool:
 
 
 def check_stale(state: WatchState, _event: Tick, now: float) -> bool:
-    return now > state.check_at + state.timings.landmark_fresh_s
+    return now >= state.check_at + state.timings.landmark_fresh_s
 
 
 def check_recovered(state: WatchState, _event: SelfCheck, now: float) -> bool:

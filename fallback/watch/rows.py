@@ -243,6 +243,8 @@ TABLE: Table[WatchState, Action] = Table(
             "a direct A | fresh silence clock"),
         Row(_ISO, Tick, on.window_runs, Phase.MAINTENANCE, _window_begins,
             "a kept window begins | withdraw", _HELD),
+        Row(ARMED | _UN, Noticed, on.known_notice, None, _ack_copy,
+            "a copy of a kept notice | ack", "the first ack may have been lost"),
         Row(ARMED, Noticed, on.begun_notice, Phase.MAINTENANCE, _fall_silent,
             "valid maintenance notice, direct or as forwarded signed bytes [its window has begun]"
             " | persist, ack, withdraw; the later end wins"),
@@ -250,8 +252,6 @@ TABLE: Table[WatchState, Action] = Table(
             "valid maintenance notice [its window begins later] | persist, ack", _HELD),
         Row(_UN, Noticed, on.acceptable, None, _keep_notice,
             "valid maintenance notice | persist, ack", _HELD),
-        Row(ARMED | _UN, Noticed, on.known_notice, None, _ack_copy,
-            "a copy of a kept notice | ack", "the first ack may have been lost"),
         Row(_MAINT, Tick, on.overrun, None, _tell_overrun, "5 min over its end | tell ops"),
         Row(_MAINT, Tick, on.window_over, Phase.WATCHING, _resume_over,
             "end + grace | fresh clock"),

@@ -1,0 +1,1 @@
+"""Tests of the fallback; helper modules can be imported as tests.fallback.xxx."""

@@ -1,0 +1,464 @@
+"""The watch, row by row: each dialogue shows one row of FALLBACK.md §3, "Watch"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fallback import watch
+from fallback.actions import Persist, TellOps
+from fallback.tables import Row
+from fallback.watch import (
+    AckNotice,
+    Answered,
+    Armed,
+    AskVoters,
+    Booted,
+    BurstProbes,
+    CalmProbes,
+    Degraded,
+    GapCounted,
+    Heartbeat,
+    KnownNotices,
+    Notice,
+    Noticed,
+    NoticeEnded,
+    Phase,
+    SelfCheck,
+    Stalled,
+    Tick,
+    Verdict,
+    Vote,
+    WatchState,
+    Withdraw,
+)
+from fallback.watch.guards import note
+from tests.fallback.dialogue import T0, Dialogue, Scripts, name
+
+scripts = Scripts()
+row = scripts.row
+GOOD, BAD = SelfCheck(5, 5), SelfCheck(2, 5)
+
+
+def fresh(state: WatchState | None = None) -> Dialogue:
+    return Dialogue(watch.TABLE, watch.step, note, Tick(), state or WatchState())
+
+
+def heard(second: float, **more: Any) -> Heartbeat:
+    return Heartbeat(more.pop("boot", "b1"), T0 + second, **more)
+
+
+def window(id: str = "m1", begins: float = 0, ends: float = 1000, term: str = "") -> Noticed:
+    return Noticed(Notice(id, T0 + begins, T0 + ends, term))
+
+
+def watching(say: Dialogue) -> None:
+    say.at(0, Booted(armed=True), heard(0))
+    assert say.state.phase is Phase.WATCHING
+
+
+def suspect(say: Dialogue) -> None:
+    watching(say)
+    say.at(10, Tick(), GOOD)
+    assert say.state.phase is Phase.SUSPECT
+
+
+def down_site(say: Dialogue) -> None:
+    suspect(say)
+    say.at(20, GOOD, Tick())
+    assert say.state.phase is Phase.DOWN_SITE
+
+
+def down_service(say: Dialogue) -> None:
+    suspect(say)
+    for second in range(11, 46):
+        say.at(second, GOOD, Answered(T0 + second), Tick())
+    assert say.state.phase is Phase.DOWN_SERVICE
+
+
+def isolated(say: Dialogue) -> None:
+    suspect(say)
+    say.at(15, BAD)
+    assert say.state.phase is Phase.ISOLATED
+
+
+def maintained(say: Dialogue) -> None:
+    watching(say)
+    say.at(1, window())
+    assert say.state.phase is Phase.MAINTENANCE
+
+
+REACH = {
+    Phase.UNARMED: lambda say: say.at(0, Booted(armed=False)),
+    Phase.WATCHING: watching,
+    Phase.SUSPECT: suspect,
+    Phase.DOWN_SITE: down_site,
+    Phase.DOWN_SERVICE: down_service,
+    Phase.ISOLATED: isolated,
+    Phase.MAINTENANCE: maintained,
+}
+
+
+@pytest.mark.parametrize("line", watch.TABLE.rows, ids=name)
+def test_row(line: Row[Any, Any]) -> None:
+    scripts.play(line, fresh())
+
+
+def test_the_table_can_be_printed() -> None:
+    text = watch.TABLE.lines()
+    assert len(text) == 1 + len(watch.TABLE.rows)
+    print("\n".join(text))
+
+
+@row("first A ever")
+def _(say: Dialogue, _row: Any) -> None:
+    say.at(0, Booted(armed=False))
+    assert say.at(30, Tick()) == []  # an unarmed voter only logs
+    assert say.at(31, heard(31)) == [Persist(Armed())]
+
+
+@row("a kept window begins")
+def _(say: Dialogue, line: Any) -> None:
+    (state,) = line.states if len(line.states) == 1 else (Phase.DOWN_SITE,)
+    watching(say)
+    assert AckNotice("m2") in say.at(0, window("m2", 60, 600))
+    assert say.state.phase is Phase.WATCHING
+    if state is Phase.WATCHING:
+        say.at(59, heard(59), Tick())
+    else:
+        say.at(30, heard(30))
+        say.at(40, Tick(), GOOD)
+        if state is Phase.DOWN_SITE:
+            say.at(50, GOOD, Tick())
+        if state is Phase.ISOLATED:
+            say.at(50, BAD)
+    assert say.state.phase is state
+    assert say.at(60, Tick()) == [Withdraw(), CalmProbes()]
+
+
+@row("10 s without A")
+def _(say: Dialogue, _row: Any) -> None:
+    watching(say)
+    assert say.at(9.9, Tick()) == []
+    assert say.at(10, Tick()) == [BurstProbes(), AskVoters()]
+
+
+@row("A | count")
+def _(say: Dialogue, _row: Any) -> None:
+    suspect(say)
+    assert say.at(13, heard(13)) == [CalmProbes(), GapCounted(13.0)]
+
+
+@row("A, only forwarded")
+def _(say: Dialogue, _row: Any) -> None:
+    suspect(say)
+    # A forwarded heartbeat is as old as its receipt: the other voter's last one before the
+    # cut proves nothing, or two voters would calm each other for ever.
+    say.at(11, Tick())
+    assert say.at(11, heard(0.5, direct=False)) == []
+    assert say.state.phase is Phase.SUSPECT
+    assert say.at(12, heard(11, direct=False))[-1] == Degraded()
+    say.at(21, Tick())
+    assert say.state.phase is Phase.SUSPECT  # silence is counted from the receipt, not from now
+    assert Degraded() not in say.at(22, heard(21.5, direct=False))  # said once
+
+
+@row("20 s without A")
+def _(say: Dialogue, _row: Any) -> None:
+    suspect(say)
+    say.at(14, GOOD, Answered(T0 + 14), Tick())
+    say.at(20, GOOD, Tick())
+    assert say.state.phase is Phase.SUSPECT  # 20 s without A, but B 6 s ago
+    say.at(23, GOOD)
+    assert say.at(24, Tick())[-1] == Vote(Verdict.SITE, T0)
+
+
+@row("45 s without A")
+def _(say: Dialogue, _row: Any) -> None:
+    suspect(say)
+    for second in range(11, 45):
+        say.at(second, GOOD, Answered(T0 + second), Tick())
+        assert say.state.phase is Phase.SUSPECT
+    assert say.at(45, GOOD, Tick()) == [Vote(Verdict.SERVICE, T0)]
+
+
+@row("every second | ask")
+def _(say: Dialogue, _row: Any) -> None:
+    suspect(say)
+    assert say.at(11, Tick()) == [AskVoters()]
+
+
+@row("no self-check for 5 s")
+def _(say: Dialogue, _row: Any) -> None:
+    down_site(say)
+    assert say.at(25.1, Tick()) == [Withdraw()]
+
+
+@row("10 s without B | go on")
+def _(say: Dialogue, _row: Any) -> None:
+    down_service(say)
+    say.at(50, GOOD)
+    say.at(54.9, GOOD, Tick())
+    assert say.state.phase is Phase.DOWN_SERVICE
+    assert say.at(55, Tick()) == [Vote(Verdict.SITE, T0)]
+
+
+@row("every 5 s")
+def _(say: Dialogue, _row: Any) -> None:
+    down_site(say)
+    say.at(24, GOOD, Tick())
+    assert AskVoters() not in say.actions
+    assert AskVoters() in say.at(25, Tick())
+
+
+@row("every second | VOTE")
+def _(say: Dialogue, _row: Any) -> None:
+    down_site(say)
+    assert say.at(21, Tick()) == [Vote(Verdict.SITE, T0)]
+    assert say.at(21.5, Tick()) == []
+    assert say.at(22, Tick()) == [Vote(Verdict.SITE, T0)]
+
+
+@row("B | withdraw")
+def _(say: Dialogue, _row: Any) -> None:
+    down_site(say)
+    say.at(44, GOOD)
+    assert say.at(44, Answered(T0 + 44)) == [Withdraw()]
+    assert say.state.phase is Phase.SUSPECT
+    say.at(45, GOOD, Answered(T0 + 45), Tick())  # silence went on counting
+    assert say.actions == [Vote(Verdict.SERVICE, T0)]
+    say.state = fresh().state
+    down_site(say)
+    say.at(21, GOOD, Answered(T0 + 21))
+
+
+def test_an_old_answer_takes_no_verdict_back() -> None:
+    say = fresh()
+    down_site(say)
+    say.at(21, GOOD, Answered(T0 + 5))
+    assert say.state.phase is Phase.DOWN_SITE
+
+
+@row("A | withdraw")
+def _(say: Dialogue, _row: Any) -> None:
+    down_site(say)
+    assert say.at(22, heard(22)) == [Withdraw(), CalmProbes()]
+
+
+@row("self-check fails")
+def _(say: Dialogue, _row: Any) -> None:
+    down_site(say)
+    assert say.at(21, BAD) == [Withdraw()]
+    assert say.at(22, Tick()) == []  # S3: ISOLATED never votes
+
+
+@row("self-check good for 10 s")
+def _(say: Dialogue, _row: Any) -> None:
+    isolated(say)
+    say.at(60, GOOD)
+    say.at(69, GOOD)
+    assert say.state.phase is Phase.ISOLATED
+    assert say.at(70, GOOD) == [CalmProbes()]
+    assert say.state.silent_from == T0 + 70  # "fresh silence clock"
+
+
+@row("a direct A")
+def _(say: Dialogue, _row: Any) -> None:
+    isolated(say)
+    say.at(16, heard(16, direct=False))
+    assert say.state.phase is Phase.ISOLATED  # a forwarded one says nothing about our uplink
+    say.at(17, heard(17))
+
+
+@row("valid maintenance notice, direct or as forwarded")
+def _(say: Dialogue, _row: Any) -> None:
+    down_site(say)
+    actions = say.at(21, window())
+    assert isinstance(actions[0], Persist)  # persisted before acked
+    assert actions[1:] == [AckNotice("m1"), Withdraw(), CalmProbes()]
+
+
+def test_the_later_end_wins() -> None:
+    say = fresh()
+    maintained(say)
+    say.at(10, window("m2", 0, 2000))
+    say.at(1700, Tick())
+    assert say.state.phase is Phase.MAINTENANCE
+    say.at(2600, Tick())
+    assert say.state.phase is Phase.WATCHING
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        window(ends=12 * 3600 + 1),  # "signed, <= 12 h"
+        window(begins=-2000, ends=-700),  # over, grace and all
+        window(term="an older boot"),
+    ],
+)
+def test_an_invalid_notice_changes_nothing(notice: Noticed) -> None:
+    say = fresh()
+    watching(say)
+    assert say.at(1, notice) == []
+    assert say.state.phase is Phase.WATCHING
+
+
+@row("valid maintenance notice [its window begins later]")
+def _(say: Dialogue, _row: Any) -> None:
+    watching(say)
+    actions = say.at(1, window("m3", 100, 200))
+    assert actions == [Persist(KnownNotices((window("m3", 100, 200).notice,), ())), AckNotice("m3")]
+
+
+@row("valid maintenance notice | persist, ack")
+def _(say: Dialogue, _row: Any) -> None:
+    say.at(0, Booted(armed=False))
+    say.at(1, window())
+    assert AckNotice("m1") in say.actions
+    say.at(2, heard(2), Tick())
+    assert say.state.phase is Phase.MAINTENANCE
+    say.state = fresh().state
+    say.at(0, Booted(armed=False), window())
+
+
+@row("a copy of a kept notice")
+def _(say: Dialogue, _row: Any) -> None:
+    maintained(say)
+    assert say.at(2, window()) == [AckNotice("m1")]
+
+
+@row("5 min over its end")
+def _(say: Dialogue, _row: Any) -> None:
+    maintained(say)
+    assert say.at(1299, Tick()) == []
+    assert [type(action) for action in say.at(1300, Tick())] == [TellOps]
+    assert say.at(1301, Tick()) == []  # said once
+
+
+@row("end + grace")
+def _(say: Dialogue, _row: Any) -> None:
+    maintained(say)
+    say.at(1599, Tick())
+    assert say.state.phase is Phase.MAINTENANCE
+    say.at(1600, Tick())
+    assert say.state.silent_from == T0 + 1600
+
+
+@row("`end` | fresh clock")
+def _(say: Dialogue, _row: Any) -> None:
+    maintained(say)
+    say.at(500, NoticeEnded("m1"))
+    assert say.state.silent_from == T0 + 500
+    assert say.at(501, window()) == []  # S8: an ended window is not begun again by a copy
+
+
+@row("A of a new boot")
+def _(say: Dialogue, _row: Any) -> None:
+    watching(say)
+    say.at(1, window("t1", 1, 121, term="b1"))
+    say.at(2, heard(2))  # the last ones of the boot that is ending
+    assert say.state.phase is Phase.MAINTENANCE
+    say.at(30, heard(30, boot="b2"))
+
+
+def test_a_mistaken_stop_is_watched_again_after_two_minutes() -> None:
+    """ "TERM of the bouncer sends a 120 s notice by itself, without overrun"."""
+    say = fresh()
+    watching(say)
+    say.at(1, window("t1", 1, 121, term="b1"))
+    say.at(121, Tick())
+    assert say.state.phase is Phase.WATCHING
+
+
+def test_a_window_of_an_admin_does_not_end_with_a_new_boot() -> None:
+    say = fresh()
+    maintained(say)
+    say.at(30, heard(30, boot="b2"))
+    assert say.state.phase is Phase.MAINTENANCE
+
+
+@row("`end` of another window")
+def _(say: Dialogue, _row: Any) -> None:
+    watching(say)
+    say.at(1, window("m4", 100, 200))
+    assert say.at(2, NoticeEnded("m4")) == [Persist(KnownNotices((), ("m4",)))]
+    assert say.at(3, window("m4", 100, 200)) == []
+
+
+@row("own stall > 2 s | fresh clock, withdraw")
+def _(say: Dialogue, _row: Any) -> None:
+    down_site(say)
+    say.at(22, GOOD, Tick())
+    assert say.at(22, Stalled(2.0)) == []  # "> 2 s"
+    assert say.at(60, Stalled(2.1)) == [Withdraw(), CalmProbes()]
+    assert say.state.silent_from == T0 + 60
+
+
+@row("own stall > 2 s | fresh clock")
+def _(say: Dialogue, _row: Any) -> None:
+    maintained(say)
+    say.at(60, Stalled(40.0))
+    assert say.state.phase is Phase.MAINTENANCE
+    assert say.state.silent_from == T0 + 60
+
+
+@row("boot: persisted maintenance")
+def _(say: Dialogue, _row: Any) -> None:
+    say.at(0, Booted(True, (window().notice,)))
+
+
+@row("boot: armed")
+def _(say: Dialogue, _row: Any) -> None:
+    say.at(0, Booted(True))
+    say.at(10, Tick(), GOOD)  # "an outage already under way is found like any other"
+    assert say.at(20, GOOD, Tick())[-1] == Vote(Verdict.SITE, T0)
+    say.state = fresh().state
+    say.at(0, Booted(True))
+
+
+@row("boot: never armed")
+def _(say: Dialogue, _row: Any) -> None:
+    say.at(0, Booted(False))
+
+
+def test_a_drill_never_votes_for_real() -> None:
+    """ "heartbeats carry a `drill` flag: silence for the drill, A for the real watch"."""
+    real, drill = fresh(), fresh(WatchState(drill=True))
+    for say in (real, drill):
+        watching(say)
+        for second in range(1, 31):
+            say.at(second, heard(second, drill=True), GOOD, Tick())
+    assert real.state.phase is Phase.WATCHING
+    assert drill.state.phase is Phase.DOWN_SITE
+    assert drill.at(31, Tick()) == [Vote(Verdict.SITE, T0, drill=True)]
+
+
+@pytest.mark.parametrize("phase", REACH, ids=lambda phase: phase.name)
+def test_no_vote_but_in_down(phase: Phase) -> None:
+    """S3, and "the agent doubts itself first": whoever votes has a verdict and a good uplink."""
+    say = fresh()
+    REACH[phase](say)
+    votes = [action for action in say.at(46, Tick()) if isinstance(action, Vote)]
+    assert bool(votes) == (say.state.phase in watch.DOWN)
+
+
+def test_wake_at_misses_nothing() -> None:
+    """Stepping only when `wake_at` says so takes the same way as stepping all the time."""
+    lazy, busy = fresh(), fresh()
+    for say in (lazy, busy):
+        watching(say)
+        say.at(1, window("m5", 300, 400))
+        say.at(1.5, GOOD)
+    wake = 0.0
+    for tenth in range(20, 12_000):
+        second = tenth / 10
+        events: list[Any] = [GOOD] if tenth % 10 == 0 else []
+        busy.at(second, *events, Tick())
+        if events:
+            lazy.at(second, *events)
+            wake = watch.wake_at(lazy.state, lazy.now)
+        if T0 + second >= wake:
+            lazy.at(second, Tick())
+            wake = watch.wake_at(lazy.state, lazy.now)
+        assert lazy.state.phase is busy.state.phase, second
