@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench.network import FakeNetwork, fake_network
-from tests.bench.process import cpu_s, settled_cpu_s
+from tests.bench.crowd import NotServed
+from tests.bench.network import FakeNetwork, NetworkFailed, fake_network
+from tests.bench.process import Failed, cpu_s, settled_cpu_s
 from tests.bench.subjects.floor import Floor
 from tests.bench.subjects.muster import Muster
 from tests.bench.subjects.subject import Account, Subject
@@ -148,6 +149,8 @@ def stage(
             pairs = sum(len(account.channels) for account in people)
             joined_at = network.await_joined(pairs, timeout_s)
             yield Stage(network, subject, joined_at - began)
+        except (NotServed, NetworkFailed) as error:
+            raise Failed(f"{error}; its last words: {subject.last_words()}") from error
         finally:
             subject.stop()
 

@@ -74,6 +74,10 @@ class Subject(ABC):
             raise Failed("not started")
         return self._daemon
 
+    def last_words(self) -> str:
+        """The end of what it has written to its terminal."""
+        return self._daemon.last_words() if self._daemon else "(it does not run)"
+
     @property
     def pid(self) -> int:
         return self.daemon.pid
