@@ -1,0 +1,163 @@
+"""`bouncer check`: one line per fault that says what to do, and nothing is changed."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from bouncer import check, config, selfsigned
+from bouncer.control.actors import OPERATOR
+from bouncer.control.registry import dispatch
+from bouncer.database import KEY_FILE, open_database
+from storage.vault import new_key
+from tests.bouncer.desks import open_desk
+
+LOOPBACK = [{"address": "127.0.0.1:0", "tls": False}]
+
+
+def settings(folder: Path, **tables: object) -> config.Config:
+    given = {"data_dir": str(folder / "data"), "listen": LOOPBACK, **tables}
+    return config.parse(given, folder / "bouncer.toml")
+
+
+async def faults(folder: Path, **tables: object) -> list[str]:
+    prefix = f"{folder}/bouncer.toml: "
+    found = await check.faults(settings(folder, **tables))
+    assert all(line.startswith(prefix) and "\n" not in line for line in found)
+    return [line.removeprefix(prefix) for line in found]
+
+
+async def test_a_fresh_configuration_has_no_fault_and_leaves_no_trace(tmp_path: Path) -> None:
+    assert await faults(tmp_path, listen=[{"address": "127.0.0.1:0"}]) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_used_one_has_none_either(tmp_path: Path) -> None:
+    async with open_database(settings(tmp_path)):
+        pass
+    assert await faults(tmp_path) == []
+
+
+async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        listen = [*LOOPBACK, {"address": address, "tls": False}]
+        assert await faults(tmp_path, listen=listen) == [
+            f"listen[2].address: {address} cannot be listened on: "
+            "another program does already; stop it, or take another port"
+        ]
+
+
+async def test_an_address_in_use_by_our_own_bouncer_is_none(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    with socket.socket() as ours, socket.socket(socket.AF_UNIX) as control:
+        ours.bind(("127.0.0.1", 0))
+        ours.listen()
+        control.bind(str(tmp_path / "data" / "bouncer.sock"))
+        control.listen()
+        address = f"127.0.0.1:{ours.getsockname()[1]}"
+        assert await faults(tmp_path, listen=[{"address": address, "tls": False}]) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("192.0.2.1:6667", "this machine has no such address"),
+        ("unix:nowhere/irc.sock", "is missing or not ours to write"),
+    ],
+)
+async def test_an_impossible_address_is_named(address: str, said: str, tmp_path: Path) -> None:
+    (fault,) = await faults(tmp_path, listen=[{"address": address, "tls": False}])
+    assert said in fault
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("missing", "No such file or directory; name the file that is there"),
+        ("rubbish", "holds no PEM certificate"),
+        ("other key", "is not the key of"),
+        ("expired", "expired 2011"),
+        ("future", "is valid only from 2"),
+        ("open key", "everybody may read"),
+    ],
+)
+async def test_an_unusable_certificate_is_named(harm: str, said: str, tmp_path: Path) -> None:
+    chain, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    now = datetime.datetime.now(datetime.UTC)
+    start = {"expired": now.replace(year=2001), "future": now.replace(year=now.year + 1, day=1)}
+    selfsigned.make(chain, key, ["irc.example.net"], start.get(harm))
+    match harm:
+        case "missing":
+            chain.unlink()
+        case "rubbish":
+            chain.write_text("rubbish")
+        case "other key":
+            selfsigned.make(tmp_path / "d.pem", key, ["irc.example.net"])
+        case "open key":
+            key.chmod(0o644)
+    tls = {"certificate": str(chain), "key": str(key)}
+    (fault,) = await faults(tmp_path, tls=tls, listen=[{"address": "127.0.0.1:0"}])
+    assert fault.startswith("tls")
+    assert said in fault
+
+
+async def test_a_data_directory_open_to_all_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o755)
+    (fault,) = await faults(tmp_path)
+    assert "is open to everybody; chmod 700" in fault
+
+
+async def test_a_data_directory_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    found = await faults(tmp_path)
+    assert any("is no directory" in fault for fault in found)
+
+
+async def test_a_damaged_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "muster.db").write_text("this is no database" * 100)
+    (fault,) = await faults(tmp_path)
+    assert fault.startswith("database.url: cannot be used: ")
+
+
+async def test_another_key_file_than_the_databases_is_named(tmp_path: Path) -> None:
+    async with open_database(settings(tmp_path)) as store, open_desk(tmp_path / "x") as desk:
+        from dataclasses import replace
+
+        here = replace(desk, store=store)
+        await dispatch("user add alice", OPERATOR, here)
+        line = "network add alice libera ircs://x --sasl-plain a --password hunter2"
+        await dispatch(line, OPERATOR, here)
+    assert await faults(tmp_path) == []
+    key = tmp_path / "data" / KEY_FILE
+    key.write_bytes(new_key())
+    (fault,) = await faults(tmp_path)
+    assert fault.startswith("database.url: the key file does not open the stored passwords")
+    key.chmod(0o644)
+    assert any("others may read" in fault for fault in await faults(tmp_path))
+
+
+async def test_an_ops_bot_without_its_user_is_named(tmp_path: Path) -> None:
+    ops = {"user": "bot", "network": "home", "channel": "#ops"}
+    assert await faults(tmp_path, ops=ops) == []  # before the first start nobody is there
+    async with open_database(settings(tmp_path)):
+        pass
+    assert await faults(tmp_path, ops=ops) == [
+        "ops.user: there is no user bot; `bouncer user add` makes one"
+    ]
+
+
+async def test_a_mesh_key_that_others_may_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "mesh.key").write_text("x")
+    os.chmod(tmp_path / "data" / "mesh.key", 0o644)
+    (fault,) = await faults(tmp_path)
+    assert fault.startswith("mesh.key: ")
