@@ -70,6 +70,7 @@ class Kind(IntEnum):
     ORDER = 14  # agent -> agent, bouncer -> agent: what an admin ordered
     FETCH = 15  # agent -> agent: which incidents are over?
     OVER = 16  # the answer to FETCH
+    PRESENT = 17  # agent -> agent: under which nicks it stands on the public networks
 
 
 class Datagram(NamedTuple):

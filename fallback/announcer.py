@@ -53,6 +53,21 @@ class Hall(Protocol):
     def received(self, network: str, message: Message) -> None:
         """A message, after `state` has taken it in."""
 
+    def sent(self, network: str, message: Message) -> None:
+        """A line that was said has been written to the connection."""
+
+
+class Nobody:
+    """The hall before there is one."""
+
+    def joined(self, network: str) -> None: ...
+
+    def lost(self, network: str) -> None: ...
+
+    def received(self, network: str, message: Message) -> None: ...
+
+    def sent(self, network: str, message: Message) -> None: ...
+
 
 class Standing(Enum):
     """Where the connection stands, as `fallback status` says it."""
@@ -75,7 +90,7 @@ class Secrets:
 class Announcer:
     """Run it as a task. `say` and its kin never wait."""
 
-    def __init__(self, config: NetworkConfig, secret: Secrets, hall: Hall) -> None:
+    def __init__(self, config: NetworkConfig, secret: Secrets) -> None:
         self.config = config
         self.state = NetworkState(config.nick)
         self.outgoing = Outgoing()
@@ -83,7 +98,7 @@ class Announcer:
         self.error = ""
         self.identified = False
         self._secret = secret
-        self._hall = hall
+        self._hall: Hall = Nobody()
         self._stream: trio.abc.Stream | None = None
         self._direct_send, self._direct = trio.open_memory_channel[Message](256)
         self._wake = trio.Event()
@@ -94,6 +109,10 @@ class Announcer:
         self._recognised = trio.Event()
         self._entered = trio.Event()
         self._tried_second_nick = False
+
+    def listen(self, hall: Hall) -> None:
+        """From here on `hall` hears what happens on this network."""
+        self._hall = hall
 
     @property
     def name(self) -> str:
@@ -139,6 +158,15 @@ class Announcer:
         channel = self.state.channel(name)
         member = channel.members.get(self.state.folded_nick) if channel else None
         return member.prefixes if member else ""
+
+    async def goodbye(self) -> None:
+        """QUIT, where we are in: a network should not see a mere timeout."""
+        stream = self._stream
+        if stream is not None:
+            with suppress(
+                trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError
+            ):
+                await stream.send_all(Message("QUIT", ("stopping",)).encode())
 
     async def ping(self) -> bool:
         """PING, and whether the PONG came: this network as a landmark. Raises OSError if it is
@@ -277,6 +305,8 @@ class Announcer:
     async def _write_direct(self, stream: trio.abc.Stream) -> None:
         async for message in self._direct:
             await stream.send_all(message.encode())
+            if message.command == "PRIVMSG":
+                self._hall.sent(self.name, message)
 
     async def _write_paced(self) -> None:
         """One task for all that is said, so that the budget holds."""

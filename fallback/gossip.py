@@ -88,6 +88,14 @@ class ClaimSaid:
     incident: Short
     rank: Annotated[int, Field(ge=0, le=16)]
     line_age_s: Age | None = None
+    nick: Short = ""  # ours there: whose line it is
+
+
+@dataclass(frozen=True, slots=True)
+class PresentSaid:
+    """Our nick on each public network, so that who is op there lets us into the room."""
+
+    nicks: Annotated[dict[Short, Short], Field(max_length=8)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,7 @@ class JournalSaid:
     network: Short = ""
     nick: Short = ""
     proof: Annotated[int, Field(ge=1, le=4)] = 1
+    phase: Short = "VERIFIED"
 
 
 @dataclass(frozen=True, slots=True)

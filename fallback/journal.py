@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bouncer.proofs import without_secrets
 from fallback import claims, incident, speaker, watch
+from fallback.voter import Kept
 from storage.incidents import Incidents, Line
 
 MAX_UNWRITTEN = 1000  # journal lines waiting for the disk; full: new ones are dropped and counted
@@ -52,12 +53,10 @@ def read_fact(form: type[Fact], data: bytes | None) -> Fact | None:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What a starting process finds in its own file."""
+    """What a starting process finds in its own file. `roster` is the document as it was signed."""
 
-    booted: watch.Booted
-    restored: incident.Restored
+    kept: Kept
     stored: claims.Stored
-    lines: dict[str, speaker.Restored]
     roster: bytes
 
 
@@ -146,31 +145,22 @@ class Journal:
         stood_down = read_fact(incident.StoodDownFact, store.fact("stood_down"))
         opened = read_fact(incident.IncidentFact, store.fact("incident"))
         buried = [read_fact(incident.TombstoneFact, each) for each in store.buried().values()]
-        lines = {}
-        for network in networks:
-            line = read_fact(speaker.LineFact, store.fact(f"line {network}"))
-            same = line is not None and opened is not None and line.incident_id == opened.id
-            lines[network] = speaker.Restored(line.line_at if line and same else None)
-        return Remembered(
-            watch.Booted(
-                store.fact("armed") is not None,
-                notices.notices if notices else (),
-                notices.ended if notices else (),
-            ),
-            incident.Restored(
-                opened,
-                tuple(each.tombstone for each in buried if each)[-incident.MAX_TOMBSTONES :],
-                stood_down.stood_down if stood_down else False,
-                read_fact(incident.StanddownFact, store.fact("standdown")),
-            ),
-            claims.Stored(
-                opened.id if opened else "",
-                frozenset(store.all_burned(SPENT)),
-                frozenset(store.all_burned(REVOKED)),
-            ),
-            lines,
-            store.fact(ROSTER) or b"",
+        lines = [read_fact(speaker.LineFact, store.fact(f"line {name}")) for name in networks]
+        kept = Kept(
+            armed=store.fact("armed") is not None,
+            notices=notices,
+            opened=opened,
+            tombstones=tuple(each.tombstone for each in buried if each)[-incident.MAX_TOMBSTONES :],
+            stood_down=stood_down.stood_down if stood_down else False,
+            order=read_fact(incident.StanddownFact, store.fact("standdown")),
+            lines=tuple(line for line in lines if line is not None),
         )
+        stored = claims.Stored(
+            opened.id if opened else "",
+            frozenset(store.all_burned(SPENT)),
+            frozenset(store.all_burned(REVOKED)),
+        )
+        return Remembered(kept, stored, store.fact(ROSTER) or b"")
 
     # -- what was said ------------------------------------------------------------------------
 

@@ -89,11 +89,9 @@ class Mesh:
             send_by(self._ports, self.peers.seal(name, kind, body), where)
 
     def answer(self, name: str, kind: Kind, body: bytes, where: Where, brought: int) -> None:
-        """Answer a datagram of `brought` octets; nothing goes out that is longer."""
-        if name in self.peers.names:
-            data = self.peers.seal(name, kind, body)
-            if len(data) <= brought:
-                send_by(self._ports, data, where)
+        """Answer a datagram whose body had `brought` octets; nothing goes out that is longer."""
+        if name in self.peers.names and len(body) <= brought:
+            send_by(self._ports, self.peers.seal(name, kind, body), where)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen until cancelled. Raises OSError when the port cannot be had."""

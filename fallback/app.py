@@ -1,0 +1,288 @@
+"""One voter as one nursery tree: mesh, senses, deciders, and for an agent its public networks.
+
+Cancelling the tree is the shutdown. Whatever must survive is on disk already.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import structlog
+import trio
+
+from bouncer.datagrams import Where
+from bouncer.heartbeat import Ack, Kind, write_body
+from bouncer.keys import KeyFault, MeshKey
+from bouncer.peers import Heard
+from bouncer.roster import Roster, RosterFault, read_roster
+from fallback import names, report, voter, watch
+from fallback.announcer import Announcer, Secrets
+from fallback.conduct import Conduct
+from fallback.config import Config, NetworkConfig
+from fallback.hearing import Hearing
+from fallback.journal import Journal
+from fallback.landmarks import Landmarks
+from fallback.mesh import PRIMARY, Mesh
+from fallback.probes import Probes
+from fallback.reception import Reception
+from fallback.selfcheck import Pulse
+from storage.incidents import Incidents, IncidentsError
+
+LOCK_FILE = "fallback.lock"
+GOODBYE_S = 2.0
+LAST_RANK = 16  # of an agent the roster does not name (yet)
+
+log = structlog.get_logger("fallback")
+
+
+class Fault(Exception):
+    """The voter cannot start. Its text is the operator's message; exit code 2."""
+
+
+class Voter:
+    """A whole voter, wired. Make one per process and `run` it."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._lock = take_lock(config)
+        try:
+            self.key = MeshKey.load(config.key_file)
+            self.incidents = Incidents(config.database_file)
+        except KeyFault as fault:
+            raise Fault(f"{fault}; `fallback key` makes one") from None
+        except IncidentsError as error:
+            raise Fault(str(error)) from None
+        waits = config.waits()
+        self.pulse = Pulse(waits.self_stall_s)
+        boot = secrets.token_hex(8)
+        self.journal = Journal(self.incidents, config.name, boot, self.pulse.now)
+        networks = tuple(network.name for network in config.network)
+        self.remembered = self.journal.remember(networks)
+        self.roster: Roster | None = None
+        self._documents_in, self._documents = trio.open_memory_channel[bytes](4)
+        self.mesh = Mesh(
+            self.key, config.primary_key, config.mesh, heard=self._heard, roster=self._document
+        )
+        self.probes = Probes(config.primary, self.pulse.now, self._answered)
+        self.announcers = {
+            network.name: Announcer(network, read_secrets(network)) for network in config.network
+        }
+        if self.remembered.roster:
+            self._accept_kept(self.remembered.roster)
+        self.conduct = Conduct(
+            config,
+            self.key,
+            self._first_state(networks),
+            pulse=self.pulse,
+            journal=self.journal,
+            mesh=self.mesh,
+            probes=self.probes,
+            announcers=self.announcers,
+            roster=lambda: self.roster,
+        )
+        self.landmarks = Landmarks(
+            config.landmark,
+            self.pulse.now,
+            fresh_s=waits.landmark_fresh_s,
+            changed=self.conduct.put,
+            irc={name: announcer.ping for name, announcer in self.announcers.items()},
+        )
+        self.conduct.landmarks = self.landmarks
+        self.reception = Reception(
+            self.conduct,
+            me=config.name,
+            org=config.primary_key,
+            pulse=self.pulse,
+            journal=self.journal,
+            mesh=self.mesh,
+            announcers=self.announcers,
+            roster=lambda: self.roster,
+            nicks_in_lobby=config.announce_nicks == "lobby",
+        )
+        self.conduct.reception = self.reception
+        for announcer in self.announcers.values():
+            announcer.listen(self.reception)
+        self.hearing = Hearing(
+            self.mesh,
+            config.primary_key,
+            now=self.pulse.now,
+            roster=lambda: self.roster,
+            state=lambda: self.conduct.state,
+            answered_at=lambda: self.probes.answered_at,
+            probe=self.probes.ask_now,
+            put=self.conduct.put,
+            put_claim=self.conduct.put_claim,
+            received=self.conduct.repeating.received,
+            present=self.reception.agent_is,
+            ack=self._ack,
+        )
+        self.conduct.notice_kept = self.hearing.notice_kept
+        self.conduct.tell_bouncer = self._tell_bouncer
+        self._nursery: trio.Nursery | None = None
+
+    def _first_state(self, networks: tuple[str, ...]) -> voter.VoterState:
+        config, roster = self.config, self.roster
+        waits = replace(config.waits(), k=roster.k) if roster else config.waits()
+        if config.role == "witness":
+            return voter.witness(config.name, waits)
+        rank = roster.rank(config.name) if roster else None
+        return voter.agent(config.name, LAST_RANK if rank is None else rank, networks, waits)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled or told to stop by TERM or INT. Raises Fault."""
+        names.remember_answers(self.config.data_dir)
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                try:
+                    await nursery.start(self.mesh.run)
+                except OSError as error:
+                    raise Fault(f"mesh {self.config.mesh}: {error.strerror}") from None
+                nursery.start_soon(self.journal.run)
+                nursery.start_soon(self._take_documents)
+                nursery.start_soon(self.conduct.run, self.remembered.kept, self.remembered.stored)
+                nursery.start_soon(self.probes.run)
+                nursery.start_soon(self.landmarks.run)
+                nursery.start_soon(self.reception.run)
+                for announcer in self.announcers.values():
+                    nursery.start_soon(announcer.run)
+                nursery.start_soon(report.serve_status, self.config.socket, self.status)
+                if self.config.metrics is not None:
+                    address = self.config.metrics
+                    nursery.start_soon(report.serve_metrics, address, self.figures)
+                nursery.start_soon(self._stop_on_signal)
+                log.info("serving", name=self.config.name, role=self.config.role)
+                task_status.started()
+        finally:
+            self._nursery = None
+            self.incidents.close()
+            self._lock.close()
+
+    async def _stop_on_signal(self) -> None:
+        if not _in_main_thread():
+            return
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for number in signals:
+                log.info("stopping", signal=signal.Signals(number).name)
+                with trio.move_on_after(GOODBYE_S):
+                    for announcer in self.announcers.values():
+                        await announcer.goodbye()
+                assert self._nursery is not None
+                self._nursery.cancel_scope.cancel()
+                return
+
+    # -- from the mesh ----------------------------------------------------------------------------
+
+    def _heard(self, heard: Heard, where: Where | None) -> None:
+        self.hearing.take(heard, where)
+
+    def _answered(self, at: float) -> None:
+        self.conduct.put(watch.Answered(at))
+
+    def _ack(self, ack: Ack, where: Where | None, brought: int) -> None:
+        body = write_body(ack)
+        if where is not None:
+            self.mesh.answer(PRIMARY, Kind.ACK, body, where, brought)
+        elif self._nursery is not None:
+            self._nursery.start_soon(self.mesh.answer_link, Kind.ACK, body)
+
+    def _tell_bouncer(self, note: str) -> None:
+        self.hearing.note = note[:200]
+
+    # -- the roster -------------------------------------------------------------------------------
+
+    def _document(self, document: bytes) -> None:
+        with suppress(trio.WouldBlock):  # full: it is pushed again
+            self._documents_in.send_nowait(document)
+
+    async def _take_documents(self) -> None:
+        async for document in self._documents:
+            held = self.roster.version if self.roster else 0
+            try:
+                roster = read_roster(document, self.config.primary_key, held_version=held)
+                await self.journal.keep_roster(document)  # the version never falls, restarts too
+            except (RosterFault, IncidentsError) as error:
+                log.warning("roster refused", error=str(error))
+                continue
+            if self.roster is None or roster.version != held:
+                log.info("roster", version=roster.version, voters=len(roster.voters))
+            self._use(roster)
+            self.conduct.roster_changed(roster)
+
+    def _accept_kept(self, document: bytes) -> None:
+        try:
+            self._use(read_roster(document, self.config.primary_key))
+        except RosterFault as fault:
+            log.warning("the roster on disk is not taken", error=str(fault))
+
+    def _use(self, roster: Roster) -> None:
+        self.roster = roster
+        self.mesh.know(roster.voters, self.config.name)
+
+    # -- for the operator -------------------------------------------------------------------------
+
+    def status(self) -> list[str]:
+        return report.status_lines(self)
+
+    def figures(self) -> str:
+        return report.metrics_text(self)
+
+
+def read_secrets(network: NetworkConfig) -> Secrets:
+    """The password and certificate of a network. Raises Fault."""
+    secret = Secrets()
+    try:
+        if network.password_file:
+            secret.password = network.password_file.read_text("utf-8").strip()
+        if network.certificate:
+            secret.certificate = network.certificate.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Fault(f"{network.name}: {error}") from None
+    return secret
+
+
+def take_lock(config: Config) -> _Lock:
+    """One process per data directory. Raises Fault."""
+    path = config.data_dir / LOCK_FILE
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Fault(f"{path}: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise Fault(f"{config.data_dir} is in use: another `fallback run` holds it") from None
+    return _Lock(handle)
+
+
+class _Lock:
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def run(config: Config, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until TERM or INT. Raises Fault when it cannot begin."""
+
+    async def serve() -> None:
+        voter_ = Voter(config)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(voter_.run)
+            ready()
+
+    trio.run(serve)

@@ -1,0 +1,121 @@
+"""The `fallback` command. Exit codes: 0 done, 1 failed, 2 wrong use or configuration."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+FORMATS = ("console", "json")
+
+DESCRIPTION = "Muster's off-site voter: it watches the bouncer, and speaks when it is unreachable."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script. Returns the exit code."""
+    chosen = _parser().parse_args(argv)
+    run = {"key": _key, "run": _run, "check": _check, "status": _status}[chosen.command]
+    from bouncer.config import ConfigError
+
+    try:
+        return run(chosen)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fallback", description=DESCRIPTION)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("key", "make this voter's key if there is none, and print its public part"),
+        ("run", "watch, vote and (an agent) speak, until told to stop"),
+        ("check", "a preflight: everything that would be wrong in an outage, one line each"),
+        ("status", "what the running voter sees"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", type=Path, metavar="FILE", help="fallback.toml to use")
+        if name == "run":
+            command.add_argument("--log-format", choices=FORMATS, default="console")
+        if name == "key":
+            command.add_argument(
+                "--data-dir", type=Path, metavar="DIR", help="where, while there is no config yet"
+            )
+    return parser
+
+
+def _key(chosen: argparse.Namespace) -> int:
+    from bouncer.config import ConfigError
+    from bouncer.keys import KeyFault, MeshKey
+    from fallback import config
+
+    folder = chosen.data_dir
+    if folder is None:
+        try:
+            folder = config.load(chosen.config).data_dir
+        except ConfigError:
+            if chosen.config is not None:
+                raise
+            folder = config.DEFAULT_DATA  # before pairing there is no configuration
+    path = folder / config.KEY_FILE
+    try:
+        key = MeshKey.load_or_make(path)
+    except (KeyFault, OSError) as error:
+        print(f"{error}; or name a folder: fallback key --data-dir DIR", file=sys.stderr)
+        return WRONG_USE
+    print(key.public)
+    return DONE
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from bouncer import logs
+    from fallback import app, config
+
+    settings = config.load(chosen.config)
+    logs.set_up(chosen.log_format)
+    try:
+        app.run(settings)
+    except app.Fault as fault:
+        print(fault, file=sys.stderr)
+        return WRONG_USE
+    except BaseExceptionGroup as group:
+        faults, rest = group.split(app.Fault)
+        if faults is None or rest is not None:
+            raise
+        for each in _leaves(faults):
+            print(each, file=sys.stderr)
+        return WRONG_USE
+    return DONE
+
+
+def _leaves(group: BaseException) -> list[BaseException]:
+    if isinstance(group, BaseExceptionGroup):
+        return [leaf for each in group.exceptions for leaf in _leaves(each)]
+    return [group]
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    from fallback import config
+    from fallback.report import ask_status
+
+    settings = config.load(chosen.config)
+    try:
+        print(ask_status(settings.socket), end="")
+    except OSError as error:
+        reason = error.strerror or error
+        print(f"no voter answers at {settings.socket} ({reason}): is it running?", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    from fallback import config
+    from fallback.check import run_check
+
+    return run_check(config.load(chosen.config))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,382 @@
+"""From a fresh datagram to what the deciders may make of it; answers to what voters ask.
+
+Who may say what: heartbeats and maintenance the bouncer alone (also as forwarded, signed octets);
+votes every voter; incidents, closings, claims and orders agents alone. Whatever does not fit is
+dropped without an answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bouncer.datagrams import Where
+from bouncer.heartbeat import (
+    MAX_MAINTENANCE_S,
+    Ack,
+    DatagramFault,
+    Heartbeat,
+    Kind,
+    Maintenance,
+    acked_name,
+    read_body,
+    read_statement,
+    write_body,
+)
+from bouncer.keys import PublicKey
+from bouncer.peers import Heard
+from bouncer.roster import Roster
+from fallback import claims, incident, speaker, voter, watch
+from fallback.gossip import (
+    MAX_OVER,
+    Asked,
+    ClaimSaid,
+    ClosedSaid,
+    Fetched,
+    Forwarded,
+    IncidentSaid,
+    JournalSaid,
+    OrderSaid,
+    OverSaid,
+    PresentSaid,
+    Probed,
+    Received,
+    VoteSaid,
+)
+from fallback.mesh import PRIMARY, Mesh
+
+FORWARD_S = 120.0  # an older heartbeat proves nothing to anybody
+MAX_FORWARDERS = 64  # (voter, boot) pairs whose last forwarded number is known
+MAX_NOTICES = 16  # windows whose signed octets are kept for others
+MAX_ORDERS = 256  # ids of orders already taken
+CLOSED = "closed:"  # how a RECEIVED names a closing
+
+
+@dataclass
+class LastBeat:
+    """The last direct heartbeat, as it was signed."""
+
+    statement: bytes
+    beat: Heartbeat
+    at: float
+
+
+class Hearing:
+    """Call `take` for each fresh datagram. `put` and `put_claim` must not wait."""
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        primary_key: PublicKey,
+        *,
+        now: Callable[[], float],
+        roster: Callable[[], Roster | None],
+        state: Callable[[], voter.VoterState],
+        answered_at: Callable[[], float],
+        probe: Callable[[], None],
+        put: Callable[[voter.Event], None],
+        put_claim: Callable[[claims.Event], None],
+        received: Callable[[str, str], None],
+        present: Callable[[str, dict[str, str]], None],
+        ack: Callable[[Ack, Where | None, int], None],
+    ) -> None:
+        self._mesh = mesh
+        self._primary_key = primary_key
+        self._now = now
+        self._roster = roster
+        self._state = state
+        self._answered_at = answered_at
+        self._probe = probe
+        self._put = put
+        self._put_claim = put_claim
+        self._received = received
+        self._present = present
+        self._ack = ack
+        self.last: LastBeat | None = None
+        self.notices: OrderedDict[str, tuple[Maintenance, bytes]] = OrderedDict()
+        self.held_notice = ""
+        self.note = ""
+        self._forwarded: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._orders: OrderedDict[str, None] = OrderedDict()
+
+    def take(self, heard: Heard, where: Where | None) -> None:
+        """Handle one fresh datagram; a wrong one is dropped."""
+        handler = _HANDLERS.get(heard.kind)
+        if handler is None:
+            return
+        by, take = handler
+        roster = self._roster()
+        known = roster.voter(heard.peer) if roster else None
+        role = "bouncer" if heard.peer == PRIMARY else known.role if known else ""
+        if role not in by:
+            return
+        try:
+            take(self, heard, where)
+        except (DatagramFault, binascii.Error, ValueError):
+            return
+
+    # -- from the bouncer -------------------------------------------------------------------------
+
+    def _on_heartbeat(self, heard: Heard, where: Where | None) -> None:
+        beat = read_statement(Heartbeat, Kind.HEARTBEAT, self._primary_key, heard.body)
+        if beat.echo != self._mesh.peers.nonce.hex():
+            return
+        now = self._now()
+        if self.last is None or self.last.beat.boot != beat.boot or self._is_later(beat):
+            self.last = LastBeat(heard.body, beat, now)
+        self._put(watch.Heartbeat(beat.boot, now, True, beat.drill))
+        self.send_ack(where, len(heard.body))
+
+    def _is_later(self, beat: Heartbeat) -> bool:
+        return self.last is None or beat.sequence > self.last.beat.sequence
+
+    def send_ack(self, where: Where | None, brought: int) -> None:
+        """Tell the bouncer who listens and what is seen."""
+        if self.last is None:
+            return
+        state = self._state()
+        roster = self._roster()
+        ack = Ack(
+            state.me,
+            state.watch.phase.name,
+            self.last.beat.sequence,
+            incident=state.incident.id if state.incident else "",
+            roster=roster.version if roster else 0,
+            maintenance=self.held_notice,
+            note=self.note,
+        )
+        self._ack(ack, where, brought)
+
+    def _on_maintenance(self, heard: Heard, where: Where | None) -> None:
+        self._take_notice(heard.body)
+        self.send_ack(where, len(heard.body))
+
+    def _take_notice(self, statement: bytes) -> None:
+        notice = read_statement(Maintenance, Kind.MAINTENANCE, self._primary_key, statement)
+        begins, ends = notice.begins_ms / 1000, notice.ends_ms / 1000
+        if not 0 < ends - begins <= MAX_MAINTENANCE_S:
+            return
+        self.notices[notice.id] = (notice, statement)
+        while len(self.notices) > MAX_NOTICES:
+            self.notices.popitem(last=False)
+        if notice.ended:
+            self._put(watch.NoticeEnded(notice.id))
+        else:
+            term = notice.boot if notice.stopping else ""
+            self._put(watch.Noticed(watch.Notice(notice.id, begins, ends, term)))
+
+    def notice_kept(self, id: str) -> None:
+        """The watch has persisted this notice: from now on the acks say so."""
+        known = self.notices.get(id)
+        if known is not None:
+            self.held_notice = acked_name(known[0])
+
+    # -- evidence between voters ------------------------------------------------------------------
+
+    def _on_ask(self, heard: Heard, where: Where | None) -> None:
+        asked = read_body(Asked, heard.body)
+        if where is None:
+            return
+        self._probe()
+        now, left = self._now(), len(heard.body)
+        answers: list[tuple[Kind, bytes]] = []
+        if self.last is not None and now - self.last.at < FORWARD_S:
+            answers.append(
+                self._forward(asked.number, "heartbeat", self.last.statement, self.last.at)
+            )
+        for notice, statement in self.notices.values():
+            if not notice.ended and notice.ends_ms / 1000 > now:
+                answers.append(self._forward(asked.number, "maintenance", statement, now))
+        if now - self._answered_at() < FORWARD_S:
+            probed = Probed(asked.number, now - self._answered_at())
+            answers.insert(0, (Kind.PROBED, write_body(probed)))
+        for kind, body in answers:
+            left -= len(body)
+            if left >= 0:  # all answers together are no longer than the question
+                self._mesh.answer(heard.peer, kind, body, where, len(heard.body))
+
+    def _forward(self, number: int, kind: str, statement: bytes, at: float) -> tuple[Kind, bytes]:
+        said = Forwarded(
+            number,
+            "maintenance" if kind == "maintenance" else "heartbeat",
+            base64.b64encode(statement).decode(),
+            max(0.0, self._now() - at),
+        )
+        return Kind.FORWARD, write_body(said)
+
+    def _on_forward(self, heard: Heard, _where: Where | None) -> None:
+        said = read_body(Forwarded, heard.body)
+        statement = base64.b64decode(said.statement, validate=True)
+        now = self._now()
+        if said.kind == "maintenance":
+            self._take_notice(statement)
+            self._put(incident.VoterShows(heard.peer, now))
+            return
+        beat = read_statement(Heartbeat, Kind.HEARTBEAT, self._primary_key, statement)
+        # The forwarder's own nonce stands inside: it heard this in its present boot.
+        if beat.echo != self._mesh.peers.nonce_of(heard.peer).hex():
+            return
+        key = (heard.peer, beat.boot)
+        if beat.sequence <= self._forwarded.get(key, -1):
+            return
+        self._forwarded[key] = beat.sequence
+        while len(self._forwarded) > MAX_FORWARDERS:
+            self._forwarded.popitem(last=False)
+        at = now - said.age_s
+        self._put(watch.Heartbeat(beat.boot, at, False, beat.drill))
+        if said.age_s < self._state().timings.suspect_s:
+            self._put(incident.VoterShows(heard.peer, at))
+
+    def _on_probed(self, heard: Heard, _where: Where | None) -> None:
+        said = read_body(Probed, heard.body)
+        self._put(watch.Answered(self._now() - said.age_s))
+
+    def _on_vote(self, heard: Heard, _where: Where | None) -> None:
+        said = read_statement(VoteSaid, Kind.VOTE, self._mesh.peers.public(heard.peer), heard.body)
+        if said.voter != heard.peer:
+            return
+        if not said.verdict:
+            self._put(incident.VoteWithdrawn(heard.peer))
+            return
+        silent_from = self._now() - said.silent_s
+        verdict = watch.Verdict(said.verdict)
+        self._put(incident.VoteHeard(heard.peer, verdict, silent_from, said.drill))
+
+    # -- between agents ---------------------------------------------------------------------------
+
+    def _on_incident(self, heard: Heard, _where: Where | None) -> None:
+        said, now = read_body(IncidentSaid, heard.body), self._now()
+        self._put(
+            incident.PeerIncident(
+                heard.peer,
+                said.id,
+                incident.Kind(said.kind),
+                said.spoken,
+                said.recovering,
+                watch.Verdict(said.verdict),
+                now - said.silent_s,
+                now + said.drill_left_s if said.drill_left_s else watch.NEVER,
+            )
+        )
+
+    def _on_closed(self, heard: Heard, where: Where | None) -> None:
+        public = self._mesh.peers.public(heard.peer)
+        said = read_statement(ClosedSaid, Kind.CLOSED, public, heard.body)
+        if said.agent != heard.peer:
+            return
+        if self._state().incident is None:  # a witness keeps no incidents
+            self._confirm(heard, where, CLOSED + said.id)
+            return
+        self._put(incident.PeerClosed(heard.peer, said.id, said.by_hand, self._now() - said.age_s))
+
+    def _confirm(self, heard: Heard, where: Where | None, id: str) -> None:
+        if where is not None:
+            body = write_body(Received(id[:64]))
+            self._mesh.answer(heard.peer, Kind.RECEIVED, body, where, len(heard.body))
+
+    def _on_received(self, heard: Heard, _where: Where | None) -> None:
+        said = read_body(Received, heard.body)
+        if said.id.startswith(CLOSED):
+            self._put(incident.CloseAcked(heard.peer, said.id.removeprefix(CLOSED)))
+        else:
+            self._received(heard.peer, said.id)
+
+    def _on_claim(self, heard: Heard, _where: Where | None) -> None:
+        public = self._mesh.peers.public(heard.peer)
+        said = read_statement(ClaimSaid, Kind.CLAIM, public, heard.body)
+        roster = self._roster()
+        rank = roster.rank(heard.peer) if roster else None  # the roster's, whatever it says
+        if said.agent != heard.peer or rank is None:
+            return
+        line_at = None if said.line_age_s is None else self._now() - said.line_age_s
+        if said.nick:
+            self._present(heard.peer, {said.network: said.nick})
+        self._put(voter.ForNetwork(said.network, speaker.ClaimHeard(heard.peer, rank, line_at)))
+
+    def _on_journal(self, heard: Heard, where: Where | None) -> None:
+        said = read_body(JournalSaid, heard.body)
+        self._confirm(heard, where, said.id)
+        if said.what == "spent":
+            self._put_claim(claims.PeerSpent(heard.peer, said.spent))
+            return
+        self._put_claim(
+            claims.PeerVerified(
+                heard.peer,
+                said.claim_id,
+                said.handle,
+                said.network,
+                said.nick,
+                claims.Proof(said.proof),
+                said.spent,
+                _phase(said.phase),
+            )
+        )
+
+    def _on_order(self, heard: Heard, where: Where | None) -> None:
+        said = read_body(OrderSaid, heard.body)
+        self._confirm(heard, where, said.id)
+        if said.id in self._orders:
+            return
+        self._orders[said.id] = None
+        while len(self._orders) > MAX_ORDERS:
+            self._orders.popitem(last=False)
+        now = self._now()
+        match said.order:
+            case "standdown":
+                self._put(incident.StanddownOrdered(said.admin, now - said.age_s))
+            case "hold":
+                self._put(incident.HeldOrdered(said.admin, now - said.age_s, now + said.left_s))
+            case "declare":
+                self._put(incident.Declared(said.admin))
+
+    def _on_fetch(self, heard: Heard, where: Where | None) -> None:
+        asked, own = read_body(Fetched, heard.body), self._state().incident
+        if where is None or own is None:
+            return
+        latest = sorted(own.tombstones, key=lambda each: each.at)[-MAX_OVER:]
+        now = self._now()
+        closed = tuple((each.id, each.by_hand, max(0.0, now - each.at)) for each in latest)
+        body = write_body(OverSaid(asked.number, closed))
+        self._mesh.answer(heard.peer, Kind.OVER, body, where, len(heard.body))
+
+    def _on_over(self, heard: Heard, _where: Where | None) -> None:
+        said, now = read_body(OverSaid, heard.body), self._now()
+        for id, by_hand, age_s in said.closed:
+            self._put(incident.PeerClosed(heard.peer, id, by_hand, now - age_s))
+        for each in self._state().speakers:
+            self._put(voter.ForNetwork(each.network, speaker.TombstonesFetched()))
+
+    def _on_present(self, heard: Heard, _where: Where | None) -> None:
+        self._present(heard.peer, dict(read_body(PresentSaid, heard.body).nicks))
+
+
+def _phase(name: str) -> claims.Phase:
+    if name not in claims.Phase.__members__:
+        raise DatagramFault("body")
+    return claims.Phase[name]
+
+
+_H = Hearing
+_BOUNCER = frozenset({"bouncer"})
+_VOTERS = frozenset({"agent", "witness"})
+_AGENTS = frozenset({"agent"})
+_HANDLERS: dict[Kind, tuple[frozenset[str], Callable[[Hearing, Heard, Where | None], None]]] = {
+    Kind.HEARTBEAT: (_BOUNCER, _H._on_heartbeat),
+    Kind.MAINTENANCE: (_BOUNCER, _H._on_maintenance),
+    Kind.VOTE: (_VOTERS, _H._on_vote),
+    Kind.ASK: (_VOTERS, _H._on_ask),
+    Kind.FORWARD: (_VOTERS, _H._on_forward),
+    Kind.PROBED: (_VOTERS, _H._on_probed),
+    Kind.INCIDENT: (_AGENTS, _H._on_incident),
+    Kind.CLOSED: (_AGENTS, _H._on_closed),
+    Kind.CLAIM: (_AGENTS, _H._on_claim),
+    Kind.JOURNAL: (_AGENTS, _H._on_journal),
+    Kind.RECEIVED: (_VOTERS, _H._on_received),
+    Kind.ORDER: (_AGENTS | _BOUNCER, _H._on_order),
+    Kind.FETCH: (_AGENTS, _H._on_fetch),
+    Kind.OVER: (_AGENTS, _H._on_over),
+    Kind.PRESENT: (_AGENTS, _H._on_present),
+}

@@ -1,0 +1,84 @@
+"""Whom we can follow on one public network: a number per connection, through NICK and QUIT. Pure.
+
+A nick is never proof: a nick that comes back on another connection gets another number. Somebody
+who shares no channel with us is followed by nick and host only, as nothing tells us of their QUIT.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from bouncer.irc.state import NetworkState
+from fallback.claims import Connection, Gone
+
+MAX_PEOPLE = 4096  # followed at once; full: whoever was not heard of longest is forgotten
+_SPLIT = re.compile(r"[\w.-]+\.\w+ [\w.-]+\.\w+")  # "hub.example leaf.example": RFC 1459, 4.1.6
+
+
+@dataclass
+class People:
+    """The connections of one network. All nicks given and taken are as the network writes them."""
+
+    network: str
+    state: NetworkState
+    _numbers: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict)
+    _last: int = 0
+
+    def meet(self, source: str, *, shares: bool) -> tuple[Connection, Connection | None]:
+        """The connection behind a source `nick!user@host`, and one that is thereby lost.
+
+        `shares`: whether we share a channel, so that their NICK and QUIT reach us.
+        """
+        nick, _, host = source.partition("!")
+        folded_nick = self.state.fold(nick)
+        known = self._numbers.get(folded_nick)
+        lost = None
+        if known is not None:
+            number, seen_host = known
+            if shares or not host or not seen_host or host == seen_host:
+                self._numbers[folded_nick] = (number, host or seen_host)
+                self._numbers.move_to_end(folded_nick)
+                return Connection(self.network, number), None
+            lost = Connection(self.network, number)
+        self._last += 1
+        self._numbers[folded_nick] = (self._last, host)
+        self._numbers.move_to_end(folded_nick)
+        while len(self._numbers) > MAX_PEOPLE:
+            self._numbers.popitem(last=False)
+        return Connection(self.network, self._last), lost
+
+    def known(self, nick: str) -> Connection | None:
+        """The connection that holds a nick now, if we have met it."""
+        found = self._numbers.get(self.state.fold(nick))
+        return Connection(self.network, found[0]) if found else None
+
+    def renamed(self, old: str, new: str) -> Connection | None:
+        """NICK seen: the number goes with the person."""
+        found = self._numbers.pop(self.state.fold(old), None)
+        if found is None:
+            return None
+        self._numbers[self.state.fold(new)] = found
+        return Connection(self.network, found[0])
+
+    def gone(self, nick: str) -> Connection | None:
+        """This connection can no longer be followed."""
+        found = self._numbers.pop(self.state.fold(nick), None)
+        return Connection(self.network, found[0]) if found else None
+
+    def moved_host(self, nick: str, host: str) -> None:
+        """CHGHOST seen: the same connection under another host."""
+        found = self._numbers.get(self.state.fold(nick))
+        if found is not None:
+            self._numbers[self.state.fold(nick)] = (found[0], host)
+
+    def clear(self, state: NetworkState) -> None:
+        """We were disconnected: nobody could be followed meanwhile. Numbers go on."""
+        self._numbers.clear()
+        self.state = state
+
+
+def why_gone(reason: str) -> Gone:
+    """A QUIT's reason: a split names two servers."""
+    return Gone.SPLIT if _SPLIT.fullmatch(reason) else Gone.QUIT

@@ -1,0 +1,586 @@
+"""Between the public networks and the claims desk: who says what, and what they get for it.
+
+Whatever needs the roster, a hash or ssh-keygen is done here; what it is worth, the desk decides.
+Codes and signatures pass through memory alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import singledispatchmethod
+
+import structlog
+import trio
+
+from bouncer import supervise
+from bouncer.heartbeat import Kind, write_body
+from bouncer.irc.wire import Message
+from bouncer.keys import PublicKey
+from bouncer.proofs import (
+    challenge,
+    code_hash,
+    codes_in,
+    matching_code,
+    namespace,
+    org_name,
+    signer_of,
+    signing_command,
+    verify_ssh,
+)
+from bouncer.roster import HARD_STALE_S, Member, Roster
+from fallback import claims, nicks, orders, speaker, voter, wording
+from fallback.announcer import Announcer
+from fallback.conduct import Conduct
+from fallback.gossip import JournalSaid, PresentSaid
+from fallback.journal import Journal
+from fallback.mesh import Mesh
+from fallback.outgoing import Priority
+from fallback.people import People, why_gone
+from fallback.selfcheck import Pulse
+
+REQUESTS_PER_S = 20.0  # private lines taken from one network; more are dropped unread
+REQUEST_BURST = 60
+MAX_VERIFYING = 32  # signatures waiting for ssh-keygen; full: "try again"
+PRESENT_EVERY_S = 10.0
+MAX_NICK_LINE = 350  # characters of temp nicks in one line
+MAX_TEXT = 1500
+
+log = structlog.get_logger("reception")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is behind a connection, as far as it is proved."""
+
+    member: Member
+    proof: claims.Proof
+
+
+class Reception:
+    """The hall of all announcers and the shell of the desk. Nothing here waits but `run`."""
+
+    def __init__(
+        self,
+        conduct: Conduct,
+        *,
+        me: str,
+        org: PublicKey,
+        pulse: Pulse,
+        journal: Journal,
+        mesh: Mesh,
+        announcers: Mapping[str, Announcer],
+        roster: Callable[[], Roster | None],
+        nicks_in_lobby: bool,
+    ) -> None:
+        self.conduct = conduct
+        self.me = me
+        self.announcers = announcers
+        self.roster = roster
+        self.pulse = pulse
+        self._org_key = org.raw
+        self._org = org_name(str(org))
+        self._journal = journal
+        self._mesh = mesh
+        self._nicks_in_lobby = nicks_in_lobby
+        self._people = {
+            name: People(name, announcer.state) for name, announcer in announcers.items()
+        }
+        self._asked: dict[claims.Connection, tuple[str, str, str]] = {}  # incident, nick, nonce
+        self._buckets = {
+            name: supervise.Bucket(REQUESTS_PER_S, REQUEST_BURST) for name in announcers
+        }
+        self._verifying = 0
+        self._nursery: trio.Nursery | None = None
+        self._present: dict[tuple[str, str], str] = {}  # (agent, network) -> its nick there
+
+    async def run(self) -> None:
+        """Tell the other agents our nicks; hold the nursery for signature checks."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            while True:
+                nicks_now = {
+                    name: one.state.nick[:64] for name, one in self.announcers.items() if one.joined
+                }
+                if nicks_now:
+                    body = write_body(PresentSaid(nicks_now))
+                    for agent in self._other_agents():
+                        self._mesh.send(agent, Kind.PRESENT, body)
+                await trio.sleep(PRESENT_EVERY_S)
+
+    def _other_agents(self) -> list[str]:
+        roster = self.roster()
+        agents = {one.name for one in roster.agents} if roster else set()
+        return [name for name in self._mesh.others if name in agents]
+
+    # -- the hall ---------------------------------------------------------------------------------
+
+    def joined(self, network: str) -> None:
+        self._people[network].clear(self.announcers[network].state)
+        self.conduct.put(voter.ForNetwork(network, speaker.NetworkJoined()))
+
+    def lost(self, network: str) -> None:
+        self._people[network].clear(self.announcers[network].state)
+        self.conduct.put(voter.ForNetwork(network, speaker.NetworkLost()))
+        self.conduct.put_claim(claims.NetworkDropped(network))
+
+    def sent(self, network: str, message: Message) -> None:
+        """A line has left: if it was the announcement, it stands now."""
+        place = self.announcers[network].config
+        targets, text = message.params[0].split(","), message.params[1]
+        if place.lobby in targets and text == self.conduct.line(network):
+            self.conduct.put(voter.ForNetwork(network, speaker.LineSaid()))
+
+    def received(self, network: str, message: Message) -> None:
+        handler = _HANDLERS.get(message.command)
+        if handler is not None and message.nick:
+            people = self._people[network]
+            if people.state is not self.announcers[network].state:
+                people.clear(self.announcers[network].state)
+            handler(self, network, message)
+
+    def _meet(self, network: str, message: Message) -> claims.Connection:
+        people = self._people[network]
+        shares = people.state.user_named(message.nick) is not None
+        connection, lost = people.meet(message.source, shares=shares)
+        if lost is not None:
+            self.conduct.put_claim(claims.Lost(lost, claims.Gone.NO_SHARED_CHANNEL))
+        return connection
+
+    def _on_join(self, network: str, message: Message) -> None:
+        announcer = self.announcers[network]
+        if announcer.state.is_me(message.nick):
+            return
+        connection = self._meet(network, message)
+        self._check_account(network, message.nick, connection)
+        room = announcer.state.fold(announcer.config.room)
+        if message.params and announcer.state.fold(message.params[0]) == room:
+            claim = claims.claim_of(self.conduct.desk, connection)
+            if claim is not None and claim.phase is claims.Phase.VERIFIED:
+                self._voice(network, message.nick)
+            self._welcome_agent(network, message.nick)
+
+    def _on_nick(self, network: str, message: Message) -> None:
+        if message.params:
+            connection = self._people[network].renamed(message.nick, message.params[0])
+            if connection is not None:
+                self.conduct.put_claim(claims.NickChanged(connection, message.params[0]))
+
+    def _on_quit(self, network: str, message: Message) -> None:
+        connection = self._people[network].gone(message.nick)
+        if connection is not None:
+            reason = message.params[0] if message.params else ""
+            self.conduct.put_claim(claims.Lost(connection, why_gone(reason)))
+
+    def _on_left(self, network: str, message: Message) -> None:
+        """PART or KICK: lost once no channel is shared any more."""
+        nick = message.nick if message.command == "PART" else "".join(message.params[1:2])
+        people = self._people[network]
+        if nick and people.state.user_named(nick) is None:
+            connection = people.gone(nick)
+            if connection is not None:
+                self.conduct.put_claim(claims.Lost(connection, claims.Gone.NO_SHARED_CHANNEL))
+
+    def _on_host(self, network: str, message: Message) -> None:
+        if len(message.params) >= 2:
+            self._people[network].moved_host(message.nick, "@".join(message.params[:2]))
+
+    # -- accounts ---------------------------------------------------------------------------------
+
+    def _on_account(self, network: str, message: Message) -> None:
+        connection = self._meet(network, message)
+        if message.params and message.params[0] == "*":
+            self.conduct.put_claim(claims.Lost(connection, claims.Gone.ACCOUNT_LOST))
+        else:
+            self._check_account(network, message.nick, connection)
+
+    def _on_whox(self, network: str, message: Message) -> None:
+        if len(message.params) >= 8:
+            nick, people = message.params[5], self._people[network]
+            if people.state.user_named(nick) is not None and not people.state.is_me(nick):
+                source = f"{nick}!{message.params[3]}@{message.params[4]}"
+                connection, _ = people.meet(source, shares=True)
+                self._check_account(network, nick, connection)
+
+    def account_of(self, network: str, nick: str) -> str:
+        """The services account of somebody who shares a channel with us, as far as known."""
+        user = self.announcers[network].state.user_named(nick)
+        return (user.account or "") if user else ""
+
+    def member_by_account(self, network: str, account: str) -> Member | None:
+        roster = self.roster()
+        if not account or roster is None:
+            return None
+        if roster.age_s(round(self.pulse.now() * 1000)) > HARD_STALE_S:
+            return None  # from here on only ssh and recovery proofs count
+        fold = self.announcers[network].state.fold
+        for member in roster.staff:
+            if fold(member.accounts.get(network, "")) == fold(account):
+                return member
+        return None
+
+    def _check_account(self, network: str, nick: str, connection: claims.Connection) -> None:
+        account = self.account_of(network, nick)
+        member = self.member_by_account(network, account)
+        if member is not None and self.conduct.incident_id:
+            event = claims.AccountMatched(connection, nick, member.handle, account)
+            self.conduct.put_claim(event)
+
+    def person(self, network: str, nick: str) -> Person | None:
+        """Who this is, by a verified claim or by account; never by nick."""
+        roster, connection = self.roster(), self._people[network].known(nick)
+        if roster is None or connection is None:
+            return None
+        claim = claims.claim_of(self.conduct.desk, connection)
+        if claim is not None and claim.phase is claims.Phase.VERIFIED:
+            member = roster.member(claim.handle)
+            return Person(member, claim.proof) if member else None
+        member = self.member_by_account(network, self.account_of(network, nick))
+        return Person(member, claims.Proof.ACCOUNT) if member else None
+
+    def connection(self, network: str, nick: str) -> claims.Connection | None:
+        return self._people[network].known(nick)
+
+    # -- lines ------------------------------------------------------------------------------------
+
+    def _on_privmsg(self, network: str, message: Message) -> None:
+        announcer = self.announcers[network]
+        if (
+            len(message.params) < 2
+            or announcer.state.is_me(message.nick)
+            or "!" not in (message.source)
+        ):
+            return
+        target, text = message.params[0], message.params[1][:MAX_TEXT]
+        if announcer.state.isupport.is_channel(target):
+            self._public(network, message, target, text)
+        elif (
+            announcer.state.is_me(target)
+            and not text.startswith("\x01")
+            and self._buckets[network].take(1, trio.current_time())
+        ):
+            self._private(network, message, text.strip())
+
+    def _public(self, network: str, message: Message, target: str, text: str) -> None:
+        announcer = self.announcers[network]
+        self._burn_spilled(text)
+        for (agent, where), nick in self._present.items():
+            same = where == network and announcer.state.fold(nick) == announcer.state.fold(
+                message.nick
+            )
+            if same and "[fallback " in text:
+                self.conduct.put(voter.ForNetwork(network, speaker.LineSeen(agent)))
+        if self.conduct.incident_id:
+            person = self.person(network, message.nick)
+            verified = f"{person.member.handle} ({person.proof.name.lower()})" if person else ""
+            self._journal.note(
+                self.conduct.incident_id, network, target, message.source, verified, text
+            )
+        in_room = announcer.state.fold(target) == announcer.state.fold(announcer.config.room)
+        if in_room and text.startswith("!"):
+            self._meet(network, message)
+            orders.run(self, network, message.nick, text[1:], room=True)
+
+    def _burn_spilled(self, text: str) -> None:
+        """A code of the roster said in public is burned, whoever said it."""
+        roster = self.roster()
+        for code in codes_in(text):
+            digest = code_hash(code)
+            if roster and any(
+                key.kind == "recovery" and key.public == digest
+                for member in roster.staff
+                for key in member.keys
+            ):
+                self.conduct.put_claim(claims.CodeSpilled(digest))
+
+    def _private(self, network: str, message: Message, text: str) -> None:
+        connection = self._meet(network, message)
+        self._check_account(network, message.nick, connection)
+        words = text.split()
+        match [words[0].casefold() if words else "", *words[1:]]:
+            case ["claim", handle]:
+                self._claim(connection, message.nick, handle)
+            case ["claim", handle, *code] if code:
+                self._code(connection, message.nick, handle, "".join(code))
+            case ["proof", *encoded] if encoded:
+                self._proof(network, connection, message.nick, "".join(encoded))
+            case _:
+                orders.run(self, network, message.nick, text.lstrip("!"), room=False)
+
+    def reply(self, network: str, nick: str, text: str) -> None:
+        """A NOTICE to one person; their host's turn, so that nicks do not multiply turns."""
+        user = self.announcers[network].state.user_named(nick)
+        self.announcers[network].notice(nick, text, source=user.host if user else nick)
+
+    # -- claims -----------------------------------------------------------------------------------
+
+    def _claim(self, connection: claims.Connection, nick: str, handle: str) -> None:
+        roster = self.roster()
+        member = roster.member(handle) if roster else None
+        nonce = f"{self.me}-{secrets.token_hex(6)}"
+        known = member.handle if member else ""
+        self.conduct.put_claim(claims.Claimed(connection, nick, known, nonce))
+
+    def _code(self, connection: claims.Connection, nick: str, handle: str, code: str) -> None:
+        roster = self.roster()
+        member = roster.member(handle) if roster else None
+        fits = matching_code(code, member.keys if member else ()) is not None
+        known = member.handle if member else ""
+        self.conduct.put_claim(
+            claims.CodeGiven(connection, nick, known, code_hash(code), fits and bool(known))
+        )
+
+    def _proof(self, network: str, connection: claims.Connection, nick: str, encoded: str) -> None:
+        asked = self._asked.get(connection)
+        if asked is None or self._nursery is None:
+            self.reply(network, nick, claims.Refusal.UNASKED.value)
+        elif self._verifying >= MAX_VERIFYING:
+            self.reply(network, nick, claims.Refusal.FULL.value)
+        else:
+            self._verifying += 1
+            self._nursery.start_soon(self._verify, network, connection, encoded, asked)
+
+    async def _verify(
+        self,
+        network: str,
+        connection: claims.Connection,
+        encoded: str,
+        asked: tuple[str, str, str],
+    ) -> None:
+        incident_id, nick, nonce = asked
+        try:
+            claim = claims.claim_of(self.conduct.desk, connection)
+            roster = self.roster()
+            member = roster.member(claim.handle) if roster and claim else None
+            text = challenge(incident_id, network, nick, nonce)
+            keys = member.keys if member else ()
+            valid = await verify_ssh(encoded, text, self._org, keys)
+            key = (signer_of(encoded) or "") if valid else ""
+            self.conduct.put_claim(
+                claims.Signed(connection, valid, incident_id, network, nick, nonce, key)
+            )
+        finally:
+            self._verifying -= 1
+
+    # -- the desk's actions -----------------------------------------------------------------------
+
+    async def perform(self, action: claims.Action) -> None:
+        self._do(action)
+
+    @singledispatchmethod
+    def _do(self, action: object) -> None:
+        log.debug("nothing to do", action=type(action).__name__)
+
+    @_do.register
+    def _(self, action: claims.Challenge) -> None:
+        network = action.connection.network
+        incident_id = self.conduct.desk.incident
+        self._asked[action.connection] = (incident_id, action.nick, action.nonce)
+        while len(self._asked) > claims.MAX_UNVERIFIED:
+            del self._asked[next(iter(self._asked))]
+        text = challenge(incident_id, network, action.nick, action.nonce)
+        self.reply(network, action.nick, f"challenge {text}")
+        self.reply(
+            network,
+            action.nick,
+            f"sign it (namespace {namespace(self._org)}) and send me `proof` and the result: "
+            + signing_command(text, self._org),
+        )
+
+    @_do.register
+    def _(self, action: claims.Refuse) -> None:
+        network = action.connection.network
+        self.reply(network, action.nick, f"NOT VERIFIED: {action.refusal.value}")
+
+    @_do.register
+    def _(self, action: claims.Admit) -> None:
+        network = action.connection.network
+        announcer = self.announcers[network]
+        room = announcer.state.channel(announcer.config.room)
+        if room is not None and announcer.state.fold(action.nick) in room.members:
+            self._voice(network, action.nick)
+        else:
+            announcer.command(Message("INVITE", (action.nick, announcer.config.room)))
+        self.reply(network, action.nick, wording.admitted(announcer.config.room))
+
+    def _voice(self, network: str, nick: str) -> None:
+        announcer = self.announcers[network]
+        announcer.command(Message("MODE", (announcer.config.room, "+v", nick)))
+
+    @_do.register
+    def _(self, action: claims.DevoiceNick) -> None:
+        announcer = self.announcers[action.connection.network]
+        room = announcer.state.channel(announcer.config.room)
+        if room is not None and announcer.state.fold(action.nick) in room.members:
+            announcer.command(Message("MODE", (announcer.config.room, "-v", action.nick)))
+
+    @_do.register
+    def _(self, action: claims.Kick) -> None:
+        announcer = self.announcers[action.connection.network]
+        params = (announcer.config.room, action.nick, "revoked")
+        announcer.command(Message("KICK", params))
+
+    @_do.register
+    def _(self, action: claims.OfferNick) -> None:
+        network = action.connection.network
+        roster = self.roster()
+        member = roster.member(action.handle) if roster else None
+        if member is not None:
+            wanted = self.temp_nick(network, member, mine=action.nick)
+            if wanted != action.nick:
+                self.reply(network, action.nick, wording.ask_nick(wanted))
+
+    @_do.register
+    def _(self, action: claims.TellRoom) -> None:
+        for network, announcer in self.announcers.items():
+            if announcer.joined and self.conduct.speaks(network):
+                announcer.say((announcer.config.room,), action.text, Priority.VERIFY)
+                self._journal.note(
+                    self.conduct.incident_id,
+                    network,
+                    announcer.config.room,
+                    self.me,
+                    "agent",
+                    action.text,
+                )
+
+    @_do.register
+    def _(self, action: claims.TellAdmins) -> None:
+        roster = self.roster()
+        told = 0
+        for claim in self.conduct.desk.claims:
+            member = roster.member(claim.handle) if roster and claim.handle else None
+            verified = claim.phase is claims.Phase.VERIFIED
+            if member and member.admin and verified and told < MAX_UNASKED:
+                told += 1
+                self.reply(claim.connection.network, claim.nick, action.text)
+
+    @_do.register
+    def _(self, action: claims.Burn) -> None:
+        said = JournalSaid(
+            f"s:{action.spent[:40]}:{self.me}"[:64], "spent", spent=action.spent[:64]
+        )
+        self._tell_agents(said)
+
+    @_do.register
+    def _(self, action: claims.Replicate) -> None:
+        claim = action.claim
+        spent = claim.evidence.removeprefix("code:") if claim.proof is claims.Proof.CODE else ""
+        claim_id = f"{self.me}:{claim.connection.network}:{claim.connection.number}"[:60]
+        said = JournalSaid(
+            f"v:{secrets.token_hex(8)}",
+            "verified",
+            incident=self.conduct.desk.incident[:64],
+            spent=spent[:64],
+            claim_id=claim_id,
+            handle=claim.handle[:64],
+            network=claim.connection.network[:64],
+            nick=claim.nick[:64],
+            proof=claim.proof.value,
+            phase=claim.phase.name,
+        )
+        self._tell_agents(said)
+
+    def _tell_agents(self, said: JournalSaid) -> None:
+        body = write_body(said)
+        agents = self._other_agents()
+        self.conduct.repeating.until_received(agents, said.id, Kind.JOURNAL, lambda: body)
+
+    # -- announcing -------------------------------------------------------------------------------
+
+    def announced(self, network: str) -> None:
+        """With the announcement: the temp nick of everyone on call, and who is known already."""
+        announcer = self.announcers[network]
+        targets = [announcer.config.room]
+        if self._nicks_in_lobby:
+            targets.append(announcer.config.lobby)
+        for line in self.nick_lines(network):
+            announcer.say(tuple(targets), line, Priority.ROSTER)
+        self.check_all_accounts(network)
+
+    def nick_lines(self, network: str) -> list[str]:
+        """`on call: alice -> alice_, bob -> bob-k7`, cut into lines."""
+        roster = self.roster()
+        lines: list[str] = []
+        for member in roster.on_call() if roster else []:
+            entry = f"{member.handle} -> {self.temp_nick(network, member)}"
+            if lines and len(lines[-1]) + len(entry) < MAX_NICK_LINE:
+                lines[-1] += f", {entry}"
+            else:
+                lines.append(f"on call, by temporary nick: {entry}")
+        return lines
+
+    def temp_nick(self, network: str, member: Member, *, mine: str = "") -> str:
+        """The nick this person should use there; `mine` is theirs already."""
+        state = self.announcers[network].state
+        held = {folded: user.account or None for folded, user in state.users.items()}
+        held.pop(state.fold(mine), None)
+        return nicks.temp_nick(
+            member.handle,
+            member.nicks.get(network, ()) or (member.handle,),
+            self._org_key,
+            held,
+            member.accounts.get(network),
+            state.fold,
+            state.isupport.nicklen or nicks.NICKLEN,
+        )
+
+    def check_all_accounts(self, network: str) -> None:
+        """An incident began: whoever stands here by account needs no claim."""
+        people = self._people[network]
+        for user in list(people.state.users.values()):
+            if user.account and not people.state.is_me(user.nick):
+                source = f"{user.nick}!{user.user}@{user.host}" if user.user else user.nick
+                connection, _ = people.meet(source, shares=True)
+                self._check_account(network, user.nick, connection)
+
+    def closed(self) -> None:
+        self._asked.clear()
+
+    # -- the other agents -------------------------------------------------------------------------
+
+    def agent_is(self, agent: str, where: dict[str, str]) -> None:
+        """Another agent tells its nicks, over the mesh."""
+        for network, nick in where.items():
+            announcer = self.announcers.get(network)
+            if announcer is None:
+                continue
+            self._present[agent, network] = nick
+            room = announcer.state.channel(announcer.config.room)
+            if room is None or not announcer.is_op:
+                continue
+            if announcer.state.fold(nick) not in room.members:
+                announcer.command(Message("INVITE", (nick, announcer.config.room)))
+            else:
+                self._welcome_agent(network, nick)
+
+    def _welcome_agent(self, network: str, nick: str) -> None:
+        """Make a fellow agent operator of the room, so that it can go on without us."""
+        announcer = self.announcers[network]
+        fold = announcer.state.fold
+        fellow = any(
+            where == network and fold(known) == fold(nick)
+            for (_, where), known in self._present.items()
+        )
+        room = announcer.state.channel(announcer.config.room)
+        member = room.members.get(fold(nick)) if room else None
+        if fellow and announcer.is_op and member is not None and "@" not in member.prefixes:
+            announcer.command(Message("MODE", (announcer.config.room, "+o", nick)))
+
+
+MAX_UNASKED = 8  # people written to in private who did not ask
+
+Handler = Callable[[Reception, str, Message], None]
+_R = Reception
+_HANDLERS: dict[str, Handler] = {
+    "JOIN": _R._on_join,
+    "NICK": _R._on_nick,
+    "QUIT": _R._on_quit,
+    "PART": _R._on_left,
+    "KICK": _R._on_left,
+    "CHGHOST": _R._on_host,
+    "ACCOUNT": _R._on_account,
+    "354": _R._on_whox,
+    "PRIVMSG": _R._on_privmsg,
+}

@@ -1,0 +1,171 @@
+"""What this voter tells its operator: status over a local socket, metrics on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
+
+from bouncer.config import Address
+from bouncer.heartbeat import NO_NONCE
+from bouncer.roster import STALE_S
+from fallback import orders, watch, wording
+
+if TYPE_CHECKING:
+    from fallback.app import Voter
+
+MAX_REQUEST = 4096
+REQUEST_S = 5.0
+
+
+def status_lines(voter: Voter) -> list[str]:
+    """Everything an operator asks first, one thing per line."""
+    conduct, now = voter.conduct, voter.pulse.now()
+    seen = conduct.state.watch
+    lines = [f"{voter.config.role} {voter.config.name}: {orders.state_line(voter.reception)}"]
+    last = voter.hearing.last
+    beat = f"{now - last.at:.1f}s ago" if last else "never heard"
+    link = "linked" if voter.mesh.linked else "no TLS link"
+    silent = f", silence {now - seen.silent_from:.0f}s" if seen.phase in watch.ARMED else ""
+    lines.append(f"heartbeat {beat}, {link}{silent}")
+    check = voter.landmarks.state()
+    need = voter.config.landmarks
+    good = "good" if check.fresh >= need else "IN DOUBT"
+    lines.append(f"self-check {good}: {check.fresh} of {check.of} landmarks fresh, {need} needed")
+    for address, probe in voter.probes.seen.items():
+        answered = f"{now - probe.answered_at:.0f}s ago" if probe.answered_at > 0 else "never"
+        ends = probe.certificate_ends
+        certificate = f", certificate until {ends:%Y-%m-%d}" if ends else ""
+        lines.append(f"primary {address}: answered {answered}{certificate}")
+    for name in voter.mesh.others:
+        heard_at = voter.mesh.heard_at.get(name)
+        heard = "never heard" if heard_at is None else f"{trio.current_time() - heard_at:.0f}s ago"
+        proven = "" if voter.mesh.peers.nonce_of(name) != NO_NONCE else ", not proven"
+        lines.append(f"voter {name}: {heard}{proven}")
+    own = conduct.state.incident
+    if own is not None:
+        fresh = [
+            ballot.voter
+            for ballot in own.ballots
+            if now - ballot.heard_at < conduct.state.timings.vote_ttl_s
+        ]
+        votes = f"votes {len(fresh)} of k={conduct.state.timings.k}"
+        lines.append(f"{votes}{' (' + ', '.join(sorted(fresh)) + ')' if fresh else ''}")
+        if own.stood_down:
+            lines.append("stood down by hand: `!declare` overrides")
+        if own.id:
+            lines.append(
+                f"incident {wording.short_name(own.id)} ({own.id}) {own.kind.name.lower()} "
+                f"{own.phase.name} since {wording.clock(own.opened_at)}"
+            )
+    for network, announcer in voter.announcers.items():
+        problem = f"; {announcer.error}" if announcer.error else ""
+        op = "op" if announcer.is_op else "no op"
+        lines.append(
+            f"network {network}: {announcer.standing.value} as {announcer.state.nick}, "
+            f"{'identified' if announcer.identified else 'not identified'}, {op}{problem}"
+        )
+    if voter.roster and voter.roster.age_s(round(now * 1000)) > STALE_S:
+        lines.append("the roster is stale: is the bouncer's link up?")
+    return lines
+
+
+def metrics_text(voter: Voter) -> str:
+    """Prometheus text format 0.0.4, made by hand: a dozen gauges need no registry."""
+    conduct, now = voter.conduct, voter.pulse.now()
+    own, check = conduct.state.incident, voter.landmarks.state()
+    gauges: dict[str, float] = {
+        "muster_fallback_watch_down": conduct.state.watch.phase in watch.DOWN,
+        "muster_fallback_watch_suspect": conduct.state.watch.phase is watch.Phase.SUSPECT,
+        "muster_fallback_isolated": conduct.state.watch.phase is watch.Phase.ISOLATED,
+        "muster_fallback_armed": conduct.state.watch.phase in watch.ARMED,
+        "muster_fallback_silence_seconds": max(0.0, now - conduct.state.watch.silent_from),
+        "muster_fallback_landmarks_fresh": check.fresh,
+        "muster_fallback_incident_open": bool(own and own.id),
+        "muster_fallback_roster_version": voter.roster.version if voter.roster else 0,
+        "muster_fallback_roster_age_seconds": (
+            voter.roster.age_s(round(now * 1000)) if voter.roster else 0
+        ),
+        "muster_fallback_events_dropped": conduct.dropped,
+        "muster_fallback_worst_gap_seconds": voter.pulse.worst_gap_s,
+    }
+    lines = []
+    for name, value in gauges.items():
+        lines += [f"# TYPE {name} gauge", f"{name} {float(value):g}"]
+    lines.append("# TYPE muster_fallback_datagrams_refused_total counter")
+    for reason, count in sorted(voter.mesh.refused.items()):
+        lines.append(f'muster_fallback_datagrams_refused_total{{reason="{reason}"}} {count}')
+    lines.append("# TYPE muster_fallback_network_joined gauge")
+    for network, announcer in voter.announcers.items():
+        lines.append(f'muster_fallback_network_joined{{network="{network}"}} {announcer.joined:d}')
+    return "\n".join(lines) + "\n"
+
+
+async def serve_status(path: Path, status: Callable[[], list[str]]) -> None:
+    """Each connection to the socket (0600) gets the status and is closed."""
+    path.unlink(missing_ok=True)
+    raw = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        await raw.bind(str(path))
+    finally:
+        os.umask(before)
+    raw.listen(4)
+
+    async def answer(stream: trio.SocketStream) -> None:
+        with trio.move_on_after(REQUEST_S):
+            try:
+                await stream.send_all(("\n".join(status()) + "\n").encode())
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+            finally:
+                await trio.aclose_forcefully(stream)
+
+    try:
+        await trio.serve_listeners(answer, [trio.SocketListener(raw)])
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def serve_metrics(address: Address, text: Callable[[], str]) -> None:
+    """`GET /metrics` and nothing else, on loopback."""
+
+    async def answer(stream: trio.SocketStream) -> None:
+        with trio.move_on_after(REQUEST_S):
+            try:
+                request = b""
+                while b"\r\n\r\n" not in request and len(request) < MAX_REQUEST:
+                    data = await stream.receive_some(1024)
+                    if not data:
+                        break
+                    request += data
+                found = request.startswith(b"GET /metrics ")
+                body = text().encode() if found else b"try /metrics\n"
+                head = (
+                    f"HTTP/1.1 {'200 OK' if found else '404 Not Found'}\r\n"
+                    "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+                    f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+                )
+                await stream.send_all(head.encode() + body)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+            finally:
+                await trio.aclose_forcefully(stream)
+
+    listeners = await trio.open_tcp_listeners(address.port, host=address.host)
+    await trio.serve_listeners(answer, list(listeners))
+
+
+def ask_status(path: Path) -> str:
+    """The status of a running voter. Raises OSError when there is none."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(REQUEST_S)
+        sock.connect(str(path))
+        chunks = []
+        while chunk := sock.recv(65536):
+            chunks.append(chunk)
+    return b"".join(chunks).decode()

@@ -1,0 +1,91 @@
+"""Every line this agent says in public. Pure.
+
+"Unreachable from here since 11:45Z", never "down", never a cause, customer or host name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+from fallback.config import MOVED_FOR_DAYS, NetworkConfig
+from fallback.incident import Kind, Line
+from fallback.watch import Verdict
+
+_LETTERS = "abcdefghkmnpqrstuvwxyz"  # without those that look like digits or each other
+_DIGITS = "23456789"
+
+HELP = (
+    "say `claim HANDLE` here: you get a line to sign with your ssh key; or `claim HANDLE CODE` "
+    "with one of your recovery codes (here, in private: a code said in a channel is burned). "
+    "Verified people are invited and voiced. `status` and `help` work too."
+)
+UNKNOWN = "I am a bot; `help` says what I can do"
+NO_INCIDENT = "no incident is open; nothing to claim now. `help` says how it would work."
+
+
+def short_name(incident_id: str) -> str:
+    """Two characters to call an incident by, the same at every agent: `k7`."""
+    digest = hashlib.blake2b(incident_id.encode(), digest_size=2).digest()
+    return _LETTERS[digest[0] % len(_LETTERS)] + _DIGITS[digest[1] % len(_DIGITS)]
+
+
+def clock(at_s: float) -> str:
+    """`11:45Z`"""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%H:%MZ")
+
+
+def mark(incident_id: str, kind: Kind) -> str:
+    """How each line begins: a drill is never to be taken for the real thing."""
+    drill = "[DRILL] " if kind is Kind.DRILL else ""
+    return f"{drill}[fallback {short_name(incident_id)}]"
+
+
+def announcement(
+    incident_id: str,
+    kind: Kind,
+    verdict: Verdict,
+    since_s: float,
+    place: NetworkConfig,
+    *,
+    former: str = "",
+) -> str:
+    """The line: what is seen from here, and the one agreed place."""
+    what = "Primary" if verdict is Verdict.SITE else "Primary service"
+    seen = f"{what} unreachable from here since {clock(since_s)}."
+    if kind is Kind.OPERATOR:
+        seen = f"Incident opened by an admin at {clock(since_s)}."
+    single = " [single observer]" if kind is Kind.SOLO else ""
+    moved = f" (formerly {former})" if former else ""
+    return f"{mark(incident_id, kind)}{single} {seen} Meet: {place.room}{moved}. /msg me help"
+
+
+def later(incident_id: str, kind: Kind, line: Line, since_s: float) -> str:
+    """What is said while the incident goes on, and at its end."""
+    head = mark(incident_id, kind)
+    match line:
+        case Line.BACK:
+            return f"{head} Primary is back since {clock(since_s)}; staying until it is stable."
+        case Line.AGAIN:
+            return f"{head} Primary unreachable from here again since {clock(since_s)}."
+        case Line.WORSE:
+            return f"{head} Not a drill any more: primary unreachable since {clock(since_s)}."
+        case Line.LAST:
+            return f"{head} Over: the primary is stable. Thank you; go back to your usual channels."
+
+
+def ask_nick(nick: str) -> str:
+    """After a verification: which nick to take."""
+    return f"please use the nick {nick} here: /nick {nick}"
+
+
+def admitted(room: str) -> str:
+    return f"verified, invited to {room}"
+
+
+def lately_moved(place: NetworkConfig, now_s: float) -> bool:
+    """Whether the place changed in the last 14 days: then old and new are announced."""
+    if place.moved is None:
+        return False
+    today = datetime.fromtimestamp(now_s, UTC).date()
+    return 0 <= (today - place.moved).days <= MOVED_FOR_DAYS
