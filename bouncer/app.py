@@ -39,6 +39,7 @@ from storage import accounts
 from storage.errors import NotFound
 from storage.records import User
 from storage.store import Store
+from storage.trouble import Trouble
 
 MESH_KEY = "mesh.key"
 TICK_S = 1.0
@@ -87,6 +88,7 @@ class Bouncer:
         self._nursery: trio.Nursery | None = None
         self._scopes: dict[str, trio.CancelScope] = {}
         self._told: certificates.Told | None = None
+        store.on_trouble(self._store_trouble)
 
     async def run(self, ready: Callable[[Store], None]) -> None:
         config = self.config
@@ -242,6 +244,13 @@ class Bouncer:
         hub = self.hubs.get(ops.user) if ops else None
         if hub is not None and ops is not None and self._nursery is not None:
             self._nursery.start_soon(hub.post_to, ops.network, BotSays(ops.channel, [text]))
+
+    def _store_trouble(self, trouble: Trouble | None) -> None:
+        """History cannot be written, or can be again: everybody hears it at once."""
+        text = f"HISTORY: {trouble}" if trouble else "HISTORY: the database can be written again"
+        self._tell_ops(text)
+        for hub in self.hubs.values():
+            hub.notify(text)
 
     # --- tasks ---
 

@@ -49,15 +49,20 @@ from storage import accounts, messages
 from storage.errors import NotFound
 from storage.records import Channel, Client, Network, User
 from storage.store import Store
+from storage.writer import Batch
 
 INBOX_EVENTS = 8  # full: readers wait, and so pause TCP
 BATCH_EVENTS = 8  # handled before one commit
+DECIDED_BATCHES = 1  # waiting for their commit, beside the one in hand; full: the inbox waits
 PAGE_ROWS = 500  # of a playback; the next page is read when this one has left
 FIRST_SIGHT_ROWS = 200  # what a client never seen before is shown of each network
 GOODBYE_S = 3.0
 SERVICE_COMMANDS = 32  # waiting for their answers; full: the client is told to wait
 
 log = structlog.get_logger("hub")
+
+# A commit to wait for, and what happened: with the effects that may be performed after it.
+Decided = tuple[Batch | None, list[tuple[Link, Event, Effects]]]
 
 
 class Services(Protocol):
@@ -97,6 +102,7 @@ class Hub:
         self._confirmed: dict[int, int] = {}  # by record: ahead of what is written
         self._nursery: trio.Nursery | None = None
         self._post_to, self._inbox = trio.open_memory_channel[tuple[Link, Event]](INBOX_EVENTS)
+        self._decide, self._decided = trio.open_memory_channel[Decided](DECIDED_BATCHES)
         self._ask, self._asked = trio.open_memory_channel[Callable[[], Awaitable[None]]](
             SERVICE_COMMANDS
         )
@@ -106,6 +112,7 @@ class Hub:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._handle_events)
+            self._nursery.start_soon(self._perform_decided)
             self._nursery.start_soon(self._answer_commands)
             await self.refresh(self.user)
             task_status.started()
@@ -272,21 +279,27 @@ class Hub:
     # --- the loop ---
 
     async def _handle_events(self) -> None:
+        """Decide, and hand what is kept to the store; what is shown waits for its commit."""
         async for first in self._inbox:
-            batch = [first]
-            while len(batch) < BATCH_EVENTS:
+            events = [first]
+            while len(events) < BATCH_EVENTS:
                 try:
-                    batch.append(self._inbox.receive_nowait())
+                    events.append(self._inbox.receive_nowait())
                 except trio.WouldBlock:
                     break
             now_ms = time.time_ns() // 1_000_000
-            done = [(link, link.session.receive(event, now_ms)) for link, event in batch]
-            rows = [row for _, effects in done for row in effects.keep]
-            if rows:
-                await self._store.append(rows)
-            for link, effects in done:
+            done = [(link, event, link.session.receive(event, now_ms)) for link, event in events]
+            rows = [row for _, _, effects in done for row in effects.keep]
+            batch = self._store.put(rows) if rows else None
+            await self._decide.send((batch, done))
+
+    async def _perform_decided(self) -> None:
+        """Perform effects in the order in which they were decided."""
+        async for batch, done in self._decided:
+            if batch is not None:
+                await batch.wait()
+            for link, event, effects in done:
                 await self._perform(link, effects)
-            for _, event in batch:
                 if isinstance(event, Detached):
                     self.clients.pop(event.client, None)
 

@@ -24,7 +24,7 @@ from storage.indexer import Indexer
 from storage.messages import Row
 from storage.trouble import Trouble, cause_of
 from storage.vault import Vault
-from storage.writer import Writer
+from storage.writer import Batch, Writer
 
 T = TypeVar("T")
 
@@ -70,14 +70,18 @@ class Store:
         """Have `listener` called when trouble begins, changes, or ends (None). It must not wait."""
         self._listeners.append(listener)
 
-    async def append(self, rows: Sequence[Row]) -> bool:
-        """Keep messages; return True when they are committed. Call it with a chunk at a time.
+    def put(self, rows: Sequence[Row]) -> Batch:
+        """Hand messages in, a chunk at a time; `await batch.wait()` before showing them.
 
-        Number rows and append them in one go, without waiting in between: what is stored later
-        must have higher numbers. While the store is in trouble rows are held in memory, and False
-        is returned at once: they may be shown, the promise to keep them is suspended.
+        Number rows and put them in one go, without waiting in between: what is stored later must
+        have higher numbers. While the store is in trouble rows are held in memory, and the wait
+        ends at once with False: they may be shown, the promise to keep them is suspended.
         """
-        return await self._writer.append(rows)
+        return self._writer.put(rows)
+
+    async def append(self, rows: Sequence[Row]) -> bool:
+        """Keep messages; True when they are committed, False as with `put`."""
+        return await self.put(rows).wait() if rows else True
 
     async def run(self, fn: Callable[..., T], *args: Any) -> T:
         """`fn(connection, *args)` in one write transaction, rolled back when it raises.

@@ -52,8 +52,8 @@ class _Job:
         self.result: outcome.Outcome[Any] | None = None
 
 
-class _Batch:
-    """What has been handed in since the thread last looked."""
+class Batch:
+    """What has been handed in since the thread last looked: rows that share one commit."""
 
     __slots__ = ("committed", "done", "jobs", "rows")
 
@@ -62,6 +62,11 @@ class _Batch:
         self.jobs: list[_Job] = []
         self.done = trio.Event()
         self.committed = False
+
+    async def wait(self) -> bool:
+        """True when its rows are committed, False when they wait for trouble to end."""
+        await self.done.wait()
+        return self.committed
 
 
 class Writer:
@@ -80,7 +85,7 @@ class Writer:
         self._token = trio.lowlevel.current_trio_token()
         self._lock = threading.Lock()
         self._wake = threading.Semaphore(0)
-        self._batch = _Batch()
+        self._batch = Batch()
         self._asked = False
         self._closing = False
         # From here on the thread's own.
@@ -92,15 +97,12 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="muster-writer", daemon=True)
         self._thread.start()
 
-    async def append(self, rows: Sequence[Row]) -> bool:
-        """Return True when the rows are committed, False when they wait for trouble to end."""
-        if not rows:
-            return True
+    def put(self, rows: Sequence[Row]) -> Batch:
+        """Hand rows in; they are committed with the batch given back."""
         with self._lock:
             batch = self._open_batch()
             batch.rows += rows
-        await batch.done.wait()
-        return batch.committed
+        return batch
 
     async def run(self, fn: Callable[..., T], *args: Any) -> T:
         """Run `fn(connection, *args)` in a write transaction of its own. Raises NotWritten."""
@@ -120,7 +122,7 @@ class Writer:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._thread.join)
 
-    def _open_batch(self) -> _Batch:
+    def _open_batch(self) -> Batch:
         if self._closing:
             raise StorageError("the store is closed")
         if not self._asked:
@@ -132,7 +134,7 @@ class Writer:
         while True:
             self._wake.acquire(timeout=RETRY_S if self._trouble else None)
             with self._lock:
-                batch, self._batch = self._batch, _Batch()
+                batch, self._batch = self._batch, Batch()
                 self._asked = False
                 closing = self._closing
             if self._trouble and (closing or time.monotonic() >= self._retry_at):
@@ -149,7 +151,7 @@ class Writer:
         with suppress(SQLAlchemyError):
             self._connection.close()
 
-    def _write_rows(self, batch: _Batch) -> None:
+    def _write_rows(self, batch: Batch) -> None:
         if self._trouble is None:
             batch.committed = self._try(batch.rows)
         if not batch.committed:

@@ -112,16 +112,16 @@ def chat(
 
 def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
     """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
-    time_ms, msgid, others = now_ms, "", []
+    time_ms, msgid, others = now_ms, "", ""
     for tag in raw_tags.split(";"):
-        if tag.startswith("time="):
+        if tag[:5] == "time=":
             told_ms = epoch_ms(tag[5:])
             time_ms = now_ms if told_ms is None else told_ms
-        elif tag.startswith("msgid="):
+        elif tag[:6] == "msgid=":
             msgid = parse_tags(tag)["msgid"] if "\\" in tag else tag[6:]
-        elif not tag.startswith(("batch=", "label=")):
-            others.append(tag)
-    return time_ms, msgid, ";".join(others) if others else ""
+        elif tag[:6] != "batch=" and tag[:6] != "label=":
+            others = f"{others};{tag}" if others else tag
+    return time_ms, msgid, others
 
 
 def _sender_of(session: Session, command: str, folded: str, text: str) -> int | None:
