@@ -6,7 +6,7 @@ Source: modern.ircdocs.horse, RPL_ISUPPORT parameters; where a token is missing,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -76,6 +76,7 @@ class ISupport:
     def _read(self) -> None:
         get = self.tokens.get
         self.casemapping = CaseMapping.named(get("CASEMAPPING"))
+        self.fold: Callable[[str], str] = self.casemapping.fold
         self.prefix = _prefix(self.tokens)
         self.symbols = {symbol: letter for letter, symbol in self.prefix.items()}
         self.chanmodes = _chanmodes(get("CHANMODES"), self.prefix)
@@ -94,9 +95,6 @@ class ISupport:
         self.whox = "WHOX" in self.tokens
         self.maxlist = _limits(get("MAXLIST"))
         self._targmax = _targmax(get("TARGMAX"))
-
-    def fold(self, name: str) -> str:
-        return self.casemapping.fold(name)
 
     def is_channel(self, name: str) -> bool:
         return bool(name) and name[0] in self.chantypes
