@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
 import structlog
 import trio
-from sqlalchemy import Connection
 
+from bouncer import keeping
 from bouncer.attachment import Attachment, Link
 from bouncer.control.live import NetworkStatus
 from bouncer.outbox import OutboxFull
@@ -45,9 +44,8 @@ from bouncer.session.events import (
 from bouncer.session.session import Session
 from bouncer.supervise import Gate
 from bouncer.upstream import State, Upstream
-from storage import accounts, messages
-from storage.errors import NotFound
-from storage.records import Channel, Client, Network, User
+from storage import messages
+from storage.records import Channel, Network, User
 from storage.store import Store
 from storage.writer import Batch
 
@@ -55,7 +53,6 @@ INBOX_EVENTS = 8  # full: readers wait, and so pause TCP
 BATCH_EVENTS = 8  # handled before one commit
 DECIDED_BATCHES = 1  # waiting for their commit, beside the one in hand; full: the inbox waits
 PAGE_ROWS = 500  # of a playback; the next page is read when this one has left
-FIRST_SIGHT_ROWS = 200  # what a client never seen before is shown of each network
 GOODBYE_S = 3.0
 SERVICE_COMMANDS = 32  # waiting for their answers; full: the client is told to wait
 
@@ -98,8 +95,7 @@ class Hub:
         self._server_name = server_name
         self._gate = gate
         self._ops = ops  # (network, channel) where the ops bot listens
-        self._cursors: dict[int, int] = {}  # to be written
-        self._confirmed: dict[int, int] = {}  # by record: ahead of what is written
+        self._cursors = keeping.Cursors(store)
         self._nursery: trio.Nursery | None = None
         self._post_to, self._inbox = trio.open_memory_channel[tuple[Link, Event]](INBOX_EVENTS)
         self._decide, self._decided = trio.open_memory_channel[Decided](DECIDED_BATCHES)
@@ -128,7 +124,7 @@ class Hub:
     async def refresh(self, user: User) -> None:
         """Make the running networks those of the store: start, stop or reconnect what changed."""
         self.user = user
-        wanted = await self._store.read(_networks_of, user.id)
+        wanted = await keeping.networks_of(self._store, user.id)
         for name in set(self.links) - {network.name for network, _ in wanted}:
             await self._remove(name)
         for network, channels in wanted:
@@ -243,17 +239,16 @@ class Hub:
         """
         if network is None:
             link = Link(self._session(Network(self.user.id, "", ""), ()))
-            attached = Attached(client.id, client.name, nick, caps, None, autoplay=False)
+            attached = Attached(client.id, client.name, nick, caps, 0, autoplay=False)
         else:
             link = self.links[network]
             network_id = link.session.network.id
-            record, is_new = await self._store.run(_client_record, network_id, client.name)
+            record = await keeping.client_record(self._store, network_id, client.name)
             client.record_id = record.id
             autoplay = record.autoplay
             if autoplay is None:
                 autoplay = self.user.autoplay is not False
-            confirmed_id = max(record.delivered_id, self._confirmed.get(record.id, 0))
-            known_id = None if is_new else confirmed_id
+            known_id = self._cursors.of(record)
             trouble = link.upstream.error if link.upstream else ""
             attached = Attached(client.id, client.name, nick, caps, known_id, autoplay, trouble)
         client.link = link
@@ -271,10 +266,7 @@ class Hub:
 
     async def save_cursors(self) -> None:
         """Write what clients have confirmed since the last call."""
-        if self._cursors:
-            cursors = list(self._cursors.items())
-            self._cursors.clear()
-            await self._store.run(accounts.put_delivered, cursors)
+        await self._cursors.save()
 
     # --- the loop ---
 
@@ -348,9 +340,9 @@ class Hub:
                 link.upstream.registered()
             case RememberChannel(name, key):
                 channel = Channel(link.session.network.id, name, key=key)
-                await self._store.run(accounts.put_channel, channel)
+                await keeping.remember_channel(self._store, channel)
             case ForgetChannel(name):
-                await self._store.run(_forget_channel, link.session.network.id, name)
+                await keeping.forget_channel(self._store, link.session.network.id, name)
             case ServiceCommand():
                 self._enqueue(partial(self._answer_service, link, effect))
             case OpsCommand():
@@ -366,19 +358,14 @@ class Hub:
             return
         await client.outbox.drained()  # the next page leaves when the last one has
         network_id = link.session.network.id
-        if wanted.after_id is None:
-            rows = await self._store.read(messages.newest, network_id, FIRST_SIGHT_ROWS)
-            more = False
-        else:
-            rows = await self._store.read(messages.since, network_id, wanted.after_id, PAGE_ROWS)
-            more = len(rows) == PAGE_ROWS
-        await self.post(link, PageRead(wanted.client, rows, wanted.upto_id, more))
+        rows = await self._store.read(messages.since, network_id, wanted.after_id, PAGE_ROWS)
+        page = PageRead(wanted.client, rows, wanted.upto_id, more=len(rows) == PAGE_ROWS)
+        await self.post(link, page)
 
     def _delivered(self, client_id: int, message_id: int) -> None:
         client = self.clients.get(client_id)
         if client is not None and client.record_id:
-            self._cursors[client.record_id] = message_id
-            self._confirmed[client.record_id] = message_id
+            self._cursors.move(client.record_id, message_id)
 
     # --- commands to the bouncer itself ---
 
@@ -402,25 +389,3 @@ class Hub:
     async def _answer_ops(self, link: Link, command: OpsCommand) -> None:
         target, lines = await self._services.answer_ops(link.session, command)
         await self.post(link, BotSays(target, lines))
-
-
-def _networks_of(
-    connection: Connection, user_id: int
-) -> list[tuple[Network, tuple[tuple[str, str], ...]]]:
-    return [
-        (network, tuple((c.name, c.key) for c in accounts.list_channels(connection, network.id)))
-        for network in accounts.list_networks(connection, user_id)
-    ]
-
-
-def _client_record(connection: Connection, network_id: int, name: str) -> tuple[Client, bool]:
-    """The cursor of a client, and whether it was made just now."""
-    known = accounts.get_client(connection, network_id, name)
-    if known is not None:
-        return known, False
-    return accounts.put_client(connection, network_id, name, 0), True
-
-
-def _forget_channel(connection: Connection, network_id: int, name: str) -> None:
-    with suppress(NotFound):  # it was never remembered, or a command has removed it
-        accounts.remove_channel(connection, network_id, name)

@@ -57,11 +57,10 @@ class NetworkCaps:
 
 @dataclass(frozen=True, slots=True)
 class PlayBack:
-    """Read the next page of what the client missed: rows after `after_id`, None at first sight of
-    a client. Everything up to `upto_id` is committed by the time it is read."""
+    """Read the next page of what the client missed: rows after `after_id`. Everything up to `upto_id` is committed by the time it is read."""
 
     client: int
-    after_id: int | None
+    after_id: int
     upto_id: int
 
 

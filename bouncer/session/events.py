@@ -39,7 +39,7 @@ class Attached:
     name: str
     nick: str
     caps: frozenset[str]
-    delivered_id: int | None
+    delivered_id: int
     autoplay: bool = True
     trouble: str = ""
 

@@ -181,8 +181,8 @@ class Session:
             name=event.name,
             nick=self.state.nick if self.ready else event.nick,
             dialect=Dialect(event.caps),
-            sent_id=known_id or 0,
-            confirmed_id=known_id or 0,
+            sent_id=known_id,
+            confirmed_id=known_id,
         )
         self.clients.add(client)
         self._greet(client, event.trouble, out)

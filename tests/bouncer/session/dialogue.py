@@ -60,7 +60,7 @@ class Dialogue:
         return effects
 
     def _read_page(self, wanted: PlayBack) -> None:
-        rows = [row for row in self.kept if row.id > (wanted.after_id or 0)][:PAGE]
+        rows = [row for row in self.kept if row.id > wanted.after_id][:PAGE]
         self.event(PageRead(wanted.client, rows, wanted.upto_id, len(rows) == PAGE))
 
     # --- the network ---
@@ -105,7 +105,7 @@ class Dialogue:
         caps: Iterable[str] = MODERN,
         *,
         name: str = "",
-        delivered_id: int | None = 0,
+        delivered_id: int = 0,
     ) -> list[str]:
         """Let a client in; what it is greeted with."""
         self.down[client] = []

@@ -1,0 +1,105 @@
+"""What a hub reads and writes of its user: each function one transaction, called by the store.
+
+A database that cannot be written keeps nobody out: what could not be kept is logged, and said.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import structlog
+from sqlalchemy import Connection
+
+from storage import accounts, messages
+from storage.errors import NotFound, NotWritten
+from storage.records import Channel, Client, Network
+from storage.store import Store
+
+log = structlog.get_logger("keeping")
+
+FIRST_SIGHT_ROWS = 200  # what a client never seen before is shown of a network
+
+ChannelPairs = tuple[tuple[str, str], ...]  # (name, key)
+
+
+async def networks_of(store: Store, user_id: int) -> list[tuple[Network, ChannelPairs]]:
+    """The user's networks, each with the channels to be in."""
+    return await store.read(_networks_of, user_id)
+
+
+async def client_record(store: Store, network_id: int, name: str) -> Client:
+    """The cursor of a client; made at its first sight, FIRST_SIGHT_ROWS before the newest message.
+
+    With an id of 0 it could not be kept.
+    """
+    try:
+        return await store.run(_client_record, network_id, name)
+    except NotWritten:
+        known = await store.read(accounts.get_client, network_id, name)
+        return known or Client(network_id, name, delivered_id=store.last_id)
+
+
+async def remember_channel(store: Store, channel: Channel) -> None:
+    try:
+        await store.run(accounts.put_channel, channel)
+    except NotWritten as error:
+        log.error("channel not remembered", channel=channel.name, reason=str(error))
+
+
+async def forget_channel(store: Store, network_id: int, name: str) -> None:
+    try:
+        await store.run(_forget_channel, network_id, name)
+    except NotWritten as error:
+        log.error("channel not forgotten", channel=name, reason=str(error))
+
+
+class Cursors:
+    """What clients have confirmed, ahead of what the database knows."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._confirmed: dict[int, int] = {}  # a client's record -> message id; one entry each
+        self._unsaved: set[int] = set()
+
+    def move(self, record_id: int, message_id: int) -> None:
+        """The client has everything up to `message_id`; a cursor never goes back."""
+        if message_id > self._confirmed.get(record_id, 0):
+            self._confirmed[record_id] = message_id
+            self._unsaved.add(record_id)
+
+    def of(self, record: Client) -> int:
+        """The last message that the client is known to have."""
+        return max(record.delivered_id, self._confirmed.get(record.id, 0))
+
+    async def save(self) -> None:
+        """Write what has moved; what could not be written is tried again with the next call."""
+        moved, self._unsaved = self._unsaved, set()
+        if not moved:
+            return
+        try:
+            cursors = [(record_id, self._confirmed[record_id]) for record_id in moved]
+            await self._store.run(accounts.put_delivered, cursors)
+        except NotWritten:
+            self._unsaved |= moved
+
+
+def _networks_of(
+    connection: Connection, user_id: int
+) -> list[tuple[Network, tuple[tuple[str, str], ...]]]:
+    return [
+        (network, tuple((c.name, c.key) for c in accounts.list_channels(connection, network.id)))
+        for network in accounts.list_networks(connection, user_id)
+    ]
+
+
+def _client_record(connection: Connection, network_id: int, name: str) -> Client:
+    known = accounts.get_client(connection, network_id, name)
+    if known is not None:
+        return known
+    newest = messages.newest(connection, network_id, FIRST_SIGHT_ROWS)
+    return accounts.put_client(connection, network_id, name, newest[0].id - 1 if newest else 0)
+
+
+def _forget_channel(connection: Connection, network_id: int, name: str) -> None:
+    with suppress(NotFound):  # it was never remembered, or a command has removed it
+        accounts.remove_channel(connection, network_id, name)
