@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import trio
-from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from bouncer import certificates, database, tls
@@ -26,6 +25,7 @@ from bouncer.keys import KeyFault, MeshKey
 from storage import accounts
 from storage.engine import Engines, make_engines
 from storage.errors import NotFound, StorageError
+from storage.migrations import REVISIONS, revision_of
 from storage.vault import Vault
 
 
@@ -135,9 +135,14 @@ def stored(config: Config) -> Iterator[str]:
 
 def _content(config: Config, engines: Engines) -> Iterator[str]:
     with engines.reading.connect() as connection:
-        tables = set(inspect(connection).get_table_names())
-        if not {"users", "networks"} <= tables:
-            return  # the first start makes them
+        revision = revision_of(connection)
+        if revision is not None and revision not in REVISIONS:
+            yield (
+                f"database.url: made by a newer release (schema {revision}, this one knows up to "
+                f"{REVISIONS[-1]}); upgrade Muster, or restore a backup"
+            )
+        if revision != REVISIONS[-1]:
+            return  # the next start makes the tables, or brings them up to date
         accounts.list_networks(connection)  # raises where the key file is another one
         if config.ops is None:
             return

@@ -39,7 +39,7 @@ def control(words: list[str], option: Path | None) -> int:
             f"no configuration, and no bouncer ever ran here (no {settings.data_dir}); "
             "name it: --config FILE",
         )
-    _become_owner(settings.data_dir)
+    become_owner(settings.data_dir)
     try:
         lines = trio.run(_dispatch, words, settings)
     except WrongUse as error:
@@ -60,7 +60,7 @@ async def _dispatch(words: list[str], settings: Config) -> list[str]:
         return await dispatch(words, OPERATOR, Desk(store, settings, Hasher()))
 
 
-def _become_owner(data_dir: Path) -> None:
+def become_owner(data_dir: Path) -> None:
     """As root, work as the owner of the data directory: files that root makes there would lock
     the bouncer out of its own database."""
     if os.geteuid() != 0 or not data_dir.exists():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,16 @@ async def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "data" / "muster.db").write_text("this is no database" * 100)
     (fault,) = await faults(tmp_path)
     assert fault.startswith("database.url: cannot be used: ")
+
+
+async def test_a_database_of_a_newer_release_is_named(tmp_path: Path) -> None:
+    async with open_database(settings(tmp_path)):
+        pass
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "muster.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    (fault,) = await faults(tmp_path)
+    assert fault.startswith("database.url: made by a newer release (schema 9999")
 
 
 async def test_another_key_file_than_the_databases_is_named(tmp_path: Path) -> None:

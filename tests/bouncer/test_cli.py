@@ -1,0 +1,262 @@
+"""The `bouncer` command: what it carries where, what it says, and how it exits."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bouncer import cli, config, welcome
+from bouncer.cli import Exit, remote
+from bouncer.database import open_database
+from bouncer.passwords import Hasher
+
+BOUNCER = str(Path(sys.executable).with_name("bouncer"))
+TOML = """
+data_dir = "data"
+[[listen]]
+address = "127.0.0.1:0"
+[[listen]]
+address = "unix:irc.sock"
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a bouncer.toml, being the current one."""
+    (tmp_path / "bouncer.toml").write_text(TOML)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MUSTER_CONFIG", raising=False)
+    return tmp_path
+
+
+def bouncer(
+    *words: str, given: str = "", cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BOUNCER, *words], input=given, capture_output=True, text=True, timeout=60, cwd=cwd
+    )
+
+
+@contextlib.contextmanager
+def running(site: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [BOUNCER, "run", *options],
+        cwd=site,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while not _answers(site / "data" / "bouncer.sock"):
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.kill()
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def test_without_a_bouncer_it_works_on_the_database(site: Path) -> None:
+    added = bouncer("user", "add", "alice", "--password-stdin", given="hunter2\n", cwd=site)
+    assert (added.returncode, added.stdout, added.stderr) == (0, "user alice added\n", "")
+    assert bouncer("user", "list", cwd=site).stdout == "alice: 0 networks\n"
+
+
+def test_with_one_it_acts_at_once_and_by_ctl_too(site: Path) -> None:
+    with running(site, "--log-format", "json") as process:
+        assert bouncer("user", "add", "alice", cwd=site).returncode == 0
+        line = ("network", "add", "alice", "home", "irc+insecure://127.0.0.1:1", "--join", "#a b")
+        assert bouncer(*line, cwd=site).stdout == "network home added for alice: connecting\n"
+        listed = bouncer("ctl", "network", "list", "alice", cwd=site).stdout
+        assert "irc+insecure://127.0.0.1:1" in listed
+        assert "not running" not in listed
+        assert bouncer("ctl", "network list alice", cwd=site).returncode == 0
+        failed = bouncer("ctl", "network", "list", "bob", cwd=site)
+        assert (failed.returncode, failed.stderr) == (1, "bouncer: there is no user bob\n")
+        wrong = bouncer("ctl", "network", "lost", cwd=site)
+        assert wrong.returncode == 2
+        assert wrong.stderr.startswith('bouncer: there is no "lost"')
+        assert bouncer("check", cwd=site).returncode == 0
+        second = bouncer("run", cwd=site)
+        assert second.returncode == 1
+        assert "running here already" in second.stderr or "in use" in second.stderr
+        process.send_signal(signal.SIGTERM)
+        _, logged = process.communicate(timeout=10)
+        assert process.returncode == 0
+    assert all(entry.startswith("{") for entry in logged.splitlines()), logged
+
+
+def test_a_socket_left_behind_by_kill_does_not_hinder(site: Path) -> None:
+    with running(site) as process:
+        process.kill()
+        process.wait()
+    assert (site / "data" / "bouncer.sock").exists()
+    assert bouncer("user", "add", "alice", cwd=site).returncode == 0
+    said = bouncer("ctl", "status", cwd=site)
+    assert said.returncode == 1
+    assert "no bouncer is running" in said.stderr
+    with running(site):
+        assert bouncer("ctl", "user", "list", cwd=site).stdout.startswith("alice: ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become somebody else")
+def test_root_works_as_the_owner_of_the_data_directory(tmp_path: Path) -> None:
+    """Files that root makes there would lock the bouncer out of its own database."""
+    nobody = pwd.getpwnam("nobody")
+    os.chown(tmp_path, nobody.pw_uid, nobody.pw_gid)
+    script = (
+        "import os, sys; from pathlib import Path; from bouncer.cli.direct import become_owner;"
+        "become_owner(Path(sys.argv[1])); print(os.getuid(), os.getgid(), os.getgroups())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True
+    )
+    assert said.stdout == f"{nobody.pw_uid} {nobody.pw_gid} []\n", said
+
+
+def test_in_the_wrong_directory_no_database_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MUSTER_CONFIG", raising=False)
+    if Path("/etc/muster/bouncer.toml").exists():
+        pytest.skip("this machine has a configuration")
+    said = bouncer("user", "list", cwd=tmp_path)
+    assert said.returncode == 2
+    assert "name it: --config FILE" in said.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", [("--config", "other.toml"), ("--config=other.toml",)])
+def test_the_configuration_may_be_named_anywhere(site: Path, option: tuple[str, ...]) -> None:
+    (site / "other.toml").write_text(TOML.replace('"data"', '"elsewhere"'))
+    assert bouncer("user", *option, "add", "alice", cwd=site).returncode == 0
+    assert (site / "elsewhere" / "muster.db").exists()
+    assert not (site / "data").exists()
+
+
+def test_check_tells_each_fault_in_one_line_and_exits_2(site: Path) -> None:
+    (site / "bouncer.toml").write_text('[[listen]]\naddress = "x"\n[limit]\n[tls]\nkey = "a"\n')
+    said = bouncer("check", cwd=site)
+    assert said.returncode == 2
+    lines = said.stderr.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("bouncer: bouncer.toml: ") for line in lines)
+    assert 'did you mean "limits"?' in said.stderr
+    for command in (("run",), ("user", "list")):
+        assert bouncer(*command, cwd=site).returncode == 2
+
+
+def test_run_without_its_certificate_exits_2(site: Path) -> None:
+    toml = TOML + '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\n'
+    (site / "bouncer.toml").write_text(toml)
+    said = bouncer("run", cwd=site)
+    assert said.returncode == 2
+    assert said.stderr == (
+        f"bouncer: {site}/c.pem: No such file or directory; name the file that is there\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), ""),
+        (("netwrk",), "did you mean `bouncer network`?"),
+        (("run", "--log-format", "xml"), "invalid choice"),
+        (("run", "now"), "unrecognized arguments"),
+        (("--config",), "--config needs a file"),
+        (("user", "add", "a", "--password", "x"), "everybody on this machine can read"),
+        (("user", "add", "a", "--password=x"), "use --password-stdin"),
+        (("ctl", "user", "add", "a\nb"), "is one line"),
+        (("user", "add", "a", "--config", "gone.toml"), "gone.toml: no such file"),
+        (("staff", "add", "a", "--ssh-key", "gone.pub"), "gone.pub: No such file"),
+    ],
+)
+def test_wrong_use_exits_2(
+    words: tuple[str, ...], said: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    assert said in capsys.readouterr().err
+    assert not (site / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--help",), "bouncer run [--config FILE]"),
+        (("help",), "A first network:"),
+        (("network", "--help"), "bouncer network add USER NAME URI"),
+        (("user", "passwd", "--help"), "[--password-stdin]"),
+        (("staff", "add", "-h"), "--ssh-key FILE"),
+    ],
+)
+def test_help_teaches(
+    words: tuple[str, ...], said: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 0
+    assert said in capsys.readouterr().out
+    assert not (site / "data").exists()
+
+
+def test_ctl_costs_few_imports(site: Path) -> None:
+    script = (
+        "import sys; from bouncer.cli import main; main(['ctl', 'status']);"
+        "print([m for m in ('sqlalchemy', 'trio', 'pydantic', 'structlog', 'rich', 'typer')"
+        " if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=site)
+    assert said.stdout == "[]\n", said
+
+
+def test_passwords_come_by_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("first one\nsecond\n"))
+    words = ["network", "set", "--password-stdin", "--server-password-stdin"]
+    expected = ["network", "set", "--password", "first one", "--server-password", "second"]
+    assert remote.outside_words(words) == expected
+    with pytest.raises(Exit, match="standard input holds no line"):
+        remote.outside_words(["--password-stdin"])
+
+
+def test_key_files_are_read_here(tmp_path: Path) -> None:
+    keygen = shutil.which("ssh-keygen")
+    if keygen is None:
+        pytest.skip("needs ssh-keygen")
+    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True)
+    words = remote.outside_words(["--ssh-key", str(tmp_path / "k.pub")])
+    assert words[0] == "--ssh-key"
+    assert words[1].startswith("ssh-ed25519 AAAA")
+    with pytest.raises(Exit, match=r"the file ending in \.pub"):
+        remote.outside_words(["--ssh-key", str(tmp_path / "k")])
+
+
+async def test_the_first_start_makes_an_admin_once(tmp_path: Path) -> None:
+    settings = config.parse({"data_dir": str(tmp_path / "var")}, tmp_path / "bouncer.toml")
+    async with open_database(settings) as store:
+        password = await welcome.first_start(store, Hasher())
+        assert password is not None
+        assert await welcome.first_start(store, Hasher()) is None
+    text = "\n".join(welcome.lines(settings, password))
+    assert f"/connect -tls -notls_verify 127.0.0.1 6697 admin:{password}" in text
+    assert (
+        f"/server add muster 127.0.0.1/6697 -tls -notls_verify -password=admin:{password}" in text
+    )
+    assert f"/server -ssl-noverify 127.0.0.1 6697 admin:{password}" in text
+    assert "127.0.0.1 port 6667" in text
