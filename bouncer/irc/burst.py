@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from bouncer.irc import numerics
+from bouncer.irc.batch import wrap
+from bouncer.irc.isupport import ISupport
 from bouncer.irc.people import Channel, Member
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import MAX_LINE, Message
@@ -27,7 +29,7 @@ def registration_burst(
     nick: str,
     server_name: str,
     version: str,
-    caps: Collection[str],  # noqa: ARG001 - no capability changes the greeting today
+    caps: Collection[str],
     extra: Mapping[str, str | None] = NOTHING,
 ) -> list[Message]:
     """001 to 005, the message of the day, and our user modes if told.
@@ -48,7 +50,7 @@ def registration_burst(
         reply(numerics.RPL_YOURHOST, f"Your host is {server_name}, running {version}"),
         reply(numerics.RPL_CREATED, "Your bouncer keeps this connection for you"),
         reply(numerics.RPL_MYINFO, server_name, *about),
-        *state.isupport.lines(nick, server_name, extra),
+        *isupport_lines(state.isupport, nick, server_name, caps, extra),
     ]
     if state.motd is None:
         lines.append(reply(numerics.ERR_NOMOTD, "MOTD File is missing"))
@@ -59,6 +61,20 @@ def registration_burst(
         lines.append(reply(numerics.RPL_ENDOFMOTD, "End of /MOTD command"))
     if state.umodes_known:
         lines.append(reply(numerics.RPL_UMODEIS, "+" + "".join(sorted(state.umodes))))
+    return lines
+
+
+def isupport_lines(
+    isupport: ISupport,
+    nick: str,
+    server_name: str,
+    caps: Collection[str],
+    extra: Mapping[str, str | None] = NOTHING,
+) -> list[Message]:
+    """The 005s, in a batch for those who asked for it: IRCv3 extended-isupport."""
+    lines = isupport.lines(nick, server_name, extra)
+    if lines and "batch" in caps and "draft/extended-isupport" in caps:
+        return wrap("isupport", "draft/isupport", (), lines, server_name)
     return lines
 
 
@@ -86,7 +102,7 @@ def topic_lines(state: NetworkState, channel: Channel, server_name: str) -> list
         return []
     head = (state.nick, channel.name)
     lines = [Message(numerics.RPL_TOPIC, (*head, channel.topic), server_name)]
-    if channel.topic_by:
+    if channel.topic_by and channel.topic_at:
         who_time = (channel.topic_by, str(channel.topic_at))
         lines.append(Message(numerics.RPL_TOPICWHOTIME, (*head, *who_time), server_name))
     return lines

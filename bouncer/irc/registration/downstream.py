@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from bouncer.irc import numerics
+from bouncer.irc.burst import NOTHING, isupport_lines
+from bouncer.irc.isupport import ISupport
 from bouncer.irc.login import Login
 from bouncer.irc.registration.attempts import (
     Attempt,
@@ -35,14 +37,21 @@ Output = list[Message | Attempt]
 
 class DownstreamRegistration:
     """One client's handshake. `offered` is what it may have (name -> value); `fingerprint` the
-    SHA-256 of its certificate, '' without one.
+    SHA-256 of its certificate, '' without one; `tokens` what ISUPPORT tells before registration.
 
     After `complete` go on handing in CAP and AUTHENTICATE, and keep `nick` up to date.
     """
 
-    def __init__(self, server_name: str, offered: Mapping[str, str], fingerprint: str = "") -> None:
+    def __init__(
+        self,
+        server_name: str,
+        offered: Mapping[str, str],
+        fingerprint: str = "",
+        tokens: Mapping[str, str | None] = NOTHING,
+    ) -> None:
         self.server_name = server_name
         self.fingerprint = fingerprint
+        self.tokens = tokens
         self.nick = ""
         self.username = ""
         self.realname = ""
@@ -261,6 +270,13 @@ class DownstreamRegistration:
             return [self._reply(numerics.RPL_UNAWAY, "You are no longer marked as being away")]
         return [self._reply(numerics.RPL_NOWAWAY, "You have been marked as being away")]
 
+    def _on_isupport(self, _message: Message) -> Output:
+        if self.complete:
+            return []
+        if "draft/extended-isupport" not in self.caps:
+            return self._not_yet()
+        return [*isupport_lines(ISupport(), "*", self.server_name, self.caps, self.tokens)]
+
     def _on_bouncer(self, message: Message) -> Output:
         if self.complete:
             return []
@@ -338,6 +354,7 @@ _HANDLERS: dict[str, Handler] = {
     "PONG": _D._on_pong,
     "QUIT": _D._on_quit,
     "AWAY": _D._on_away,
+    "ISUPPORT": _D._on_isupport,
     "BOUNCER": _D._on_bouncer,
 }
 

@@ -116,3 +116,19 @@ def test_many_names_take_lines_of_512_octets() -> None:
     assert all(len(line.encode()) <= MAX_LINE for line in lines)
     assert len(names(state, *caps).split(" ")) == 101
     assert max(len(line.encode()) for line in lines) > 450
+
+
+def test_a_topic_of_unknown_age_has_no_333() -> None:
+    state = network(GREETING, ENTERING, ":bob!b@h TOPIC #ops :New")
+    commands = [m.command for m in channel_burst(state, state.channels["#ops"], SERVER, ())]
+    assert commands == ["JOIN", "332", "353", "366"]
+
+
+def test_005_comes_in_a_batch_for_those_who_asked() -> None:
+    """
+    "The server MUST NOT send any unbatched RPL_ISUPPORT message while both of these capabilities
+    are enabled": extended-isupport."""
+    caps = {"batch", "draft/extended-isupport"}
+    lines = registration_burst(network(GREETING), "me", SERVER, "muster", caps)
+    assert [line.command for line in lines][4:7] == ["BATCH", "005", "BATCH"]
+    assert lines[5].tags == {"batch": lines[4].params[0][1:]}

@@ -413,3 +413,22 @@ def test_a_network_is_bound_before_registration() -> None:
     assert client.says("BOUNCER LISTNETWORKS")[0].startswith("FAIL BOUNCER ")
     assert client.says("BOUNCER BIND 4") == []
     assert client.us.bound_network == "4"
+
+
+def test_isupport_before_registration() -> None:
+    """
+    "the server MUST accept ISUPPORT commands before connection registration completes", in a
+    draft/isupport batch where batch is enabled: extended-isupport."""
+    table = offered(serving={"draft/extended-isupport"})
+    client = Client()
+    client.us = DownstreamRegistration(SERVER, table, "", {"CHATHISTORY": "100", "WHOX": None})
+    assert client.says("ISUPPORT") == ["451 * :You have not registered"]
+    client.says("CAP LS 302", "CAP REQ draft/extended-isupport")
+    told = "005 * CHATHISTORY=100 WHOX :are supported by this server"
+    assert client.says("ISUPPORT") == [told]
+    client.says("CAP REQ batch")
+    assert client.says("ISUPPORT") == [
+        "BATCH +isupport draft/isupport",
+        f"@batch=isupport :{SERVER} {told}",
+        "BATCH -isupport",
+    ]
