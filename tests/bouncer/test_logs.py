@@ -1,0 +1,51 @@
+"""Logs: to stderr in either form, and without the variables that hold secrets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import structlog
+from bouncer import logs
+logs.set_up({form!r}, quiet={quiet})
+log = structlog.get_logger("x")
+def login(password):
+    raise RuntimeError("no such luck")
+log.info("serving", address="127.0.0.1:6697")
+try:
+    login("hunter" + str(1 + 1))
+except RuntimeError:
+    log.exception("failed")
+"""
+
+
+def logged(form: str, *, quiet: bool = False) -> str:
+    script = SCRIPT.format(form=form, quiet=quiet)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+    return done.stderr
+
+
+def test_json_is_one_object_a_line() -> None:
+    first, second = [json.loads(line) for line in logged("json").splitlines()]
+    assert (first["event"], first["level"]) == ("serving", "info")
+    assert first["address"] == "127.0.0.1:6697"
+    assert first["timestamp"].endswith("Z")
+    assert second["exception"][0]["exc_type"] == "RuntimeError"
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_shows_no_variables(form: str) -> None:
+    text = logged(form)
+    assert "no such luck" in text
+    assert "hunter2" not in text
+
+
+def test_quiet_keeps_to_what_is_wrong() -> None:
+    text = logged("console", quiet=True)
+    assert "serving" not in text
+    assert "failed" in text
