@@ -40,8 +40,8 @@ async def test_a_person_s_client_comes_back(name: str, tmp_path: Path) -> None:
         async with client_of(tmp_path / "home", account) as client:
             await client.logs(CHANNEL, "alice")  # the state burst: our JOIN, the names
             client.types(f"/join {SIDE_CHANNEL}")
-            await here.bob.hears_member(SIDE_CHANNEL, "alice")
             await here.bob.join(SIDE_CHANNEL)
+            await here.bob.hears_member(SIDE_CHANNEL, "alice")
             await here.bob_says("first <words>")
             await client.shows(CHANNEL, "first <words>")
             client.message(CHANNEL, "and an answer")

@@ -27,6 +27,7 @@ class FloodServer:
     flooding: trio.Event = field(default_factory=trio.Event)
     joined: trio.Event = field(default_factory=trio.Event)
     most: int = 1_000_000
+    padding: str = ""  # at the end of each line
     chunk_s: float = 0.0  # between chunks; 0: as fast as they are taken
     connections: int = 0
     raw: list[bytes] = field(default_factory=list)  # said as they are when the channel is joined
@@ -86,7 +87,7 @@ class FloodServer:
                 numbers = range(self.said, self.said + count)
                 self.said += count
                 lines = "".join(
-                    f":loud!loud@example.net PRIVMSG {self.channel} :line {n:07d}\r\n"
+                    f":loud!loud@example.net PRIVMSG {self.channel} :line {n:07d}{self.padding}\r\n"
                     for n in numbers
                 )
                 await stream.send_all(lines.encode())

@@ -90,8 +90,8 @@ class Peer:
         """PING and wait for its PONG: all that the server sent before has then been heard."""
         self._syncs += 1
         token = f"sync-{id(self)}-{self._syncs}"
-        await self.says(f"PING {token}")
         begun = self._cursor
+        await self.says(f"PING {token}")
         with trio.fail_after(within_s):
             while not any(m.command == "PONG" and token in m.params for m in self.heard[begun:]):
                 if self.closed:
@@ -170,8 +170,8 @@ class Peer:
         """Wait until somebody with this nick is in a channel that we can look into."""
         with trio.fail_after(within_s):
             while True:
-                await self.says(f"WHO {channel}")
                 begun = len(self.heard)
+                await self.says(f"WHO {channel}")
                 await self.hears("315", within_s=within_s)
                 who = [m.params for m in self.heard[begun:] if m.command == "352"]
                 if any(nick == params[5] for params in who):
