@@ -209,7 +209,9 @@ def may_repeat(state: IncidentState, now: float) -> bool:
 
 
 def k_votes(state: IncidentState, _event: Tick, now: float) -> bool:
-    return not state.stood_down and quorum(state, now)
+    """Not while we hear A: we could not announce, and after 60 s and 300 s of A would recover
+    and close at once, only to open again with the next vote."""
+    return not state.stood_down and quorum(state, now) and no_a_here(state, now)
 
 
 def solo(state: IncidentState, _event: Tick, now: float) -> bool:
@@ -279,7 +281,9 @@ def solo_confirmed(state: IncidentState, _event: Tick, now: float) -> bool:
 
 
 def drill_turned_real(state: IncidentState, _event: Tick, now: float) -> bool:
-    return state.kind is Kind.DRILL and quorum(state, now)
+    """The promotion is said aloud, so what forbids an announcement forbids it."""
+    real = quorum(state, now) and no_a_here(state, now) and not in_maintenance(state)
+    return state.kind is Kind.DRILL and real
 
 
 def back_60s(state: IncidentState, _event: Tick, now: float) -> bool:

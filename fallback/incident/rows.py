@@ -85,8 +85,8 @@ TABLE: Table[IncidentState, Action] = Table(
             "restart | tombstones and stand-down from the store",
             "the specification says so in prose"),
         Row(_NONE, Tick, on.k_votes, Phase.OPEN, do.open_quorum,
-            ">= k fresh votes [not stood down by hand] | OPEN quorum: propose id; the line states"
-            " the weaker verdict (service) where they differ"),
+            ">= k fresh votes [not stood down by hand; no A here] | OPEN quorum: propose id; the line"
+            " states the weaker verdict (service) where they differ"),
         Row(_NONE, Tick, on.solo, Phase.OPEN, do.open_solo,
             "solo: own verdict, 60 s without A, all landmarks fresh, and in that time no voter"
             " showed A or a valid maintenance [not stood down by hand] | OPEN solo"),
@@ -121,7 +121,7 @@ TABLE: Table[IncidentState, Action] = Table(
         Row(_OPEN, Tick, on.solo_confirmed, Phase.OPEN, do.rise(Kind.QUORUM),
             ">= k votes [solo] | OPEN quorum: same id"),
         Row(_OPEN, Tick, on.drill_turned_real, Phase.OPEN, do.rise(Kind.QUORUM, line=Line.WORSE),
-            ">= k real votes [drill] | OPEN quorum: promote, say so"),
+            ">= k real votes [drill; no A here, no MAINTENANCE] | OPEN quorum: promote, say so"),
         Row(_OPEN, Tick, on.back_60s, Phase.RECOVERING, do.recover,
             "A for 60 s [quorum, solo] | say once: primary is back, staying until 300 s stable"),
         Row(_REC, Tick, on.silent_again, Phase.OPEN, do.relapse,

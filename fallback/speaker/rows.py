@@ -41,7 +41,7 @@ def step(state: SpeakerState, event: Event, now: float) -> Done:
 
     What is true by now (the rows on time) is looked at after every event, not only at ticks.
     """
-    state = _note(state, event, now)
+    state = note(state, event, now)
     actions: list[Action] = []
     if not isinstance(event, Tick):
         state, actions = TABLE.run(state, event, now)
@@ -78,7 +78,7 @@ def wake_at(state: SpeakerState, now: float) -> float:
 # Facts noted before the rows are read -----------------------------------------------------------
 
 
-def _note(state: SpeakerState, event: Event, now: float) -> SpeakerState:
+def note(state: SpeakerState, event: Event, now: float) -> SpeakerState:
     match event:
         case Restored(line_at):
             return replace(state, booted_at=now, restored=True, line_at=line_at)

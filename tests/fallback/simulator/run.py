@@ -265,6 +265,10 @@ class Simulation:
             at.paused_at = None
             if self.setup.self_check:
                 self._feed(at, voter.Stalled(float(gap)), t)
+            else:  # its timer is over before it reads what has come
+                for _ in range(2):
+                    self._feed(at, watch.SelfCheck(5, 5), t)
+                    self._feed(at, voter.Tick(), t)
             queue, at.queue = at.queue, []
             for event in queue:  # what the socket kept
                 self._feed(at, event, t)
@@ -370,7 +374,7 @@ class Simulation:
                 case watch.Vote(verdict, silent_from):
                     event = incident.VoteHeard(at.name, verdict, silent_from)
                     self._send(at, event, t, agents=True)
-                    if self.year.up_for(60, t):
+                    if at.state.watch.down_from == self._now(t) and self.year.up_for(60, t):
                         self.result.false_verdicts += 1
                 case watch.Withdraw():
                     self._send(at, incident.VoteWithdrawn(at.name), t, agents=True)
@@ -407,9 +411,9 @@ class Simulation:
                 self._feed(at, watch.Answered(self._now(t)), t)
 
     def _announce(self, at: Voter, incident_id: str, t: int) -> None:
-        if not self._uplink(at, t):
-            return  # written to a dead connection
         self.announced_at.append((t, incident_id))
+        if not self._uplink(at, t):
+            return  # it comes out later, or never
         if self.line_from is None:
             self.line_from = t
         self._feed(at, voter.ForNetwork(NETWORK, speaker.LineSaid()), t)
