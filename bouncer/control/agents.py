@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import trio
 from sqlalchemy import Connection
 
-from bouncer.config import Config
-from bouncer.control import readers
+from bouncer.control import readers, server
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from bouncer.keys import MeshKey, PublicKey
+from bouncer.reachable import pinned, reachable
 from bouncer.roster import MAX_VOTERS, fallback_toml
 from storage import accounts
 from storage.records import Agent
-
-_ANY_HOST = ("", "0.0.0.0", "::")
 
 
 async def add(desk: Desk, request: Request) -> list[str]:
@@ -28,7 +24,11 @@ async def add(desk: Desk, request: Request) -> list[str]:
     ours = await trio.to_thread.run_sync(MeshKey.load_or_make, key_file)
     if public == ours.public:
         raise ControlError("that is this bouncer's own key; run `fallback key` on the voter")
-    primary = request.option("--primary") or await primary_addresses(desk.config)
+    primary = request.option("--primary") or await reachable(desk.config, request["ADDRESS"])
+    if not primary:
+        raise ControlError(
+            "where the voter reaches this bouncer is not known; say it: --primary ircs://IP:PORT"
+        )
     role = request.option("--role", "agent")
     new = Agent(request["NAME"], request["ADDRESS"], str(public), role=role)
 
@@ -52,34 +52,6 @@ async def add(desk: Desk, request: Request) -> list[str]:
     return [f"# {role} {new.name} is paired", *text.splitlines()]
 
 
-async def primary_addresses(config: Config) -> Sequence[str]:
-    """Where a voter reaches this bouncer: addresses, since our DNS may be down with us.
-
-    A listener on every address is written as what the server's name resolves to now.
-    """
-    shown = []
-    reachable = [each for each in config.listen if each.address.host]
-    for wanted in (lambda each: not each.address.loopback, lambda each: each.tls):
-        reachable = list(filter(wanted, reachable)) or reachable
-    for listen in reachable:
-        scheme = "ircs" if listen.tls else "irc+insecure"
-        hosts = [listen.address.host]
-        if listen.address.host in _ANY_HOST:
-            hosts = await _resolve(config.server_name)
-        for host in hosts:
-            bracketed = f"[{host}]" if ":" in host else host
-            shown.append(f"{scheme}://{bracketed}:{listen.address.port}")
-    return list(dict.fromkeys(shown))
-
-
-async def _resolve(name: str) -> list[str]:
-    try:
-        found = await trio.socket.getaddrinfo(name, None, type=trio.socket.SOCK_STREAM)
-    except OSError:
-        return [name]
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
-
-
 async def listing(desk: Desk, _request: Request) -> list[str]:
     agents = await desk.store.read(accounts.list_agents)
     heard = {} if desk.live is None else {each.name: each for each in desk.live.voters()}
@@ -87,10 +59,7 @@ async def listing(desk: Desk, _request: Request) -> list[str]:
     for rank, agent in enumerate(agents, 1):
         line = f"{rank}. {agent.name}: {agent.role} at {agent.address}, key {agent.key}"
         if (voter := heard.get(agent.name)) is not None:
-            ago = (
-                "never answered" if voter.acked_s is None else f"answered {voter.acked_s:.1f}s ago"
-            )
-            line += f", {voter.state}, {ago}"
+            line += f", {voter.state}, {server.ago(voter.acked_s)}"
         lines.append(line)
     return lines or ["no voters; run `fallback key` off-site, then `agent add NAME ADDRESS KEY`"]
 
@@ -121,7 +90,7 @@ COMMANDS = (
                 "--primary",
                 ("URI",),
                 "where it reaches this bouncer, instead of what [[listen]] says",
-                readers.uri,
+                pinned,
                 many=True,
             ),
         ),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from bouncer import admin, proofs
+from bouncer import admin, config, proofs
 from bouncer.cli import remote
 from bouncer.control.actors import OPERATOR, Actor, Door, Permission
 from bouncer.control.command import Command, Desk
@@ -22,6 +22,7 @@ from bouncer.control.grammar import ControlError, NotAllowed, WrongUse
 from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import COMMANDS, dispatch
 from bouncer.keys import MeshKey
+from bouncer.reachable import reachable
 from bouncer.roster import Credential
 from storage import accounts
 from tests.bouncer.desks import Noted, open_desk
@@ -590,13 +591,35 @@ async def test_a_voter_is_paired_once(tmp_path: Path) -> None:
     assert live.rosters == 1
 
 
-async def test_the_printed_fallback_toml_is_toml(tmp_path: Path) -> None:
-    listen = [{"address": "0.0.0.0:6697"}, {"address": "127.0.0.1:6667", "tls": False}]
-    async with open_desk(tmp_path, listen=listen, server_name="localhost") as desk:
+async def test_the_printed_fallback_toml_is_one_that_a_voter_takes(tmp_path: Path) -> None:
+    listen = [{"address": "192.0.2.5:6697"}, {"address": "127.0.0.1:6667", "tls": False}]
+    async with open_desk(tmp_path, listen=listen) as desk:
         lines = await dispatch(AGENT, OPERATOR, desk)
+        with pytest.raises(WrongUse, match="is a name; write the IP address"):
+            await dispatch(f"{AGENT} --primary ircs://irc.example.net", OPERATOR, desk)
     tables = tomllib.loads("\n".join(lines))
     assert tables["name"] == "fra"
-    assert "ircs://127.0.0.1:6697" in tables["primary"]
+    assert tables["primary"] == ["ircs://192.0.2.5:6697"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "primary"),
+    [
+        (["127.0.0.1:6697"], ["ircs://127.0.0.1:6697"]),
+        (
+            ["[2001:db8::1]:6697", "192.0.2.5:1"],
+            ["ircs://[2001:db8::1]:6697", "ircs://192.0.2.5:1"],
+        ),
+        (["0.0.0.0:6697"], ["ircs://127.0.0.1:6697"]),  # the address we use towards the voter
+        (["unix:/run/irc.sock"], []),
+    ],
+)
+async def test_where_a_voter_is_told_to_knock(
+    listen: list[str], primary: list[str], tmp_path: Path
+) -> None:
+    tables = {"listen": [{"address": each} for each in listen], "server_name": "nowhere.invalid"}
+    settings = config.parse(tables, tmp_path / "bouncer.toml")
+    assert await reachable(settings, "127.0.0.1:7000") == primary
 
 
 async def test_an_unusable_configuration_is_not_loaded(tmp_path: Path) -> None:
