@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage import index
+from storage import index, retention
 from storage.engine import Engines
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Indexer:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._connection = engines.indexing.connect()
-        self._index = index.of(self._connection)
+        self.index = index.of(self._connection)
         self._thread = threading.Thread(target=self._work, name="muster-indexer", daemon=True)
         self._thread.start()
 
@@ -50,6 +50,12 @@ class Indexer:
         while self._step():
             pass
 
+    def give_back(self) -> None:
+        """Return free pages of the index to the file system."""
+        left, before = self.with_connection(retention.give_back, "search"), 0
+        while 0 < left != before:
+            left, before = self.with_connection(retention.give_back, "search"), left
+
     def close(self) -> None:
         """End the thread; called in another one. What is left is indexed after the next start."""
         self._stop.set()
@@ -57,7 +63,7 @@ class Indexer:
         self._connection.close()
 
     def _step(self) -> int:
-        return self.with_connection(self._index.extend, STEP_ROWS)
+        return self.with_connection(self.index.extend, STEP_ROWS)
 
     def _work(self) -> None:
         seen = self._last_id()
@@ -72,7 +78,7 @@ class Indexer:
 
     def _follow(self, now: int, busy: bool) -> None:
         if busy:
-            covered = self.with_connection(self._index.covered)
+            covered = self.with_connection(self.index.covered)
             if now - covered.high < MAX_TAIL:
                 return
         while not self._stop.is_set() and self._step() == STEP_ROWS:

@@ -94,13 +94,13 @@ COLUMNS = (
     _m.time_ms,
     _m.msgid,
     _m.command,
-    schema.sources.c.source,
+    func.coalesce(schema.sources.c.source, ""),
     _m.tags,
     _m.addressee,
     _m.text,
 )
 JOINED = schema.messages.join(schema.buffers, _b.id == _m.buffer_id).join(
-    schema.sources, schema.sources.c.id == _m.source_id
+    schema.sources, schema.sources.c.id == _m.source_id, isouter=True
 )
 _PLACE = tuple_(_m.time_ms, _m.id)
 
@@ -146,6 +146,7 @@ _NEWEST = (
 )
 
 
+_BY_ID = select(*COLUMNS).select_from(JOINED).where(_m.id == bindparam("message_id"))
 _BUFFER = select(_b.id).where(
     _b.network_id == bindparam("network_id"), _b.target == bindparam("target")
 )
@@ -200,6 +201,12 @@ def newest(connection: Connection, network_id: int, limit: int) -> list[Row]:
     rows = _rows(connection, _NEWEST, network_id=network_id, limit=limit)
     rows.reverse()
     return rows
+
+
+def by_id(connection: Connection, message_id: int) -> Row | None:
+    """One message by its number."""
+    found = _rows(connection, _BY_ID, message_id=message_id)
+    return found[0] if found else None
 
 
 def latest(

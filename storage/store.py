@@ -7,6 +7,7 @@ when they are committed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -16,17 +17,23 @@ import trio
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage import index, migrations, schema
+from storage import index, messages, migrations, retention, schema
+from storage.backup import backup
 from storage.directory import get_meta, put_meta
 from storage.engine import READERS, Engines, make_engines
 from storage.errors import Unusable
 from storage.indexer import Indexer
 from storage.messages import Row
+from storage.retention import Keep
 from storage.trouble import Trouble, cause_of
 from storage.vault import Vault
 from storage.writer import Batch, Writer
 
 T = TypeVar("T")
+Progress = Callable[[int], None]
+
+NO_LIMIT = Keep()
+PAUSE_S = 0.01  # between two steps of pruning: others get at the writer
 
 # Imported messages are older than all others and get numbers downward from here, so that they sort
 # before what comes live and no client's cursor stands below them.
@@ -94,6 +101,63 @@ class Store:
     async def read(self, fn: Callable[..., T], *args: Any) -> T:
         """`fn(connection, *args)` in a read-only transaction, beside others and the writer."""
         return await trio.to_thread.run_sync(self._read, fn, args, limiter=self._readers)
+
+    async def prune(
+        self, keep: Keep = NO_LIMIT, now_ms: int | None = None, progress: Progress | None = None
+    ) -> int:
+        """Remove what is kept too long or takes too much room; how many messages it were.
+
+        `keep.age_s` is the server's own limit, for whom no nearer one is set. `progress` is called
+        with the number so far.
+        """
+        now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+        await self.run(put_meta, "last_id", str(self._last_id))  # numbers are not given twice
+        gone = 0
+        for condition in await self.read(retention.doomed, keep, now_ms):
+            while ids := await self.read(retention.some, condition):
+                await self._drop(ids)
+                gone += len(ids)
+                if progress is not None:
+                    progress(gone)
+                await trio.sleep(PAUSE_S)
+        if gone:
+            await self._sweep_sources()
+        await self._give_back()
+        return gone
+
+    async def redact(self, network_id: int, target: str, msgid: str) -> Row | None:
+        """Delete one message for good; what it was, None where there is none (any more)."""
+        position = await self.read(messages.find_msgid, network_id, target, msgid)
+        if position is None:
+            return None
+        row = await self.read(messages.by_id, position.id)
+        await self._drop([position.id])
+        return row
+
+    async def _drop(self, ids: Sequence[int]) -> None:
+        """Index first: interrupted in between, the messages are there and go the next time."""
+        await trio.to_thread.run_sync(
+            self._indexer.with_connection, self._indexer.index.remove, ids
+        )
+        await self.run(retention.drop, ids)
+
+    async def _sweep_sources(self) -> None:
+        since_id = self._last_id
+        while ids := await self.read(retention.unused_sources):
+            await self._writer.run(retention.drop_sources, ids, since_id, reshapes=True)
+            if len(ids) < retention.MOST_SOURCES:
+                return
+
+    async def _give_back(self) -> None:
+        left, before = await self.run(retention.give_back), 0
+        while 0 < left != before:
+            await trio.sleep(PAUSE_S)
+            left, before = await self.run(retention.give_back), left
+        await trio.to_thread.run_sync(self._indexer.give_back)
+
+    async def backup(self, path: str) -> int:
+        """Copy the SQLite database to a new file while serving; its size in bytes."""
+        return await self.read(backup, path)
 
     async def catch_up(self) -> None:
         """Bring the search index up to date now. Nobody has to: a search is complete anyway."""

@@ -44,10 +44,11 @@ SPILL_STEP = 1000  # rows per commit when the spill is written
 class _Job:
     """One write transaction that somebody waits for."""
 
-    __slots__ = ("done", "fn", "result")
+    __slots__ = ("done", "fn", "reshapes", "result")
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
+    def __init__(self, fn: Callable[..., Any], reshapes: bool) -> None:
         self.fn = fn
+        self.reshapes = reshapes
         self.done = trio.Event()
         self.result: outcome.Outcome[Any] | None = None
 
@@ -104,9 +105,12 @@ class Writer:
             batch.rows += rows
         return batch
 
-    async def run(self, fn: Callable[..., T], *args: Any) -> T:
-        """Run `fn(connection, *args)` in a write transaction of its own. Raises NotWritten."""
-        job = _Job(lambda connection: fn(connection, *args))
+    async def run(self, fn: Callable[..., T], *args: Any, reshapes: bool = False) -> T:
+        """Run `fn(connection, *args)` in a write transaction of its own. Raises NotWritten.
+
+        `reshapes`: it removes buffers or sources, whose numbers must then be looked up again.
+        """
+        job = _Job(lambda connection: fn(connection, *args), reshapes)
         with self._lock:
             self._open_batch().jobs.append(job)
         await job.done.wait()
@@ -195,6 +199,8 @@ class Writer:
                 return job.fn(self._connection)
 
         job.result = outcome.capture(work)
+        if job.reshapes:
+            self._appender.forget()
         if isinstance(job.result, outcome.Error):
             self._appender.forget()
             error = job.result.error

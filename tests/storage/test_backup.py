@@ -1,0 +1,121 @@
+"""Copies are whole, moves lose nothing, and keys can be changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import trio
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection, text
+
+from storage import accounts, messages
+from storage.backup import move, seal_anew
+from storage.errors import AlreadyThere, StorageError
+from storage.records import Agent, Channel, Network, Staff, User
+from storage.search import search
+from storage.store import Store, open_store
+from storage.vault import load_key
+from tests.storage.model import add_network, said
+
+
+async def fill(store: Store) -> int:
+    network = await add_network(store)
+    await store.run(accounts.put_channel, Channel(network, "#ops", key="k", detached=True))
+    await store.run(accounts.put_client, network, "phone", 7)
+    await store.run(accounts.put_marker, network, "#ops", 9)
+    await store.run(accounts.add_agent, Agent("one", "a.example", "key"))
+    await store.run(accounts.add_staff, Staff("alice", nicks=(("libera", "alice"),)))
+    await store.append([said(store, network, f"line {n}", n, msgid=f"i{n}") for n in range(1200)])
+    return network
+
+
+async def everything(store: Store, network: int) -> list[object]:
+    return [
+        await store.read(accounts.list_users),
+        await store.read(accounts.list_networks),
+        await store.read(accounts.list_channels, network),
+        await store.read(accounts.list_clients, network),
+        await store.read(accounts.list_markers, network),
+        await store.read(accounts.list_agents),
+        await store.read(accounts.list_staff),
+        await store.read(messages.since, network, 0, 10_000),
+    ]
+
+
+async def test_a_backup_while_serving_is_whole(sqlite_url: str, tmp_path: Path) -> None:
+    target = tmp_path / "copy.db"
+    async with open_store(sqlite_url) as store:
+        network = await fill(store)
+        before = await everything(store, network)
+        async with trio.open_nursery() as nursery:
+
+            async def talk() -> None:
+                while True:
+                    await store.append([said(store, network, "more", 5000)])
+
+            nursery.start_soon(talk)
+            assert await store.backup(str(target)) > 0
+            nursery.cancel_scope.cancel()
+        with pytest.raises(AlreadyThere, match="exists"):
+            await store.backup(str(target))
+        with pytest.raises(StorageError, match="the backup"):
+            await store.backup(str(tmp_path / "nowhere" / "copy.db"))
+    assert target.stat().st_mode & 0o777 == 0o600
+    async with open_store(f"sqlite:///{target}") as copy:
+        after = await everything(copy, network)
+        assert after[:-1] == before[:-1]
+        rows = after[-1]
+        assert isinstance(rows, list)
+        assert rows[:1200] == before[-1]
+        assert await copy.read(search, network, "1199") == [rows[1199]]
+
+
+async def test_a_move_to_postgresql_and_back(
+    sqlite_url: str, postgresql_url: str, tmp_path: Path
+) -> None:
+    key = Fernet.generate_key()
+    async with open_store(sqlite_url, key=key) as store:
+        network = await fill(store)
+        before = await everything(store, network)
+    seen: list[tuple[str, int, int]] = []
+    back = f"sqlite:///{tmp_path}/back.db"
+    for old, new in ((sqlite_url, postgresql_url), (postgresql_url, back)):
+        moved = await trio.to_thread.run_sync(move, old, new, lambda *step: seen.append(step))
+        assert moved == 1200
+        async with open_store(new, key=key) as store:
+            assert await everything(store, network) == before
+            assert len(await store.read(search, network, "line")) == 100
+    assert ("messages", 1200, 1200) in seen
+    async with open_store(postgresql_url, key=key) as store:
+        assert (await store.run(accounts.add_user, User(name="bob"))).id > 1
+        first = said(store, network, "new", 9999)
+        assert await store.append([first])
+    with pytest.raises(AlreadyThere, match="not empty"):
+        await trio.to_thread.run_sync(move, sqlite_url, postgresql_url)
+
+
+async def test_a_key_is_rotated(url: str, tmp_path: Path) -> None:
+    def stored(connection: Connection) -> str:
+        return str(connection.execute(text("SELECT password FROM networks")).scalar_one())
+
+    async with open_store(url) as store:
+        alice = await store.run(accounts.add_user, User(name="alice"))
+        given = Network(alice.id, "n", "ircs://n", password="hunter2")
+        network = await store.run(accounts.add_network, given)
+        assert await store.read(stored) == "plain:hunter2"
+    path = tmp_path / "secret.key"
+    old = load_key(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert load_key(path) == old
+    async with open_store(url, key=old) as store:
+        assert await store.read(accounts.list_networks) == [network]
+        assert await store.run(seal_anew) == 1
+        assert "hunter2" not in await store.read(stored)
+    new = Fernet.generate_key()
+    async with open_store(url, key=new + b"\n" + old) as store:
+        assert await store.run(seal_anew) == 1
+    async with open_store(url, key=new) as store:
+        assert await store.read(accounts.list_networks) == [network]
+    assert os.path.exists(path)
