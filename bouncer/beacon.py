@@ -311,10 +311,13 @@ class Beacon:
         one.proven.set()
         if heard.kind is not Kind.ACK:
             return
+        before = one.ack
         try:
             one.ack = read_body(Ack, heard.body)
         except DatagramFault:
             return
+        if one.ack.note and (before is None or one.ack.note != before.note):
+            self._tell_ops(f"{one.voter.role} {one.voter.name}: {one.ack.note}")
         one.acked_at = trio.current_time()
         self._acked.set()
         if one.told:

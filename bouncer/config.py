@@ -6,89 +6,29 @@ usable is check.py's business.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
-import types
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from bouncer import place
+from bouncer.address import Address, ListenOn
+from bouncer.faults import ConfigError, Table, fault_lines
+
+__all__ = ["Address", "Config", "ConfigError", "ListenOn", "Table", "load", "parse"]
 
 DATABASE_FILE = "muster.db"
 _SERVER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
-
-
-class ConfigError(ValueError):
-    """The configuration is unusable. `faults` are the lines to show, at least one."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen: a host and port, or else the path of a unix socket."""
-
-    host: str
-    port: int
-    path: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """Read "host:port", "[v6]:port" or "unix:path". Raises ValueError that says what to do."""
-        if text.startswith("unix:"):
-            if not text.removeprefix("unix:"):
-                raise ValueError('"unix:" names no socket; write "unix:/run/muster/irc.sock"')
-            return cls("", 0, text.removeprefix("unix:"))
-        host, colon, port = text.rpartition(":")
-        if not colon or not host:
-            raise ValueError(f'"{text}" has no port; write "host:port" or "unix:path"')
-        if not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise ValueError(f'"{port}" is not a port; write a number from 0 to 65535')
-        if host[0] == "[" and host[-1] == "]":
-            host = host[1:-1]
-        elif ":" in host:
-            raise ValueError(f'"{text}" is ambiguous; write an IPv6 address as "[::1]:6697"')
-        return cls(host, int(port))
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        if self.path or self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _read_address(value: object) -> Address:
-    if isinstance(value, Address):
-        return value
-    if not isinstance(value, str):
-        raise ValueError('is not text; write "host:port" or "unix:path"')
-    return Address.parse(value)
 
 
 def _read_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -104,14 +44,7 @@ def _read_database_url(url: str) -> str:
     return url
 
 
-ListenOn = Annotated[Address, BeforeValidator(_read_address)]
 Cidr = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_read_network)]
-
-
-class Table(BaseModel):
-    """One table of the file: nothing unknown, nothing changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Database(Table):
@@ -255,7 +188,7 @@ def parse(tables: Mapping[str, object], source: Path) -> Config:
     try:
         return finish(Config.model_validate(tables), source)
     except ValidationError as error:
-        raise ConfigError([_fault_line(source, fault) for fault in error.errors()]) from None
+        raise ConfigError(fault_lines(error, Config, source)) from None
 
 
 def finish(config: Config, source: Path | None) -> Config:
@@ -290,65 +223,3 @@ def finish(config: Config, source: Path | None) -> Config:
             ),
         }
     )
-
-
-# What to do about a fault, by pydantic's name for it; the rest shows pydantic's own sentence.
-_ADVICE = {
-    "missing": "is missing; add it",
-    "string_type": "is not text; put it in quotes",
-    "bool_type": "is not true or false; write true or false, without quotes",
-    "bool_parsing": "is not true or false; write true or false, without quotes",
-    "int_type": "is not a whole number; write one without quotes",
-    "int_parsing": "is not a whole number; write one without quotes",
-    "int_from_float": "is not a whole number; write one without a fraction",
-    "float_type": "is not a number; write one without quotes",
-    "float_parsing": "is not a number; write one without quotes",
-    "path_type": "is not a path; put one in quotes",
-    "greater_than_equal": "is too small; write {ge:g} or more",
-    "less_than_equal": "is too large; write {le:g} or less",
-    "literal_error": "is not one of the choices; write {expected}",
-    "string_too_short": "is empty; fill it in",
-    "tuple_type": "is not a list; write [[{key}]] or [ … ]",
-    "model_type": "is not a table; write [{key}]",
-    "model_attributes_type": "is not a table; write [{key}]",
-}
-
-
-def _fault_line(source: Path, fault: ErrorDetails) -> str:
-    """One fault as `file: key: what is wrong; what to do`."""
-    key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
-    key = key.lstrip(".") or "the file"
-    if fault["type"] == "extra_forbidden":
-        text = _unknown_key(fault["loc"])
-    elif fault["type"] == "value_error":
-        text = str(fault["ctx"]["error"])
-    elif advice := _ADVICE.get(fault["type"]):
-        text = advice.format(**{"key": key, **fault.get("ctx", {})})
-    else:
-        text = fault["msg"]
-    return f"{source}: {key}: {text}"
-
-
-def _unknown_key(loc: tuple[int | str, ...]) -> str:
-    known = [name for name in _table_at(loc[:-1]).model_fields if name != "source"]
-    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    if near:
-        return f'is not known here; did you mean "{near[0]}"?'
-    return f"is not known here; remove it (known: {', '.join(known)})"
-
-
-def _table_at(loc: tuple[int | str, ...]) -> type[Table]:
-    """The model that describes the table at `loc`."""
-    table: type[Table] = Config
-    for part in loc:
-        if isinstance(part, str) and part in table.model_fields:
-            table = next(_tables_of(table.model_fields[part].annotation), table)
-    return table
-
-
-def _tables_of(annotation: Any) -> Iterator[type[Table]]:
-    if get_origin(annotation) in (tuple, Union, types.UnionType):
-        for argument in get_args(annotation):
-            yield from _tables_of(argument)
-    elif isinstance(annotation, type) and issubclass(annotation, Table):
-        yield annotation

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 import trio
 
-from bouncer import keeping
+from bouncer import history, keeping
 from bouncer.attachment import Attachment, Link
 from bouncer.control.live import NetworkStatus
 from bouncer.outbox import OutboxFull
@@ -24,6 +24,7 @@ from bouncer.session.effects import (
     Effect,
     Effects,
     ForgetChannel,
+    Lookup,
     NetworkCaps,
     OpsCommand,
     PlayBack,
@@ -37,6 +38,7 @@ from bouncer.session.events import (
     ChannelsWanted,
     Detached,
     Event,
+    Found,
     Lost,
     PageRead,
     Tick,
@@ -54,6 +56,7 @@ BATCH_EVENTS = 8  # handled before one commit
 DECIDED_BATCHES = 1  # waiting for their commit, beside the one in hand; full: the inbox waits
 PAGE_ROWS = 500  # of a playback; the next page is read when this one has left
 GOODBYE_S = 3.0
+LOOKUPS = 64  # questions of the history not answered yet; full: the client is dropped
 SERVICE_COMMANDS = 32  # waiting for their answers; full: the client is told to wait
 
 log = structlog.get_logger("hub")
@@ -99,6 +102,7 @@ class Hub:
         self._nursery: trio.Nursery | None = None
         self._post_to, self._inbox = trio.open_memory_channel[tuple[Link, Event]](INBOX_EVENTS)
         self._decide, self._decided = trio.open_memory_channel[Decided](DECIDED_BATCHES)
+        self._look, self._lookups = trio.open_memory_channel[tuple[Link, Lookup]](LOOKUPS)
         self._ask, self._asked = trio.open_memory_channel[Callable[[], Awaitable[None]]](
             SERVICE_COMMANDS
         )
@@ -109,6 +113,7 @@ class Hub:
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._handle_events)
             self._nursery.start_soon(self._perform_decided)
+            self._nursery.start_soon(self._answer_lookups)
             self._nursery.start_soon(self._answer_commands)
             await self.refresh(self.user)
             task_status.started()
@@ -343,6 +348,8 @@ class Hub:
                 await keeping.remember_channel(self._store, channel)
             case ForgetChannel(name):
                 await keeping.forget_channel(self._store, link.session.network.id, name)
+            case Lookup():
+                self._look_up(link, effect)
             case ServiceCommand():
                 self._enqueue(partial(self._answer_service, link, effect))
             case OpsCommand():
@@ -361,6 +368,22 @@ class Hub:
         rows = await self._store.read(messages.since, network_id, wanted.after_id, PAGE_ROWS)
         page = PageRead(wanted.client, rows, wanted.upto_id, more=len(rows) == PAGE_ROWS)
         await self.post(link, page)
+
+    def _look_up(self, link: Link, lookup: Lookup) -> None:
+        try:
+            self._look.send_nowait((link, lookup))
+        except trio.WouldBlock:
+            if client := self.clients.get(lookup.client):
+                client.drop("You ask the history faster than it can answer; wait for its answers")
+
+    async def _answer_lookups(self) -> None:
+        """Answer questions of the history, in the order in which they were asked."""
+        async for link, lookup in self._lookups:
+            if lookup.client not in self.clients:
+                continue
+            network_id = link.session.network.id
+            answer = await history.answer(self._store, network_id, lookup.question)
+            await self.post(link, Found(lookup.client, lookup.question, answer, lookup.label))
 
     def _delivered(self, client_id: int, message_id: int) -> None:
         client = self.clients.get(client_id)

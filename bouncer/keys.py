@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -93,7 +93,7 @@ class PublicKey:
 class MeshKey:
     """A process's own key: signs what is shown to others, seals what goes to one peer."""
 
-    seed: bytes
+    seed: bytes = field(repr=False)
 
     @classmethod
     def generate(cls) -> MeshKey:

@@ -39,7 +39,7 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "message-tags": ALWAYS,  # message-tags: client-only tags go on where the network takes them
     "batch": ALWAYS,  # batch
     "echo-message": ALWAYS,  # echo-message: ours where the network has none
-    "labeled-response": ALWAYS,  # labeled-response
+    "labeled-response": NOT_YET,  # labeled-response
     "standard-replies": ALWAYS,  # standard-replies: FAIL, WARN, NOTE
     "cap-notify": ALWAYS,  # capability-negotiation
     "multi-prefix": ALWAYS,  # multi-prefix: from state

@@ -22,6 +22,7 @@ class Client:
     sent_id: int
     confirmed_id: int
     live: bool = False
+    fetches: bool = False  # it reads the history itself, by CHATHISTORY
     asked_ms: int = 0  # when our last confirming PING was put
     asked_id: int = 0  # what its PONG will confirm
 

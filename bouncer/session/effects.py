@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bouncer.irc.wire import Message
+from bouncer.session.lookups import Question
 from storage.messages import Row
 
 
@@ -57,7 +58,8 @@ class NetworkCaps:
 
 @dataclass(frozen=True, slots=True)
 class PlayBack:
-    """Read the next page of what the client missed: rows after `after_id`. Everything up to `upto_id` is committed by the time it is read."""
+    """Read the next page of what the client missed: rows after `after_id`. Everything up to
+    `upto_id` is committed by the time it is read."""
 
     client: int
     after_id: int
@@ -70,6 +72,15 @@ class Delivered:
 
     client: int
     message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Ask the store for a client; the answer comes back as the event Found."""
+
+    client: int
+    question: Question
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ Effect = (
     | NetworkCaps
     | PlayBack
     | Delivered
+    | Lookup
     | ServiceCommand
     | OpsCommand
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bouncer.irc.wire import Message
+from bouncer.session.lookups import Answer, Question
 from storage.messages import Row
 
 
@@ -70,6 +71,16 @@ class PageRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """The store's answer to a Lookup."""
+
+    client: int
+    question: Question
+    answer: Answer
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Detached:
     """A client is gone. `delivered_id` is the last message that a clean end shows it to have:
     QUIT or FIN with nothing left to send; 0 for an end that shows nothing."""
@@ -106,6 +117,7 @@ Event = (
     | CapsChanged
     | FromClient
     | PageRead
+    | Found
     | Detached
     | ChannelsWanted
     | BotSays

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from bouncer.irc.burst import channel_burst
+from bouncer.irc.labels import label_of
+from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message, format_tags
 from bouncer.session.clients import Client
 from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceCommand
+from bouncer.session.reading import chathistory, markread, search
 from bouncer.session.secrets import SERVICE_COMMANDS, is_secret
 
 if TYPE_CHECKING:
@@ -24,7 +27,24 @@ MAX_MESSAGE_TARGETS = 20  # of one PRIVMSG; the rest is refused with 407
 
 
 def receive(session: Session, client: Client, message: Message, out: Effects) -> None:
-    """Take one message of an attached client."""
+    """Take one message of an attached client; a labelled one gets a labelled answer."""
+    session.label = ""
+    if message.raw_tags and "labeled-response" in client.dialect.caps:
+        session.label = label_of(message)
+    if not session.label:
+        _handle(session, client, message, out)
+        return
+    before = out.to_clients.pop(client.id, [])
+    _handle(session, client, message, out)
+    said = out.to_clients.pop(client.id, [])
+    out.to_clients[client.id] = before
+    if session.label:
+        session.answer(client, session.take_label(), said, out)
+    else:  # the answer comes later
+        out.to_clients[client.id] += said
+
+
+def _handle(session: Session, client: Client, message: Message, out: Effects) -> None:
     row = COMMANDS.get(message.command, FORWARDED)
     if len(message.params) < row.params:
         if row.missing:
@@ -35,7 +55,10 @@ def receive(session: Session, client: Client, message: Message, out: Effects) ->
     if row.needs_network and not session.ready:
         refuse_offline(session, client, message, out)
         return
-    row.handler(session, client, message, out)
+    try:
+        row.handler(session, client, message, out)
+    except Refused as refused:
+        out.tell(client.id, str(refused.reply(session.server_name)))
 
 
 def reply(session: Session, client: Client, out: Effects, numeric: str, *params: str) -> None:
@@ -233,6 +256,10 @@ COMMANDS: dict[str, Command] = {
     "USERHOST": Command(forward, 1),
     "AWAY": Command(forward),
     "SETNAME": Command(setname, 1),
+    # the history
+    "CHATHISTORY": Command(chathistory, needs_network=False),
+    "MARKREAD": Command(markread, needs_network=False),
+    "SEARCH": Command(search, 1, needs_network=False),
     # the server
     "MOTD": Command(motd, needs_network=False),
     "OPER": Command(forward, 2),

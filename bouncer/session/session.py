@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import NamedTuple
 
 from bouncer.irc.burst import channel_burst, registration_burst
 from bouncer.irc.caps import UPSTREAM_WANTED
+from bouncer.irc.labels import labelled
 from bouncer.irc.registration import Identity, SaslLogin, UpstreamRegistration
 from bouncer.irc.split import join_lines
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
-from bouncer.session import from_client, from_network, playback
+from bouncer.session import from_client, from_network, playback, reading
 from bouncer.session.clients import Client, Clients
 from bouncer.session.dialect import Dialect
 from bouncer.session.effects import (
     Delivered,
     DropNetwork,
     Effects,
+    Lookup,
     NetworkCaps,
     OpsCommand,
     PlayBack,
@@ -36,12 +39,14 @@ from bouncer.session.events import (
     Connected,
     Detached,
     Event,
+    Found,
     FromClient,
     FromNetwork,
     Lost,
     PageRead,
     Tick,
 )
+from bouncer.session.lookups import Question
 from bouncer.session.routing import Routing
 from storage.messages import Row
 from storage.records import Network
@@ -86,11 +91,15 @@ class Session:
         server_name: str,
         new_id: Callable[[], int],
         ops_channel: str = "",
+        chathistory_max: int = 0,
     ) -> None:
         self.network = network
         self.server_name = server_name
         self.new_id = new_id
         self.ops_channel = ops_channel
+        self.chathistory_max = chathistory_max  # messages of one answer; 0: our own bound
+        self.label = ""  # of the command in hand; '' once somebody has taken it
+        self._references = count(1)
         self.keys: dict[str, str] = {}  # keys given with JOINs that are not answered yet
         self.wanted = {name.lower(): (name, key) for name, key in channels}
         self.clients = Clients()
@@ -226,6 +235,10 @@ class Session:
         if client := self.clients.by_id.get(event.client):
             playback.play(self, client, event, out)
 
+    def found(self, event: Found, out: Effects) -> None:
+        if client := self.clients.by_id.get(event.client):
+            reading.found(self, client, event, out)
+
     def detached(self, event: Detached, out: Effects) -> None:
         client = self.clients.remove(event.client)
         if client is None:
@@ -331,6 +344,30 @@ class Session:
             self.wanted[folded] = (name, key)
             out.others.append(RememberChannel(name, key))
 
+    # --- answers, labelled where the client gave a label: IRCv3 labeled-response ---
+
+    def reference(self) -> str:
+        """A new name for a batch."""
+        return f"m{next(self._references)}"
+
+    def look_up(self, client: Client, question: Question, out: Effects) -> None:
+        """Ask the store; the label of the command in hand goes with the answer."""
+        out.others.append(Lookup(client.id, question, self.take_label()))
+
+    def take_label(self) -> str:
+        """The label of the command in hand, for an answer that comes later."""
+        label, self.label = self.label, ""
+        return label
+
+    def answer(self, client: Client, label: str, lines: list[str], out: Effects) -> None:
+        """Say the whole answer to one command; an empty one is an ACK."""
+        if label:
+            messages = [Message.parse(line) for line in lines]
+            said = labelled(label, messages, self.server_name, self.reference())
+            lines = [str(message) for message in said]
+        for line in lines:
+            out.tell(client.id, line)
+
     def service_line(self, client: Client, text: str, service: str = SERVICE) -> str:
         return f":{service}!{service}@{self.server_name} NOTICE {client.nick} :{text}"
 
@@ -348,6 +385,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     CapsChanged: Session.caps_changed,
     FromClient: Session.from_client,
     PageRead: Session.page_read,
+    Found: Session.found,
     Detached: Session.detached,
     ChannelsWanted: Session.channels_wanted,
     BotSays: Session.bot_says,

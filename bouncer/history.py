@@ -1,0 +1,118 @@
+"""Answers the questions that sessions ask of the store. Each is one transaction in a thread."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy import Connection
+
+from bouncer.irc.chathistory import HistoryRequest, MsgId, Selector, Subcommand, Timestamp
+from bouncer.session.lookups import (
+    Answer,
+    Marker,
+    NoAnswer,
+    Question,
+    ReadHistory,
+    ReadMarker,
+    Rows,
+    Search,
+    Targets,
+)
+from storage import accounts, messages, search
+from storage.errors import StorageError
+from storage.messages import Position, Row
+from storage.store import Store
+
+log = structlog.get_logger("history")
+
+
+class _UnknownMessage(LookupError):
+    """A msgid that is not, or no longer, in the conversation."""
+
+
+async def answer(store: Store, network_id: int, question: Question) -> Answer:
+    """Put one question to the store. Never raises for what the store or the question is."""
+    try:
+        match question:
+            case ReadMarker(time_ms=None):
+                return await store.read(_marker, network_id, question)
+            case ReadMarker():
+                return await store.run(_marker, network_id, question)
+            case ReadHistory():
+                return await store.read(_history, network_id, question)
+            case Search():
+                return await store.read(_search, network_id, question)
+    except _UnknownMessage:
+        return NoAnswer(unknown_message=True)
+    except StorageError as error:
+        log.error("history not read", reason=str(error))
+        return NoAnswer(unknown_message=False)
+
+
+def _marker(connection: Connection, network_id: int, question: ReadMarker) -> Marker:
+    if question.time_ms is None:
+        return Marker(accounts.get_marker(connection, network_id, question.target))
+    return Marker(accounts.put_marker(connection, network_id, question.target, question.time_ms))
+
+
+def _search(connection: Connection, network_id: int, question: Search) -> Rows:
+    return Rows(
+        search.search(
+            connection,
+            network_id,
+            question.text,
+            question.sender,
+            question.target,
+            question.from_ms,
+            question.to_ms,
+            question.limit,
+        )
+    )
+
+
+def _history(connection: Connection, network_id: int, question: ReadHistory) -> Rows | Targets:
+    request = question.request
+    if request.subcommand is Subcommand.TARGETS:
+        assert isinstance(request.start, Timestamp)
+        assert isinstance(request.end, Timestamp)
+        bounds = (request.start.time_ms, request.end.time_ms)
+        return Targets(messages.targets(connection, network_id, *bounds, request.limit))
+    return Rows(_page(connection, network_id, question.target, request))
+
+
+def _page(
+    connection: Connection, network_id: int, target: str, request: HistoryRequest
+) -> list[Row]:
+    """IRCv3 chathistory: the selectors are exclusive, but for AROUND."""
+    limit = request.limit
+
+    def at(selector: Selector | None, *, later: bool) -> Position:
+        """Where the selector stands; a timestamp stands after (`later`) or before its
+        millisecond."""
+        match selector:
+            case MsgId(msgid):
+                found = messages.find_msgid(connection, network_id, target, msgid)
+                if found is None:
+                    raise _UnknownMessage
+                return found
+            case Timestamp(time_ms):
+                return Position.after_ms(time_ms) if later else Position.before_ms(time_ms)
+        return messages.FIRST_POSITION
+
+    match request.subcommand:
+        case Subcommand.LATEST:
+            after = at(request.start, later=True)
+            return messages.latest(connection, network_id, target, limit, after)
+        case Subcommand.BEFORE:
+            before = at(request.start, later=False)
+            return messages.before(connection, network_id, target, before, limit)
+        case Subcommand.AFTER:
+            after = at(request.start, later=True)
+            return messages.after(connection, network_id, target, after, limit)
+        case Subcommand.AROUND:
+            middle = at(request.start, later=False)
+            return messages.around(connection, network_id, target, middle, limit)
+        case _:
+            first, second = at(request.start, later=True), at(request.end, later=False)
+            if first > second:  # backwards: counted from the later end
+                first, second = at(request.start, later=False), at(request.end, later=True)
+            return messages.between(connection, network_id, target, first, second, limit)

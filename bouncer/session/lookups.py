@@ -1,0 +1,73 @@
+"""What a client asks of the history: questions the hub puts to the store, answers said in dialect.
+
+A session cannot read the store. It emits `Lookup` with one of these questions; the answer comes
+back as the event `Found`, with the client's label if it gave one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bouncer.irc.chathistory import HistoryRequest
+from storage.messages import Row
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHistory:
+    """A CHATHISTORY request; `target` is the folded conversation, '' for TARGETS."""
+
+    request: HistoryRequest
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """soju.im/search: the newest messages that match all that is given."""
+
+    text: str
+    sender: str
+    target: str  # folded
+    from_ms: int | None
+    to_ms: int | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMarker:
+    """How far the user has read in `target` (folded, called `name`); `time_ms` moves it."""
+
+    target: str
+    name: str
+    time_ms: int | None
+
+
+Question = ReadHistory | Search | ReadMarker
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """(name, epoch milliseconds of its latest message) pairs."""
+
+    targets: list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The marker as it is now, None for none."""
+
+    time_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why there is none: an unknown msgid, or a store that cannot be read now."""
+
+    unknown_message: bool
+
+
+Answer = Rows | Targets | Marker | NoAnswer
