@@ -36,6 +36,27 @@ async def faults(config: Config) -> list[str]:
     return [f"{where}: {fault}" for fault in found]
 
 
+async def warnings(config: Config) -> list[str]:
+    """What works and had better be otherwise."""
+    return await trio.to_thread.run_sync(lambda: list(_warnings(config)))
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    for number, listen in enumerate(config.listen, 1):
+        if not listen.tls and not listen.address.loopback:
+            yield (
+                f"listen[{number}]: {listen.address} is open to others without TLS: passwords can "
+                "be read on the way"
+            )
+    chain, _ = tls.paths(config)
+    try:
+        found = certificates.read(chain) if chain.exists() else None
+    except CertificateFault:
+        return  # a fault, and said as one
+    if found is not None and (said := certificates.sentence(found, found, time.time())):
+        yield f"tls.certificate: {said}"
+
+
 def _faults(config: Config) -> Iterator[str]:
     yield from data_dir(config)
     yield from keys(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,9 +69,11 @@ def check(words: list[str], option: Path | None) -> int:
     parser.parse_args(words)
     settings = _load(option)
     logs.set_up("console", quiet=True)
-    from bouncer.check import faults
+    from bouncer.check import faults, warnings
 
     found = trio.run(faults, settings)
+    for line in trio.run(warnings, settings):
+        print(f"bouncer: warning: {line}", file=sys.stderr)
     if found:
         raise Exit(WRONG_USE, "\n".join(found))
     print(f"{settings.source or 'no configuration, the defaults'}: all is well")

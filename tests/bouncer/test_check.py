@@ -44,6 +44,21 @@ async def test_a_used_one_has_none_either(tmp_path: Path) -> None:
     assert await faults(tmp_path) == []
 
 
+async def test_what_works_and_had_better_not_is_a_warning(tmp_path: Path) -> None:
+    chain, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=3600)
+    selfsigned.make(chain, key, ["irc.example.net"], start)
+    tables = {
+        "tls": {"certificate": str(chain), "key": str(key)},
+        "listen": [{"address": "0.0.0.0:0", "tls": False}],
+    }
+    assert await faults(tmp_path, **tables) == []
+    plain, urgent = await check.warnings(settings(tmp_path, **tables))
+    assert plain.startswith("listen[1]: 0.0.0.0:0 is open to others without TLS")
+    assert urgent.startswith("tls.certificate: certificate urgent: 49d left")
+    assert await check.warnings(settings(tmp_path)) == []
+
+
 async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

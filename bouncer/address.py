@@ -1,0 +1,62 @@
+"""Where a socket listens, as configuration files write it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: a host and port, or else the path of a unix socket."""
+
+    host: str
+    port: int
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read "host:port", "[v6]:port" or "unix:path". Raises ValueError that says what to do."""
+        if text.startswith("unix:"):
+            if not text.removeprefix("unix:"):
+                raise ValueError('"unix:" names no socket; write "unix:/run/muster/irc.sock"')
+            return cls("", 0, text.removeprefix("unix:"))
+        host, colon, port = text.rpartition(":")
+        if not colon or not host:
+            raise ValueError(f'"{text}" has no port; write "host:port" or "unix:path"')
+        if not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ValueError(f'"{port}" is not a port; write a number from 0 to 65535')
+        if host[0] == "[" and host[-1] == "]":
+            host = host[1:-1]
+        elif ":" in host:
+            raise ValueError(f'"{text}" is ambiguous; write an IPv6 address as "[::1]:6697"')
+        return cls(host, int(port))
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.path or self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _read_address(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('is not text; write "host:port" or "unix:path"')
+    return Address.parse(value)
+
+
+ListenOn = Annotated[Address, BeforeValidator(_read_address)]
