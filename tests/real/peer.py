@@ -78,6 +78,20 @@ class Peer:
             f"{instead or '  nothing'}"
         )
 
+    async def has_heard(
+        self, command: str, *params: str, source: str = "*", within_s: float = HEAR_S
+    ) -> Message:
+        """Like `hears`, but anything heard so far counts too and the cursor stays: for messages
+        whose order does not matter. Returns the last one."""
+        with trio.move_on_after(within_s):
+            while not self.all(command, *params, source=source) and not self.closed:
+                await self._news.wait()
+        found = self.all(command, *params, source=source)
+        if not found:
+            heard = "\n".join(f"  {message}" for message in self.heard[-40:])
+            raise AssertionError(f"{self.nick} did not hear {command} {params}, but:\n{heard}")
+        return found[-1]
+
     def all(self, command: str, *params: str, source: str = "*") -> list[Message]:
         """Everything heard so far that is like this."""
         return [m for m in self.heard if _matches(m, command, params, source)]

@@ -63,9 +63,16 @@ class Voter:
     async def answers(self, within_s: float = READY_S) -> None:
         """Wait until `fallback status` has an answer."""
         await until((self.folder / "data" / "fallback.sock").exists, within_s, self._shown())
-        await self.status()
+        await self.command_status()
 
     async def status(self) -> str:
+        """What its socket says now: the text of `fallback status` without a process for it."""
+        stream = await trio.open_unix_socket(str(self.folder / "data" / "fallback.sock"))
+        async with stream:
+            return b"".join([bytes(chunk) async for chunk in stream]).decode()
+
+    async def command_status(self) -> str:
+        """`fallback status` as an operator types it."""
         return await command(
             "fallback",
             "status",
