@@ -109,6 +109,7 @@ class Announcer:
         self._recognised = trio.Event()
         self._entered = trio.Event()
         self._tried_second_nick = False
+        self._excepted = ""  # the host that may join the room uninvited
 
     def listen(self, hall: Hall) -> None:
         """From here on `hall` hears what happens on this network."""
@@ -239,6 +240,7 @@ class Announcer:
         """From the open stream to its end."""
         self.state = NetworkState(self.config.nick)
         self._refused.clear()
+        self._excepted = ""
         self._tried_second_nick = False
         self._recognised = trio.Event()
         self._entered = trio.Event()
@@ -438,10 +440,20 @@ class Announcer:
         )
         if room is None or not about_room or not self.is_op or not room.modes_known:
             return
+        self._let_us_back_in()
         missing = "".join(letter for letter in ROOM_MODES if letter not in room.modes)
         if missing:
             self._send(Message("MODE", (self.config.room, f"+{missing}")))
             room.modes.update(dict.fromkeys(missing))  # so as not to ask twice
+
+    def _let_us_back_in(self) -> None:
+        """An invite exception for our own host, so that a restarted agent can join again."""
+        state = self.state
+        letter = state.isupport.tokens.get("INVEX", "") or "I"
+        if state.host and "INVEX" in state.isupport.tokens and self._excepted != state.host:
+            self._excepted = state.host
+            mask = f"*!{state.user}@{state.host}"
+            self._send(Message("MODE", (self.config.room, f"+{letter}", mask)))
 
     def _on_recognised(self, _message: Message) -> None:
         self.identified = True

@@ -9,7 +9,6 @@ import fcntl
 import os
 import secrets
 import signal
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -136,7 +135,7 @@ class Voter:
         return voter.agent(config.name, LAST_RANK if rank is None else rank, networks, waits)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled or told to stop by TERM or INT. Raises Fault."""
+        """Serve until cancelled or stopped. Raises Fault."""
         names.remember_answers(self.config.data_dir)
         try:
             async with trio.open_nursery() as nursery:
@@ -157,7 +156,6 @@ class Voter:
                 if self.config.metrics is not None:
                     address = self.config.metrics
                     nursery.start_soon(report.serve_metrics, address, self.figures)
-                nursery.start_soon(self._stop_on_signal)
                 log.info("serving", name=self.config.name, role=self.config.role)
                 task_status.started()
         finally:
@@ -165,18 +163,13 @@ class Voter:
             self.incidents.close()
             self._lock.close()
 
-    async def _stop_on_signal(self) -> None:
-        if not _in_main_thread():
-            return
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async for number in signals:
-                log.info("stopping", signal=signal.Signals(number).name)
-                with trio.move_on_after(GOODBYE_S):
-                    for announcer in self.announcers.values():
-                        await announcer.goodbye()
-                assert self._nursery is not None
-                self._nursery.cancel_scope.cancel()
-                return
+    async def stop(self) -> None:
+        """Say goodbye to the networks, within a bound, then end `run`."""
+        with trio.move_on_after(GOODBYE_S):
+            for announcer in self.announcers.values():
+                await announcer.goodbye()
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
 
     # -- from the mesh ----------------------------------------------------------------------------
 
@@ -272,17 +265,18 @@ class _Lock:
         os.close(self._handle)
 
 
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
-
-
 def run(config: Config, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until TERM or INT. Raises Fault when it cannot begin."""
 
     async def serve() -> None:
-        voter_ = Voter(config)
+        ours = Voter(config)
         async with trio.open_nursery() as nursery:
-            await nursery.start(voter_.run)
+            await nursery.start(ours.run)
             ready()
+            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                async for number in signals:
+                    log.info("stopping", signal=signal.Signals(number).name)
+                    await ours.stop()
+                    return
 
     trio.run(serve)
