@@ -111,8 +111,9 @@ def pin(text: str) -> str:
 
 
 def fingerprint(text: str) -> str:
-    """SHA-256 of a client certificate, with or without colons."""
-    plain = re.sub(r"^(sha-?256)?[:= ]+|[:\s]", "", text.casefold())
+    """SHA-256 of a client certificate, as openssl and clients print it: `sha256 Fingerprint=AB:…`
+    or with `sha256:` before it, or bare."""
+    plain = re.sub(r"^(.*=|sha-?256:)|[:\s]", "", text.strip().casefold())
     if not re.fullmatch(r"[0-9a-f]{64}", plain):
         raise ValueError(
             "write the certificate's SHA-256, 64 hex digits; "

@@ -16,6 +16,7 @@ import trio
 
 from bouncer import admin, config, proofs
 from bouncer.cli import remote
+from bouncer.control import readers
 from bouncer.control.actors import OPERATOR, Actor, Door, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import ControlError, NotAllowed, WrongUse
@@ -554,6 +555,21 @@ async def test_secrets_are_never_said(tmp_path: Path) -> None:
         ):
             said += await dispatch(line, OPERATOR, desk)
     assert not [line for line in said if "hunter" in line or "secret" in line]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CERT,
+        CERT.upper(),
+        f"sha256:{CERT}",
+        "sha256 Fingerprint=" + ":".join(["AB"] * 32),
+        "SHA256 Fingerprint=" + ":".join(["AB"] * 32),
+        ":".join(["ab"] * 32),
+    ],
+)
+def test_fingerprints_are_read_as_programs_print_them(text: str) -> None:
+    assert readers.fingerprint(text) == CERT
 
 
 async def test_recovery_codes_are_kept_as_hashes_and_replaced(tmp_path: Path) -> None:
