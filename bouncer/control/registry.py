@@ -22,6 +22,7 @@ from bouncer.control.grammar import (
     read_words,
     split_line,
 )
+from storage import accounts
 
 T = TypeVar("T")
 
@@ -42,11 +43,19 @@ async def dispatch(words: str | Sequence[str], actor: Actor, desk: Desk) -> list
     if isinstance(words, str):
         words = split_line(words)
     command, rest = find(words, actor)
+    if command.permission is Permission.STAFF and not actor.may(Permission.STAFF):
+        actor = replace(actor, staff=await _on_roster(actor.user, desk))
     if not actor.may(command.permission):
         raise NotAllowed(f"{command.name} is for {_FOR[command.permission]}")
     request = read(command, rest, actor)
     with answering():
         return await command.handler(desk, request)
+
+
+async def _on_roster(user_name: str, desk: Desk) -> bool:
+    """Whether somebody of the roster is this user of the bouncer."""
+    people = await desk.store.read(accounts.list_staff)
+    return bool(user_name) and any(each.user.casefold() == user_name.casefold() for each in people)
 
 
 def find(words: Sequence[str], actor: Actor) -> tuple[Command, Sequence[str]]:

@@ -492,6 +492,15 @@ async def test_a_user_reaches_only_their_own_things(tmp_path: Path) -> None:
         assert await dispatch("network remove libera --user alice", boss, desk)
 
 
+async def test_who_is_on_the_roster_is_staff_at_the_service_too(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, Noted()) as desk:
+        for line in (ALICE, "user add bob", "staff add al --user alice"):
+            await dispatch(line, OPERATOR, desk)
+        assert await dispatch("status", Actor(Door.SERVICE, user="alice"), desk)
+        with pytest.raises(NotAllowed, match="status is for staff"):
+            await dispatch("status", Actor(Door.SERVICE, user="bob"), desk)
+
+
 async def test_the_last_admin_stays(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         for line in (ALICE, "user add boss --admin"):
