@@ -18,7 +18,6 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from storage import schema
-from storage.engine import Engines
 from storage.messages import Row
 
 CACHED_NAMES = 65_536  # per kind; forgotten wholesale beyond this, and read again
@@ -53,11 +52,12 @@ def _statement(size: int) -> str:
 
 
 class Appender:
-    """Used by the writer thread alone."""
+    """Used by the writer thread alone. `renames`: a buffer gets the name last seen."""
 
-    def __init__(self, engines: Engines, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, renames: bool = True) -> None:
         self._connection = connection
-        self._is_sqlite = engines.is_sqlite
+        self._renames = renames
+        self._is_sqlite = connection.dialect.name == "sqlite"
         self._buffers: dict[tuple[int, str, str], int] = {}
         self._names: dict[tuple[int, str], str] = {}
         self._sources: dict[str, int] = {}
@@ -145,7 +145,7 @@ class Appender:
             done = self._connection.execute(insert(schema.buffers).values(**values))
             assert done.inserted_primary_key is not None
             return int(done.inserted_primary_key[0])
-        if found.name != name:
+        if self._renames and found.name != name:
             self._connection.execute(
                 update(schema.buffers).filter_by(id=found.id).values(name=name)
             )

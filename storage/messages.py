@@ -23,7 +23,9 @@ class Row(NamedTuple):
     `target` is the casefolded channel, or the folded nick of the other person; `name` as shown.
     `msgid` is '' where the network gave none (see `msgid_of`); `tags` are the raw tags to give
     back (no time, msgid, batch, label); `addressee` is the first parameter as sent, '' for `name`;
-    `text` is the last parameter of PRIVMSG, NOTICE and TAGMSG, for others all further parameters.
+    `text` is the last parameter of PRIVMSG, NOTICE and TAGMSG. For other commands it is what
+    stands on the line after the channel, colon included (`:reason` of PART, `bob :out` of KICK), or
+    after the command where no channel is named (QUIT, NICK).
     """
 
     id: int
@@ -283,6 +285,12 @@ def buffer_number(connection: Connection, network_id: int, target: str) -> int |
     values = {"network_id": network_id, "target": target}
     found = connection.execute(_BUFFER, values).scalar()
     return None if found is None else int(found)
+
+
+def buffer_targets(connection: Connection, network_id: int) -> list[str]:
+    """The folded targets of all conversations of a network."""
+    query = select(_b.target).where(_b.network_id == network_id).order_by(_b.target)
+    return list(connection.execute(query).scalars())
 
 
 def find_msgid(connection: Connection, network_id: int, target: str, msgid: str) -> Position | None:

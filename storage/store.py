@@ -22,6 +22,7 @@ from storage.backup import backup
 from storage.directory import get_meta, put_meta
 from storage.engine import READERS, Engines, make_engines
 from storage.errors import Unusable
+from storage.imports import LAST_IMPORTED_ID
 from storage.indexer import Indexer
 from storage.messages import Row
 from storage.retention import Keep
@@ -34,10 +35,6 @@ Progress = Callable[[int], None]
 
 NO_LIMIT = Keep()
 PAUSE_S = 0.01  # between two steps of pruning: others get at the writer
-
-# Imported messages are older than all others and get numbers downward from here, so that they sort
-# before what comes live and no client's cursor stands below them.
-LAST_IMPORTED_ID = (1 << 32) - 1
 
 
 class Store:

@@ -94,7 +94,7 @@ class Writer:
         self._spill: list[Row] = []
         self._retry_at = 0.0
         self._connection = engines.writing.connect()
-        self._appender = Appender(engines, self._connection)
+        self._appender = Appender(self._connection)
         self._thread = threading.Thread(target=self._work, name="muster-writer", daemon=True)
         self._thread.start()
 
@@ -240,7 +240,7 @@ class Writer:
                 self._connection.invalidate()
                 self._connection.close()
             self._connection = self._engines.writing.connect()
-            self._appender = Appender(self._engines, self._connection)
+            self._appender = Appender(self._connection)
             self._appender.probe()
         except Exception as error:  # the thread's own border
             self._enter(cause_of(error) or Cause.FAILING, error)

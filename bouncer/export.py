@@ -1,0 +1,111 @@
+"""History out of Muster: the common log format, a file per day and conversation, or JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TextIO
+
+from sqlalchemy import Connection
+
+from bouncer.importers.loglines import format_row
+from storage import messages
+from storage.messages import Row, msgid_of
+
+PAGE_ROWS = 2_000
+
+Progress = Callable[[int], None]  # messages written so far
+
+
+def all_rows(connection: Connection, network_id: int, target: str = "") -> Iterator[Row]:
+    """A network's messages by arrival, or those of one conversation by time; page by page."""
+    if target:
+        position = messages.FIRST_POSITION
+        while page := messages.after(connection, network_id, target, position, PAGE_ROWS):
+            yield from page
+            position = messages.Position(page[-1].time_ms, page[-1].id)
+        return
+    last = 0
+    while page := messages.since(connection, network_id, last, PAGE_ROWS):
+        yield from page
+        last = page[-1].id
+
+
+def as_json(row: Row) -> str:
+    """One message as a line of JSON. Times are UTC."""
+    at = datetime.fromtimestamp(row.time_ms / 1000, UTC)
+    fields = {
+        "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "msgid": msgid_of(row),
+        "target": row.name,
+        "command": row.command,
+        "source": row.source,
+        "addressee": row.addressee or row.name,
+        "text": row.text,
+        "tags": row.tags,
+    }
+    return json.dumps({key: value for key, value in fields.items() if value}, ensure_ascii=False)
+
+
+def export_json(
+    connection: Connection,
+    network_id: int,
+    file: TextIO,
+    target: str = "",
+    progress: Progress | None = None,
+) -> int:
+    """Write JSON lines to an open file; how many."""
+    count = 0
+    for count, row in enumerate(all_rows(connection, network_id, target), 1):
+        file.write(as_json(row) + "\n")
+        if progress is not None and count % PAGE_ROWS == 0:
+            progress(count)
+    return count
+
+
+def export_text(
+    connection: Connection,
+    network_id: int,
+    folder: Path,
+    target: str = "",
+    zone: tzinfo | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Write FOLDER/CONVERSATION/YYYY-MM-DD.log; how many messages. Existing files are replaced.
+
+    `zone` None is this machine's own. What the format has no form for is left out.
+    """
+    count = 0
+    targets = [target] if target else messages.buffer_targets(connection, network_id)
+    for folded in targets:
+        place = folder / _file_name(folded)
+        day, file = "", None
+        try:
+            for row in all_rows(connection, network_id, folded):
+                line = format_row(row)
+                if not line:
+                    continue
+                at = datetime.fromtimestamp(row.time_ms / 1000, zone)
+                if f"{at:%Y-%m-%d}" != day:
+                    day = f"{at:%Y-%m-%d}"
+                    if file is not None:
+                        file.close()
+                    place.mkdir(parents=True, exist_ok=True)
+                    file = (place / f"{day}.log").open("w", encoding="utf-8", newline="\n")
+                assert file is not None
+                file.write(f"[{at:%H:%M:%S}] {line}\n")
+                count += 1
+                if progress is not None and count % PAGE_ROWS == 0:
+                    progress(count)
+        finally:
+            if file is not None:
+                file.close()
+    return count
+
+
+def _file_name(target: str) -> str:
+    """A conversation's folder: no name of a channel leads out of it."""
+    dots = {".": "-", "..": "--"}
+    return dots.get(target) or target.replace("/", "-").replace("\\", "-").replace("\0", "-")

@@ -1,0 +1,1 @@
+"""Bringing users, networks and history over from another bouncer, without doubles when repeated."""

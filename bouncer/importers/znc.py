@@ -1,0 +1,212 @@
+"""From a ZNC data directory: users, networks, channels, credentials of its modules, and logs.
+
+Repeating it brings what is new and changes nothing that is here: settings made since stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import trio
+from sqlalchemy import Connection
+
+from bouncer.importers.logfiles import LogFile, Progress, Report, find_logs, import_logs
+from bouncer.importers.people import keep_network, keep_user
+from bouncer.importers.zncconf import (
+    BadConfig,
+    Section,
+    parse_config,
+    parse_password,
+    parse_registry,
+    parse_server,
+)
+from bouncer.irc.wire import decode
+from bouncer.passwords import znc_hash
+from storage.errors import StorageError
+from storage.records import Channel, Network, User
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Logs:
+    """Where the log module of one network may have written, and in which zone."""
+
+    network: Network
+    own_nick: str
+    folders: tuple[Path, ...]
+    zone: tzinfo | None
+
+
+async def import_znc(store: Store, folder: Path, progress: Progress) -> Report:
+    """Import the ZNC directory (`~/.znc`). Raises StorageError when it is none.
+
+    `progress(what, done, total)` counts octets of log files.
+    """
+    path = folder / "configs" / "znc.conf"
+    try:
+        root = parse_config(decode(await trio.to_thread.run_sync(path.read_bytes)))
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+    except BadConfig as error:
+        raise StorageError(f"{path}: {error}") from None
+    report = Report()
+    found: list[_Logs] = []
+    for section in root.inner("User"):
+        found += await store.run(_import_user, folder, section, report)
+    for logs in found:
+        files = await trio.to_thread.run_sync(_files, logs)
+        await import_logs(store, files, logs.zone, report, progress)
+    return report
+
+
+def _files(logs: _Logs) -> list[LogFile]:
+    return [
+        file
+        for folder in logs.folders
+        for file in find_logs(folder, logs.network.id, logs.own_nick)
+    ]
+
+
+def _import_user(
+    connection: Connection, folder: Path, section: Section, report: Report
+) -> list[_Logs]:
+    name = section.name
+    user = keep_user(
+        connection,
+        User(
+            name,
+            admin=section.is_true("Admin"),
+            password_hash=_password(section, report),
+            nick=section.get("Nick"),
+            realname=section.get("RealName"),
+        ),
+        report,
+    )
+    zone = _zone(section, report)
+    home = folder / "users" / name
+    logs = []
+    for inner in section.inner("Network"):
+        place = home / "networks" / inner.name
+        server = inner.get("Server")
+        if not server:
+            report.notes.append(f"{name}/{inner.name}: left out, it has no server")
+            continue
+        own_nick = inner.get("Nick") or section.get("Nick") or name
+        network = _with_modules(_network(user, section, inner, server), inner, place, report)
+        channels = [_channel(chan) for chan in inner.inner("Chan")]
+        network = keep_network(connection, network, channels, report)
+        logs.append(
+            _Logs(
+                network,
+                own_nick,
+                (
+                    place / "moddata" / "log",
+                    home / "moddata" / "log" / inner.name,
+                    folder / "moddata" / "log" / name / inner.name,
+                ),
+                zone,
+            )
+        )
+    return logs
+
+
+def _password(section: Section, report: Report) -> str:
+    method, digest, salt = parse_password(section)
+    if method == "sha256":
+        return znc_hash(salt, digest)
+    report.notes.append(
+        f"{section.name}: the password is kept as {method or 'nothing readable'}, which is not "
+        f"taken over; set one with: bouncer user passwd {section.name}"
+    )
+    return ""
+
+
+def _zone(section: Section, report: Report) -> tzinfo | None:
+    name = section.get("TimeZone") or section.get("Timezone")
+    if not name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        report.notes.append(f"{section.name}: unknown time zone {name}; logs are read in the local")
+        return None
+
+
+def _network(user: User, section: Section, inner: Section, server: str) -> Network:
+    uri, password = parse_server(server)
+    pins = inner.all("TrustedServerFingerprint")
+    return Network(
+        user.id,
+        inner.name,
+        uri,
+        nick=inner.get("Nick") or section.get("Nick"),
+        ident=inner.get("Ident") or section.get("Ident"),
+        realname=inner.get("RealName") or section.get("RealName"),
+        password=password,
+        fingerprint=f"sha256:{pins[-1].replace(':', '').lower()}" if pins else "",
+        source_address=inner.get("BindHost") or section.get("BindHost"),
+        enabled=inner.is_true("IRCConnectEnabled", default=True),
+    )
+
+
+def _channel(section: Section) -> Channel:
+    return Channel(
+        0,
+        section.name,
+        key=section.get("Key"),
+        detached=section.is_true("Detached"),
+        enabled=not section.is_true("Disabled"),
+    )
+
+
+def _with_modules(network: Network, inner: Section, place: Path, report: Report) -> Network:
+    """The network with what the modules sasl, cert, nickserv and perform know."""
+    changes: dict[str, Any] = {}
+    modules = inner.modules()
+    if "sasl" in modules:
+        stored = _registry(place, "sasl")
+        mechanisms = stored.get("mechanisms", "EXTERNAL PLAIN").split()
+        changes["sasl_login"] = stored.get("username", "")
+        changes["sasl_password"] = stored.get("password", "")
+        changes["sasl_required"] = stored.get("require_auth", "") in ("1", "true", "yes")
+        if stored.get("password") and "PLAIN" in mechanisms:
+            changes["sasl_mechanism"] = "PLAIN"
+        elif "EXTERNAL" in mechanisms and "cert" in modules:
+            changes["sasl_mechanism"] = "EXTERNAL"
+    if "cert" in modules:
+        changes["certificate"] = _read(place / "moddata" / "cert" / "user.pem")
+    commands = list(_commands(modules, place, report))
+    if commands:
+        changes["connect_commands"] = tuple(commands)
+    for name in sorted(modules - {"sasl", "cert", "nickserv", "perform", "log", "savebuff"}):
+        report.notes.append(f"{network.name}: module {name} has no counterpart taken over")
+    return replace(network, **changes)
+
+
+def _commands(modules: set[str], place: Path, report: Report) -> Iterator[str]:
+    if "nickserv" in modules:
+        password = _registry(place, "nickserv").get("Password")
+        if password:
+            yield f"PRIVMSG NickServ :IDENTIFY {password}"
+    if "perform" in modules:
+        for line in _registry(place, "perform").get("Perform", "").split("\n"):
+            if "%" in line:
+                report.notes.append(f"connect command left out, it has a placeholder: {line}")
+            elif line.strip():
+                yield line.strip().removeprefix("/")
+
+
+def _registry(place: Path, module: str) -> dict[str, str]:
+    return parse_registry(_read(place / "moddata" / module / ".registry"))
+
+
+def _read(path: Path) -> str:
+    try:
+        return decode(path.read_bytes())
+    except OSError:
+        return ""
