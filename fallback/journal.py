@@ -193,6 +193,11 @@ class Journal:
             )
         )
 
+    @property
+    def unwritten(self) -> int:
+        """Lines that wait for the disk."""
+        return len(self._unwritten)
+
     async def run(self) -> None:
         """Write journal lines once a second; the last ones even when cancelled."""
         try:

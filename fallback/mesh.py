@@ -168,7 +168,7 @@ class Mesh:
 
     async def _accept(self, listener: trio.SocketListener) -> None:
         context = server_context(self._key)
-        async with trio.open_nursery() as nursery:
+        async with listener, trio.open_nursery() as nursery:
             while True:
                 try:
                     stream = await listener.accept()
