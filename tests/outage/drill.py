@@ -237,4 +237,6 @@ def _tell_failure(story: Story, group: BaseExceptionGroup[AssertionError]) -> No
 
 
 if __name__ == "__main__":
+    if not needs.missing(*(name for name in PROGRAMS if name != needs.NETNS)):
+        needs.become_root_of_our_own([sys.executable, "-m", "tests.outage.drill"])
     sys.exit(main())

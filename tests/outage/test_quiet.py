@@ -18,7 +18,7 @@ import pytest
 import trio
 
 from tests.outage.parallel import Scenario, running
-from tests.outage.world import AGENT, AGENT_NICK, LOBBY, OPS, ROOM, World, world
+from tests.outage.world import AGENT, AGENT_NICK, HOME_NETWORK, LOBBY, ROOM, World, world
 from tests.real import needs
 from tests.real.lab import lab
 from tests.real.peer import Peer
@@ -40,12 +40,11 @@ async def protected(folder: Path) -> AsyncIterator[tuple[World, Peer]]:
     with lab() as net:
         async with (
             world(folder, net) as scene,
-            scene.at_console() as carol,
+            scene.at_work(f"alice/{HOME_NETWORK}@laptop") as alice,
             scene.at_public() as reader,
         ):
-            await carol.register("carol")
-            await carol.join(OPS)
-            await scene.protected(carol, 2)
+            await scene.protected(alice, 2)
+            await alice.says("QUIT")
             await reader.register("passerby")
             await reader.join(LOBBY)
             await reader.hears_member(LOBBY, AGENT_NICK)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,7 @@ PACKAGES = {
     "ssh-keygen": "openssh-client",
     "systemd-analyze": "systemd",
     "tmux": "tmux",
+    "unshare": "util-linux",
     "weechat": "weechat-curses",
     "znc": "znc",
 }
@@ -92,6 +94,25 @@ def namespaces_refused() -> str | None:
         return f"nft is refused here: {filtered.stderr.strip()}" if filtered.returncode else None
     finally:
         subprocess.run([ip, "netns", "del", name], check=False)
+
+
+def become_root_of_our_own(words: list[str]) -> None:
+    """Without root, run `words` as root of a user namespace with a /run of its own, where the
+    kernel allows it; comes back only where root is not needed or not to be had so."""
+    unshare = program("unshare")
+    if sys.platform != "linux" or os.geteuid() == 0 or unshare is None:
+        return
+    line = [unshare, "--user", "--map-root-user", "--net", "--mount", "--"]
+    if subprocess.run([*line, "true"], capture_output=True, check=False).returncode:
+        return
+    mounted = 'mount -t tmpfs tmpfs /run && exec "$@"'  # `ip netns` keeps its names in /run
+    os.execv(unshare, [*line, "sh", "-c", mounted, "sh", *words])
+
+
+def only_root_is_mapped() -> bool:
+    """Whether we run as `become_root_of_our_own` arranged it: root, and no other user exists."""
+    mapped = Path("/proc/self/uid_map").read_text().split() if sys.platform == "linux" else []
+    return len(mapped) == 3 and mapped[0] == "0" and mapped[2] == "1"
 
 
 def require(*names: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tests.real import needs
 from tests.real.certificates import Certificate
 from tests.real.netns import connected
 from tests.real.process import Program, found, free_port
@@ -72,8 +73,6 @@ async def ngircd(
   Listen = {",".join(listen)}
   Ports = {port}
   MotdPhrase = "served by the tests"
-  ServerUID = root
-  ServerGID = root
 [Limits]
   ConnectRetry = 5
   MaxConnections = 0
@@ -91,7 +90,6 @@ async def ngircd(
   PAM = no
   MorePrivacy = no
   OperCanUseMode = yes
-  PredefChannelsOnly = no
   SyslogFacility = local0
 """
     if certificate:
@@ -105,6 +103,9 @@ async def ngircd(
         text += f"[Operator]\n  Name = {operator[0]}\n  Password = {operator[1]}\n"
     config.write_text(text)
     args: list[str | Path] = [found("ngircd"), "--nodaemon", "--config", config]
+    if needs.only_root_is_mapped():
+        # It refuses to be root, and there is nobody else to become: be called otherwise.
+        args = [found("unshare"), "--user", "--map-user=65534", "--map-group=65534", "--", *args]
     with Program(args, log=folder / "ngircd.log", netns=netns) as program:
         server = Ngircd(program, listen[0], port, tls_port, netns)
         await server._ready()
