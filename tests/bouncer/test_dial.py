@@ -1,0 +1,102 @@
+"""Addresses, pins and what a person is told when a network cannot be reached."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+import trustme
+
+from bouncer.dial import AddressError, DialError, ServerAddress, dial
+
+
+@pytest.mark.parametrize(
+    ("uri", "host", "port", "tls"),
+    [
+        ("ircs://irc.example.net", "irc.example.net", 6697, True),
+        ("irc.example.net", "irc.example.net", 6697, True),
+        ("ircs://irc.example.net:7000", "irc.example.net", 7000, True),
+        ("irc+insecure://127.0.0.1", "127.0.0.1", 6667, False),
+        ("ircs://[2001:db8::1]:6698", "2001:db8::1", 6698, True),
+    ],
+)
+def test_addresses(uri: str, host: str, port: int, tls: bool) -> None:
+    address = ServerAddress.parse(uri)
+    assert (address.host, address.port, address.tls) == (host, port, tls)
+    assert ServerAddress.parse(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    "uri", ["irc://plain.example", "unix:", "ircs://", "ircs://h:99999", "ircs://h:x", "http://h"]
+)
+def test_what_is_no_address_says_how_to_write_one(uri: str) -> None:
+    with pytest.raises(AddressError, match=r"unix:|ircs://|port"):
+        ServerAddress.parse(uri)
+
+
+def test_loopback_is_known() -> None:
+    loopback = ("unix:/run/x", "localhost", "irc+insecure://127.0.0.2", "ircs://[::1]")
+    assert all(ServerAddress.parse(uri).is_loopback for uri in loopback)
+    assert not ServerAddress.parse("ircs://192.0.2.1").is_loopback
+
+
+@asynccontextmanager
+async def tls_server(authority: trustme.CA, name: str) -> AsyncIterator[int]:
+    """An echo server with a certificate for `name`."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+
+    async def serve_one(stream: trio.SSLStream[trio.SocketStream]) -> None:
+        try:
+            async for data in stream:
+                await stream.send_all(data)
+        except trio.BrokenResourceError:
+            pass  # the client did not like our certificate
+
+    async with trio.open_nursery() as nursery:
+        serve = partial(trio.serve_ssl_over_tcp, ssl_context=context, host="127.0.0.1")
+        listeners = await nursery.start(serve, serve_one, 0)
+        yield listeners[0].transport_listener.socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused_with_advice() -> None:
+    async with tls_server(trustme.CA(), "127.0.0.1") as port:
+        with pytest.raises(DialError, match=r"not trusted .*pin its fingerprint"):
+            await dial(ServerAddress("127.0.0.1", port, tls=True))
+
+
+async def test_a_pin_stands_in_for_the_trust_store() -> None:
+    async with tls_server(trustme.CA(), "somebody.else") as port:
+        address = ServerAddress("127.0.0.1", port, tls=True)
+        with pytest.raises(DialError, match="not the one pinned") as refused:
+            await dial(address, pin="sha256:" + "0" * 64)
+        found = str(refused.value).partition("sha256:")[2].partition(",")[0]
+        for pin in (f"sha256:{found}", f"SHA-256:{found.upper()}"):
+            stream = await dial(address, pin=pin)
+            await stream.send_all(b"hello")
+            assert await stream.receive_some(10) == b"hello"
+            await trio.aclose_forcefully(stream)
+        with pytest.raises(DialError, match="a pin is sha256:HEX"):
+            await dial(address, pin="md5:" + hashlib.md5(b"").hexdigest())
+
+
+async def test_a_closed_port_and_a_name_nobody_has_are_told_plainly(tmp_path: Path) -> None:
+    with pytest.raises(DialError, match=r"irc\+insecure://127.0.0.1:1: .*refused"):
+        await dial(ServerAddress("127.0.0.1", 1, tls=False))
+    with pytest.raises(DialError, match="no such file"):
+        await dial(ServerAddress.parse(f"unix:{tmp_path}/none"))
+
+
+async def test_an_answer_that_never_comes_is_not_waited_for() -> None:
+    listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+    port = listener.socket.getsockname()[1]
+    async with listener:  # accepts by the kernel, says nothing: no TLS handshake comes
+        with pytest.raises(DialError, match="did not answer within 0 s"):
+            await dial(ServerAddress("127.0.0.1", port, tls=True), timeout_s=0.2)

@@ -1,0 +1,70 @@
+"""The outbox: putting never waits, a full one says so, what waits is still sent at the end."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from bouncer.outbox import Outbox, OutboxFull
+
+
+async def test_what_is_put_leaves_in_few_sends() -> None:
+    near, far = trio.testing.memory_stream_pair()
+    outbox = Outbox(1000)
+    sends = 0
+
+    async def count() -> None:
+        nonlocal sends
+        sends += 1
+
+    near.send_stream.send_all_hook = count
+    for number in range(10):
+        outbox.put(b"%d," % number)
+    outbox.close()
+    await outbox.drain_into(near)
+    await near.aclose()
+    assert await far.receive_some() == b"0,1,2,3,4,5,6,7,8,9,"
+    assert sends == 1
+
+
+async def test_a_full_outbox_refuses_at_once_and_keeps_what_it_has() -> None:
+    outbox = Outbox(10)
+    outbox.put(b"12345678")
+    with pytest.raises(OutboxFull, match="more than 10 octets"):
+        outbox.put(b"9ab")
+    assert outbox.waiting == 8
+
+
+async def test_a_goodbye_goes_beyond_the_limit_and_after_all_that_waits() -> None:
+    near, far = trio.testing.memory_stream_pair()
+    outbox = Outbox(5)
+    outbox.put(b"12345")
+    outbox.put_last(b"ERROR :bye")
+    outbox.put(b"too late")
+    await outbox.drain_into(near)
+    await near.aclose()
+    assert await far.receive_some() == b"12345ERROR :bye"
+
+
+async def test_drained_waits_for_the_peer() -> None:
+    near, far = trio.testing.lockstep_stream_pair()
+    outbox = Outbox(1000)
+    outbox.put(b"slowly")
+    steps: list[str] = []
+
+    async def wait() -> None:
+        await outbox.drained()
+        steps.append("drained")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        nursery.start_soon(outbox.drain_into, near)
+        await trio.testing.wait_all_tasks_blocked()
+        assert outbox.waiting == 6
+        steps.append("read")
+        assert await far.receive_some(100) == b"slowly"
+        await trio.testing.wait_all_tasks_blocked()
+        outbox.close()
+    assert steps == ["read", "drained"]
+    assert outbox.waiting == 0
