@@ -1,9 +1,9 @@
 """Transition tables: one row per row of the specification, run from the top, printable.
 
 A step first notes what the event says in the state (`note` of each machine), then reads the rows
-of its phase and event from the top. A row whose guard holds is taken: its action runs and the
-phase becomes its `to`. A row that leads away ends the reading; one that stays (`to` is None) lets
-it go on, so that "VOTE every second" and a later transition can stand in one table.
+of its phase and event from the top. The first whose guard holds is taken: its action runs and the
+phase becomes its `to` (None: it stays). Rows on time, of the machine's `tick`, are read on after
+one that stays, so that "VOTE every second" and a transition can stand in one table.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class Row(Generic[S, A]):
 class Table(Generic[S, A]):
     """Rows indexed by (phase, type of event), in their written order."""
 
-    def __init__(self, name: str, rows: Iterable[Row[S, A]]) -> None:
+    def __init__(self, name: str, tick: type, rows: Iterable[Row[S, A]]) -> None:
         self.name = name
+        self._tick = tick
         self.rows = tuple(rows)
         self._index: dict[tuple[Enum, type], list[Row[S, A]]] = {}
         for row in self.rows:
@@ -76,6 +77,8 @@ class Table(Generic[S, A]):
                 taken.append(row)
                 if row.to is not None:
                     return replace(state, phase=row.to), actions, taken  # type: ignore[type-var]
+                if not isinstance(event, self._tick):
+                    break
         return state, actions, taken
 
     def lines(self) -> list[str]:

@@ -232,6 +232,7 @@ _NICK_ONLY = "every row that answers must know the nick it answers to"
 
 TABLE: Table[Case, Action] = Table(
     "claims",
+    Tick,
     [
         Row(_FREE | _CH | _LOCK, AccountMatched, on.account_fits, Phase.VERIFIED, _by_account,
             "services account matches | voice, invite, tell the room"),

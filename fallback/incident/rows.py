@@ -74,6 +74,7 @@ _REC, _ANY = frozenset({Phase.RECOVERING}), frozenset(Phase)
 
 TABLE: Table[IncidentState, Action] = Table(
     "incident",
+    Tick,
     [
         Row(_NONE, Restored, on.restored_open, Phase.OPEN, do.restore,
             "restart, the store has an open incident | go on with the same incident",

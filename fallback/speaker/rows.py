@@ -295,6 +295,7 @@ _H, _ANY = frozenset({Phase.HUSHED}), frozenset(Phase)
 
 TABLE: Table[SpeakerState, Action] = Table(
     "speaker",
+    Tick,
     [
         Row(_Q, Tick, _ready, Phase.WAITING, _wait,
             "incident open, network joined [after a restart: one lease has passed and tombstones"

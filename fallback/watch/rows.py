@@ -205,6 +205,7 @@ _HELD = "a notice may come before its window begins, or to a voter that is not a
 
 TABLE: Table[WatchState, Action] = Table(
     "watch",
+    Tick,
     [
         Row(_UN, Heartbeat, on.is_news, Phase.WATCHING, _arm, 'first A ever | persist "armed"'),
         Row(_W, Tick, on.window_runs, Phase.MAINTENANCE, _window_begins,

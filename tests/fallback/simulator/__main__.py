@@ -20,9 +20,7 @@ GOALS = [
 # One agent that knows nothing but a timeout: no solo rule, no class B.
 _FIXED = Timings(k=1, suspect_s=5.0, declare_s=15.0, solo=Solo.ASK)
 CONTRASTS = [
-    Setup(
-        "one agent, fixed 15 s", 1, 0, _FIXED, self_check=False, asks=False, answers=False
-    ),
+    Setup("one agent, fixed 15 s", 1, 0, _FIXED, self_check=False, asks=False, answers=False),
     Setup("one agent, with self-check", 1, 0, _FIXED, asks=False, answers=False),
     Setup("any of 3", 3, 0, _FIXED, asks=False, answers=False),
     Setup("2 of 3, no forwarding, no indirect probes", 2, 1, asks=False),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from fallback import incident, speaker, voter, watch
 from fallback.timings import DEFAULTS, Timings
-from tests.fallback.simulator.faults import YEAR_S, VoterFaults, Window, draw
+from tests.fallback.simulator.faults import YEAR_S, VoterFaults, Window, Year, draw
 
 EPOCH_S = 1_700_000_000
 NETWORK = "net"
@@ -102,8 +102,23 @@ class Simulation:
 
     def run(self) -> Result:
         """One more year."""
-        count = self.setup.agents + self.setup.witnesses
-        self.year = draw(self.rng, count)
+        self.begin(draw(self.rng, self.setup.agents + self.setup.witnesses))
+        t = 500
+        for start, end in self._windows():
+            if end <= t:
+                continue
+            if start > t:
+                self._skip_quiet_to(start)
+            t = self._window(max(start, t), end)
+        if self.line_from is not None:
+            self.standing.append((self.line_from, YEAR_S))
+        self._judge()
+        self.base += YEAR_S
+        return self.result
+
+    def begin(self, year: Year) -> None:
+        """Start all voters in this year, at its second 500."""
+        self.year = year
         self.removed = 0
         self.voters = [
             Voter(f"v{i}", i if i < self.setup.agents else None, faults, self.setup)
@@ -113,16 +128,6 @@ class Simulation:
         self.standing: list[tuple[int, int]] = []  # spans in which a line stood
         self.line_from: int | None = None
         self._start(500)
-        t = 500
-        for start, end in self._windows():
-            if end <= t:
-                continue
-            t = self._window(max(start, t), end)
-        if self.line_from is not None:
-            self.standing.append((self.line_from, YEAR_S))
-        self._judge()
-        self.base += YEAR_S
-        return self.result
 
     # Which time matters -------------------------------------------------------------------------
 
@@ -181,18 +186,20 @@ class Simulation:
                 self._feed(at, voter.ForNetwork(NETWORK, speaker.TombstonesFetched()), t)
                 self._feed(at, voter.ForNetwork(NETWORK, speaker.NetworkJoined()), t)
 
-    def _window(self, start: int, end: int) -> int:
+    def _skip_quiet_to(self, t: int) -> None:
+        """Everybody has heard the primary all the while, short losses apart."""
         for at in self.voters:
-            if self._hears(at, start):
-                at.heard = start
-                self._feed(at, watch.Heartbeat("b", self._now(start)), start)
+            at.heard = at.fed_at = t
+            self._feed(at, watch.Heartbeat("b", self._now(t)), t)
+
+    def _window(self, start: int, end: int) -> int:
         t, changed_at = start, start
         before = None
         while t < end or not self._quiet():
             t += 1
             if t > YEAR_S - 10:
                 break
-            self._second(t)
+            self.second(t)
             now_state = [(at.phase, self._open(at)) for at in self.voters]
             if now_state != before:
                 before, changed_at = now_state, t
@@ -240,7 +247,8 @@ class Simulation:
     def _quiet(self) -> bool:
         return all(at.calm and at.paused_at is None for at in self.voters)
 
-    def _second(self, t: int) -> None:
+    def second(self, t: int) -> None:
+        """Let second `t` happen, quiet or not."""
         for at in self.voters:
             self._pause(at, t)
         for at in self.voters:
@@ -369,8 +377,10 @@ class Simulation:
     def _act(self, at: Voter, actions: list[voter.Action], t: int) -> None:
         for action in actions:
             match action:
-                case watch.AskVoters() if self.setup.asks:
-                    self._ask(at, t)
+                case watch.AskVoters():
+                    self._hear_states(at, t)
+                    if self.setup.asks:
+                        self._ask(at, t)
                 case watch.Vote(verdict, silent_from):
                     event = incident.VoteHeard(at.name, verdict, silent_from)
                     self._send(at, event, t, agents=True)
@@ -394,6 +404,14 @@ class Simulation:
                 case _:
                     pass
 
+    def _hear_states(self, at: Voter, t: int) -> None:
+        """The others' states, which their own messages carry anyway: who shows A?"""
+        for other in self.voters:
+            if not at.is_agent or other is at or other.paused_at is not None:
+                continue
+            if t - other.heard < 10 and self._reaches(other, at, t):
+                self._feed(at, incident.VoterShows(other.name, self._now(other.heard)), t)
+
     def _ask(self, at: Voter, t: int) -> None:
         for other in self.voters:
             if other is at or other.paused_at is not None or not self._reaches(at, other, t):
@@ -401,8 +419,6 @@ class Simulation:
             age = t - other.heard
             if age < 10:
                 self._feed(at, watch.Heartbeat("b", self._now(other.heard), direct=False), t)
-                if at.is_agent:
-                    self._feed(at, incident.VoterShows(other.name, self._now(other.heard)), t)
             if other.phase is watch.Phase.MAINTENANCE:
                 for notice in other.state.watch.notices:
                     self._feed(at, watch.Noticed(notice), t)
