@@ -21,7 +21,7 @@ from bouncer.heartbeat import Ack, Kind, write_body
 from bouncer.keys import KeyFault, MeshKey
 from bouncer.peers import Heard
 from bouncer.roster import Roster, RosterFault, read_roster
-from fallback import names, report, voter, watch
+from fallback import check, names, report, voter, watch
 from fallback.announcer import Announcer, Secrets
 from fallback.conduct import Conduct
 from fallback.config import Config, NetworkConfig
@@ -152,7 +152,8 @@ class Voter:
                 nursery.start_soon(self.reception.run)
                 for announcer in self.announcers.values():
                     nursery.start_soon(announcer.run)
-                nursery.start_soon(report.serve_status, self.config.socket, self.status)
+                answers = {"status": self.status, "check": lambda: check.running_findings(self)}
+                nursery.start_soon(report.serve_status, self.config.socket, answers)
                 if self.config.metrics is not None:
                     address = self.config.metrics
                     nursery.start_soon(report.serve_metrics, address, self.figures)

@@ -1,10 +1,358 @@
-"""The preflight, see run_check."""
+"""The preflight a careful operator would believe: one line each, with what to do.
+
+What can be tried from outside the running voter is tried here; what only it can know (who hears
+whom, whether services know it, whether the room obeys) it is asked over its socket.
+"""
 
 from __future__ import annotations
 
-from fallback.config import Config
+import ipaddress
+import shutil
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import trio
+from cryptography import x509
+
+from bouncer.heartbeat import NO_NONCE
+from bouncer.keys import KeyFault, MeshKey
+from bouncer.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
+from fallback import report, watch
+from fallback.announcer import ROOM_MODES, Announcer
+from fallback.config import Config, NetworkConfig
+from fallback.journal import ROSTER
+from fallback.landmarks import ANSWER_S, ask_clock, asker
+from fallback.probes import CONNECT_S, served_certificate
+from storage.incidents import Incidents, IncidentsError
+
+if TYPE_CHECKING:
+    from fallback.app import Voter
+
+DISK_OCTETS = 200 << 20
+CLOCK_S = 2.0  # more, and the times in announcements are wrong
+CERTIFICATE_DAYS = 14
+GOOD_LANDMARKS = 5
+ALIKE_V4, ALIKE_V6 = 24, 48  # networks that fail together more often than not
+DONE, WRONG = 0, 2
+
+
+class Level(Enum):
+    OK = "ok  "
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `todo` says what to do about it, '' when all is well."""
+
+    level: Level
+    what: str
+    todo: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.level.value}  {self.what}" + (f": {self.todo}" if self.todo else "")
+
+
+def ok(what: str) -> Finding:
+    return Finding(Level.OK, what)
+
+
+def warn(what: str, todo: str) -> Finding:
+    return Finding(Level.WARN, what, todo)
+
+
+def fail(what: str, todo: str) -> Finding:
+    return Finding(Level.FAIL, what, todo)
 
 
 def run_check(config: Config) -> int:
-    del config
-    return 0
+    """Print every finding; 0 when nothing failed, else 2."""
+    findings = trio.run(look, config)
+    for finding in findings:
+        print(finding, file=sys.stdout if finding.level is not Level.FAIL else sys.stderr)
+    return WRONG if any(finding.level is Level.FAIL for finding in findings) else DONE
+
+
+async def look(config: Config) -> list[Finding]:
+    """Everything, in the order an operator would repair it."""
+    roster, about_roster = kept_roster(config)
+    findings = [*about_key(config), *about_host(config), *about_secrets(config)]
+    findings += await about_landmarks(config)
+    findings += await about_primary(config)
+    findings += [*about_roster, *(about_voters(config, roster) if roster else ())]
+    try:
+        running = await trio.to_thread.run_sync(report.ask, config.socket, "check")
+    except OSError:
+        findings.append(fail("the voter is not running", "start it: `fallback run`"))
+    else:
+        findings += [read_finding(line) for line in running.splitlines()]
+    return findings
+
+
+def read_finding(line: str) -> Finding:
+    """A finding as the running voter wrote it."""
+    for level in Level:
+        if line.startswith(level.value):
+            return Finding(level, line.removeprefix(level.value).strip())
+    return ok(line)
+
+
+# -- what can be seen without the voter -----------------------------------------------------------
+
+
+def about_key(config: Config) -> Iterator[Finding]:
+    try:
+        MeshKey.load(config.key_file)
+    except KeyFault as fault:
+        yield fail(f"key: {fault}", "`fallback key` makes one; then pair it anew")
+    else:
+        yield ok(f"key {config.key_file}")
+
+
+def about_host(config: Config) -> Iterator[Finding]:
+    try:
+        free = shutil.disk_usage(config.data_dir).free
+    except OSError as error:
+        yield fail(f"{config.data_dir}: {error.strerror}", "make it, owned by this user")
+    else:
+        if free < DISK_OCTETS:
+            yield fail(f"disk: {free >> 20} MB free", "make room: it must remember what it does")
+        else:
+            yield ok(f"disk: {free >> 20} MB free")
+    if config.role == "agent":
+        if shutil.which("ssh-keygen"):
+            yield ok("ssh-keygen, for ssh proofs")
+        else:
+            yield warn("no ssh-keygen: ssh proofs will fail", "install openssh-client")
+        if not config.network:
+            yield fail("no [[network]]", "an agent needs a public network to speak on")
+        if len(config.network) == 1:
+            yield warn("one public network only", "add a second: networks have outages, too")
+
+
+def about_secrets(config: Config) -> Iterator[Finding]:
+    for network in config.network:
+        for path in (network.password_file, network.certificate):
+            if path is None:
+                continue
+            try:
+                mode = path.stat().st_mode
+            except OSError as error:
+                yield fail(f"{network.name}: {path}: {error.strerror}", "correct the path")
+                continue
+            if mode & 0o077:
+                yield warn(f"{network.name}: others may read {path}", f"chmod 600 {path}")
+        if not network.account:
+            yield warn(
+                f"{network.name}: no account",
+                "register one: without it the nick and the channels can be taken",
+            )
+        yield from _about_certificate(network)
+
+
+def _about_certificate(network: NetworkConfig) -> Iterator[Finding]:
+    if network.certificate is None:
+        return
+    with suppress(OSError, ValueError):
+        ends = x509.load_pem_x509_certificate(network.certificate.read_bytes()).not_valid_after_utc
+        if ends < datetime.now(UTC):
+            todo = "renew it, and tell services its new fingerprint"
+            yield fail(f"{network.name}: its client certificate has ended", todo)
+
+
+async def about_landmarks(config: Config) -> list[Finding]:
+    findings: list[Finding] = []
+    answered: list[str] = []
+
+    async def ask(index: int) -> None:
+        place = config.landmark[index]
+        with trio.move_on_after(ANSWER_S), suppress(OSError):
+            if await asker(place)():
+                answered.append(f"{place.kind} {place.address}")
+
+    async with trio.open_nursery() as nursery:
+        for index in range(len(config.landmark)):
+            nursery.start_soon(ask, index)
+    count = len(config.landmark) + len(config.network)
+    if not config.landmark and not config.network:
+        findings.append(fail("no [[landmark]]", "without them it never votes; add 5"))
+    elif len(answered) + len(config.network) < config.landmarks:
+        missing = [f"{p.kind} {p.address}" for p in config.landmark]
+        silent = ", ".join(name for name in missing if name not in answered)
+        findings.append(fail(f"landmarks silent: {silent}", "allow them out, or take others"))
+    elif count < GOOD_LANDMARKS:
+        findings.append(warn(f"{count} landmarks", "take 5, so that two may be away"))
+    else:
+        findings.append(ok(f"landmarks: {len(answered)} of {len(config.landmark)} answer"))
+    for place in config.landmark:
+        if any(alike(place.address.host, primary.host) for primary in config.primary):
+            findings.append(
+                warn(f"landmark {place.address} is next to the primary", "take one elsewhere")
+            )
+    findings += await about_clock(config)
+    return findings
+
+
+async def about_clock(config: Config) -> list[Finding]:
+    for place in config.landmark:
+        if place.kind == "ntp":
+            with trio.move_on_after(ANSWER_S), suppress(OSError):
+                off_s = await ask_clock(place.address)
+                if abs(off_s) > CLOCK_S:
+                    return [warn(f"the clock is {off_s:+.1f}s off", "run an NTP client")]
+                return [ok(f"clock within {CLOCK_S:.0f}s")]
+    return [warn("the clock could not be compared", "take an NTP server as a landmark")]
+
+
+async def about_primary(config: Config) -> list[Finding]:
+    findings = []
+    for address in config.primary:
+        try:
+            with trio.fail_after(CONNECT_S * 2):
+                ends = await served_certificate(address)
+        except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.TooSlowError) as error:
+            reason = getattr(error, "strerror", None) or "no answer"
+            findings.append(
+                fail(f"primary {address}: {reason}", "let this host reach the client port")
+            )
+            continue
+        days = (ends - datetime.now(UTC)).days if ends else None
+        if days is not None and days < 0:
+            findings.append(warn(f"primary {address}: certificate ended", "renew it there"))
+        elif days is not None and days < CERTIFICATE_DAYS:
+            findings.append(
+                warn(f"primary {address}: certificate ends in {days}d", "renew it there")
+            )
+        else:
+            findings.append(ok(f"primary {address} answers"))
+    return findings
+
+
+def kept_roster(config: Config) -> tuple[Roster | None, list[Finding]]:
+    """The roster in the voter's own file, and how old it is."""
+    todo = "is `bouncer run` up, this voter paired, and its port open, UDP and TCP?"
+    if not config.database_file.exists():
+        return None, [fail("no roster was ever received", todo)]
+    try:
+        incidents = Incidents(config.database_file)
+    except IncidentsError as error:
+        return None, [fail(str(error), "correct the rights of the data directory")]
+    try:
+        document = incidents.fact(ROSTER)
+    finally:
+        incidents.close()
+    if document is None:
+        return None, [fail("no roster was ever received", todo)]
+    try:
+        roster = read_roster(document, config.primary_key)
+    except RosterFault as fault:
+        return None, [fail(str(fault), "is primary_key the bouncer's present key?")]
+    age_s = roster.age_s(round(time.time() * 1000))
+    text = f"roster v{roster.version}, {age_s / 3600:.0f}h old, {len(roster.staff)} people"
+    if age_s > HARD_STALE_S:
+        return roster, [fail(text, "accounts and vouches no longer count: restore the link")]
+    if age_s > STALE_S:
+        return roster, [warn(text, "it should come every 6 h: is the TLS link up?")]
+    return roster, [ok(text)]
+
+
+def about_voters(config: Config, roster: Roster) -> Iterator[Finding]:
+    ours = roster.voter(config.name)
+    if ours is None:
+        yield fail(f"{config.name} is not in the roster", "pair it: `bouncer agent add`")
+        return
+    with suppress(KeyFault):
+        if ours.public != MeshKey.load(config.key_file).public:
+            yield fail("the roster has another key for this voter", "pair it anew")
+    if ours.role != config.role:
+        yield fail(f"the roster says {ours.role}, this file {config.role}", "make them agree")
+    if len(roster.voters) < roster.k:
+        yield warn(
+            f"{len(roster.voters)} voters, quorum {roster.k}",
+            "only the solo rule is left: add a witness",
+        )
+    hosts = [(voter.name, voter.address.rpartition(":")[0]) for voter in roster.voters]
+    hosts += [("the primary", address.host) for address in config.primary]
+    for index, (name, host) in enumerate(hosts):
+        for other, other_host in hosts[index + 1 :]:
+            both_primary = name == other == "the primary"
+            if not both_primary and alike(host, other_host):
+                yield warn(f"{name} and {other} are neighbours", "put them at different providers")
+    if config.role == "agent" and not roster.on_call():
+        yield warn("nobody is on call", "`bouncer staff set HANDLE --oncall 1`")
+
+
+def alike(one: str, two: str) -> bool:
+    """Whether two addresses share a /24 or /48. Names are not compared."""
+    try:
+        first, second = (ipaddress.ip_address(text.strip("[]")) for text in (one, two))
+    except ValueError:
+        return False
+    if first.version != second.version:
+        return False
+    length = ALIKE_V4 if first.version == 4 else ALIKE_V6
+    return second in ipaddress.ip_network((first, length), strict=False)
+
+
+# -- what only the running voter knows ------------------------------------------------------------
+
+
+def running_findings(voter: Voter) -> list[str]:
+    """The running voter's own part, as lines."""
+    return [str(finding) for finding in _running(voter)]
+
+
+def _running(voter: Voter) -> Iterator[Finding]:
+    now, seen = voter.pulse.now(), voter.conduct.state.watch
+    last = voter.hearing.last
+    if seen.phase is watch.Phase.UNARMED:
+        yield fail("no heartbeat was ever heard", "open the mesh port, UDP, for the bouncer")
+    elif last is None or now - last.at > seen.timings.suspect_s:
+        yield fail("no heartbeat just now", "see `fallback status`: is the bouncer up?")
+    else:
+        yield ok(f"heartbeats arrive, watch {seen.phase.name}")
+    if voter.mesh.linked:
+        yield ok("TLS link from the bouncer")
+    else:
+        yield fail("no TLS link", "open the mesh port, TCP, for the bouncer")
+    for name in voter.mesh.others:
+        heard_at = voter.mesh.heard_at.get(name, float("-inf"))
+        if trio.current_time() - heard_at < 10 and voter.mesh.peers.nonce_of(name) != NO_NONCE:
+            yield ok(f"voter {name}: heard, both ways")
+        else:
+            yield fail(f"voter {name}: not heard", "open the mesh port, UDP, between the voters")
+    for announcer in voter.announcers.values():
+        yield from _about_network(announcer)
+
+
+def _about_network(announcer: Announcer) -> Iterator[Finding]:
+    name, place = announcer.name, announcer.config
+    if not announcer.joined:
+        yield fail(f"{name}: {announcer.standing.value}", announcer.error or "wait a minute")
+        return
+    if place.account and not announcer.identified:
+        yield fail(f"{name}: services do not know us", "correct account and password_file")
+    if announcer.state.nick != place.nick:
+        yield warn(f"{name}: nick is {announcer.state.nick}", f"who holds {place.nick}?")
+    room = announcer.state.channel(place.room)
+    if room is None:
+        yield fail(f"{name}: not in {place.room}", announcer.error or "invite the agent")
+        return
+    if not announcer.is_op:
+        yield fail(
+            f"{name}: not an operator of {place.room}",
+            "give its account the rights (ChanServ), or no one can be voiced",
+        )
+    missing = [letter for letter in ROOM_MODES if letter not in room.modes]
+    if missing:
+        yield warn(f"{name}: {place.room} lacks +{''.join(missing)}", "set it")
+    else:
+        yield ok(f"{name}: in {place.lobby} and {place.room} as {announcer.state.nick}")

@@ -98,11 +98,11 @@ def _leaves(group: BaseException) -> list[BaseException]:
 
 def _status(chosen: argparse.Namespace) -> int:
     from fallback import config
-    from fallback.report import ask_status
+    from fallback.report import ask
 
     settings = config.load(chosen.config)
     try:
-        print(ask_status(settings.socket), end="")
+        print(ask(settings.socket), end="")
     except OSError as error:
         reason = error.strerror or error
         print(f"no voter answers at {settings.socket} ({reason}): is it running?", file=sys.stderr)

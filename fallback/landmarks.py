@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -23,6 +24,7 @@ BURST_S = 1.5
 ANSWER_S = 2.0  # a landmark that needs longer did not answer
 CALM_FRESH_S = CALM_S + 5.0
 MAX_ANSWER = 1500
+NTP_EPOCH_S = 2_208_988_800  # from 1900 to 1970: RFC 5905 section 6
 
 Ping = Callable[[], Awaitable[bool]]
 
@@ -43,7 +45,7 @@ class Landmarks:
         irc: dict[str, Ping] | None = None,
     ) -> None:
         self._asks: dict[str, Ping] = {
-            f"{place.kind} {place.address}": _asker(place) for place in places
+            f"{place.kind} {place.address}": asker(place) for place in places
         }
         self._asks |= {f"irc {name}": ping for name, ping in (irc or {}).items()}
         self._now = now
@@ -108,7 +110,8 @@ class Landmarks:
             await trio.sleep(1.0)
 
 
-def _asker(place: Landmark) -> Ping:
+def asker(place: Landmark) -> Ping:
+    """What asks this landmark once; the caller sets the time limit."""
     match place.kind:
         case "dns":
             return lambda: ask_dns(place.address)
@@ -122,14 +125,32 @@ async def ask_dns(address: Address) -> bool:
     """One query for the root's name servers: RFC 1035 section 4. Any answer to it will do."""
     number = os.urandom(2)
     query = number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 2, 1)
-    return await _ask_udp(address, query, lambda data: data[:2] == number and len(data) >= 12)
+
+    def fits(data: bytes) -> bool:
+        return data[:2] == number and len(data) >= 12
+
+    return bool(await _ask_udp(address, query, fits))
 
 
 async def ask_ntp(address: Address) -> bool:
     """One client packet: RFC 5905 section 7.3. The answer echoes our transmit time as origin."""
     stamp = os.urandom(8)  # any value will do, and a random one cannot be guessed
     query = b"\x23" + bytes(39) + stamp
-    return await _ask_udp(address, query, lambda data: len(data) >= 48 and data[24:32] == stamp)
+    return bool(await _ask_udp(address, query, lambda data: _is_ntp(data, stamp)))
+
+
+def _is_ntp(data: bytes, stamp: bytes) -> bool:
+    return len(data) >= 48 and data[24:32] == stamp
+
+
+async def ask_clock(address: Address) -> float:
+    """How many seconds our wall clock is ahead of an NTP server's, about. Raises OSError."""
+    stamp, before = os.urandom(8), time.time()
+    data = await _ask_udp(address, b"\x23" + bytes(39) + stamp, lambda data: _is_ntp(data, stamp))
+    after = time.time()
+    seconds, fraction = struct.unpack_from("!II", data, 40)  # its transmit timestamp
+    server = float(seconds - NTP_EPOCH_S + fraction / 2**32)
+    return (before + after) / 2 - server
 
 
 async def ask_tcp(address: Address) -> bool:
@@ -139,11 +160,12 @@ async def ask_tcp(address: Address) -> bool:
     return True
 
 
-async def _ask_udp(address: Address, query: bytes, fits: Callable[[bytes], bool]) -> bool:
+async def _ask_udp(address: Address, query: bytes, fits: Callable[[bytes], bool]) -> bytes:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with trio.socket.socket(family, socket.SOCK_DGRAM) as sock:
         await sock.connect((address.host, address.port))
         await sock.send(query)
         while True:  # until ANSWER_S is over: somebody else's datagram is not the answer
-            if fits(await sock.recv(MAX_ANSWER)):
-                return True
+            data = bytes(await sock.recv(MAX_ANSWER))
+            if fits(data):
+                return data

@@ -176,6 +176,22 @@ def ends_of(certificate_der: bytes) -> datetime | None:
         return None
 
 
+async def served_certificate(address: ServerAddress) -> datetime | None:
+    """Connect once and say when the served certificate ends; None without TLS.
+
+    Raises OSError, ssl.SSLError or trio.BrokenResourceError; the caller sets the time limit.
+    """
+    stream: trio.abc.Stream = await trio.open_tcp_stream(address.host, address.port)
+    try:
+        if not address.tls:
+            return None
+        tls = trio.SSLStream(stream, _look_only(), server_hostname=address.host)
+        await tls.do_handshake()
+        return ends_of(tls.getpeercert(binary_form=True) or b"")
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
 def _look_only() -> ssl.SSLContext:
     """Accepts every certificate: an expired one is reported as such, never as "down"."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

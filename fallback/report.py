@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_REQUEST = 4096
 REQUEST_S = 5.0
+WORD_S = 0.2
 
 
 def status_lines(voter: Voter) -> list[str]:
@@ -105,8 +106,8 @@ def metrics_text(voter: Voter) -> str:
     return "\n".join(lines) + "\n"
 
 
-async def serve_status(path: Path, status: Callable[[], list[str]]) -> None:
-    """Each connection to the socket (0600) gets the status and is closed."""
+async def serve_status(path: Path, answers: Mapping[str, Callable[[], list[str]]]) -> None:
+    """On the socket (0600): one word in, its lines out, closed. An unknown word is `status`."""
     path.unlink(missing_ok=True)
     raw = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
@@ -119,7 +120,12 @@ async def serve_status(path: Path, status: Callable[[], list[str]]) -> None:
     async def answer(stream: trio.SocketStream) -> None:
         with trio.move_on_after(REQUEST_S):
             try:
-                await stream.send_all(("\n".join(status()) + "\n").encode())
+                asked = b""
+                with trio.move_on_after(WORD_S):  # whoever says nothing wants the status
+                    asked = bytes(await stream.receive_some(MAX_REQUEST))
+                word = asked.decode("ascii", "replace").strip()
+                lines = answers.get(word, answers["status"])()
+                await stream.send_all(("\n".join(lines) + "\n").encode())
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return
             finally:
@@ -160,11 +166,12 @@ async def serve_metrics(address: Address, text: Callable[[], str]) -> None:
     await trio.serve_listeners(answer, list(listeners))
 
 
-def ask_status(path: Path) -> str:
-    """The status of a running voter. Raises OSError when there is none."""
+def ask(path: Path, word: str = "status") -> str:
+    """What a running voter answers: `status` or `check`. Raises OSError when there is none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(REQUEST_S)
         sock.connect(str(path))
+        sock.sendall(word.encode() + b"\n")
         chunks = []
         while chunk := sock.recv(65536):
             chunks.append(chunk)

@@ -9,7 +9,7 @@ import trio
 
 from fallback import incident, watch
 from fallback.app import Voter
-from fallback.report import ask_status, metrics_text
+from fallback.report import ask, metrics_text
 from storage import directory
 from tests.fallback.ircd import Ircd, open_ircd
 from tests.fallback.voters import Site_, open_site, until
@@ -177,7 +177,7 @@ async def test_status_and_metrics_tell_what_is_seen(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site, open_ircd() as ircd:
         agent, _ = await pair_two(site, ircd)
         await until(lambda: agent.landmarks.state().fresh == 2)
-        text = await trio.to_thread.run_sync(ask_status, agent.config.socket)
+        text = await trio.to_thread.run_sync(ask, agent.config.socket)
         assert "watch WATCHING" in text
         assert "self-check good: 2 of 2" in text
         assert agent.config.socket.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,118 @@
+"""The preflight: it finds what would be wrong in an outage, and says what to do."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bouncer.keys import MeshKey
+from bouncer.roster import Roster, Voter
+from fallback import check, watch
+from fallback.check import Level
+from fallback.config import Config, parse
+from tests.fallback.ircd import open_ircd
+from tests.fallback.voters import open_site, until
+
+OWNER = MeshKey(b"o" * 32)
+
+
+def config(folder: Path, **changes: object) -> Config:
+    text = f"""
+        name = "fra"
+        data_dir = "{folder}"
+        primary = ["irc+insecure://192.0.2.1:6667"]
+        primary_key = "{OWNER.public}"
+        mesh = "127.0.0.1:6690"
+    """
+    return parse(tomllib.loads(text) | changes, folder / "fallback.toml")
+
+
+def said(findings: list[check.Finding], level: Level) -> str:
+    return "\n".join(str(finding) for finding in findings if finding.level is level)
+
+
+def test_a_missing_key_and_network_are_found(tmp_path: Path) -> None:
+    ours = config(tmp_path)
+    assert "`fallback key` makes one" in said(list(check.about_key(ours)), Level.FAIL)
+    assert "an agent needs a public network" in said(list(check.about_host(ours)), Level.FAIL)
+
+
+def test_a_password_others_may_read_is_found(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("x")
+    (tmp_path / "pw").chmod(0o644)
+    network = {
+        "name": "pub", "addresses": ["ircs://irc.example.net"], "nick": "fb", "account": "fb",
+        "password_file": "pw", "lobby": "#l", "room": "#r",
+    }  # fmt: skip
+    ours = config(tmp_path, network=[network])
+    assert "chmod 600" in said(list(check.about_secrets(ours)), Level.WARN)
+
+
+async def test_silent_landmarks_and_primary_are_found(tmp_path: Path) -> None:
+    place = {"kind": "tcp", "address": "127.0.0.1:1"}
+    ours = config(tmp_path, landmark=[place], landmarks=1, primary=["irc+insecure://127.0.0.1:1"])
+    assert "landmarks silent: tcp 127.0.0.1:1" in said(
+        await check.about_landmarks(ours), Level.FAIL
+    )
+    assert "let this host reach the client port" in said(
+        await check.about_primary(ours), Level.FAIL
+    )
+
+
+def test_no_roster_is_found(tmp_path: Path) -> None:
+    roster, findings = check.kept_roster(config(tmp_path))
+    assert roster is None
+    assert "no roster was ever received" in said(findings, Level.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "neighbours"),
+    [
+        ("192.0.2.1", "192.0.2.250", True),
+        ("192.0.2.1", "192.0.3.1", False),
+        ("2001:db8:1::1", "[2001:db8:1:ffff::2]", True),
+        ("2001:db8:1::1", "2001:db8:2::1", False),
+        ("192.0.2.1", "2001:db8::1", False),
+        ("a.example", "a.example", False),
+    ],
+)
+def test_neighbours_share_a_24_or_48(one: str, two: str, neighbours: bool) -> None:
+    assert check.alike(one, two) is neighbours
+
+
+def test_voters_beside_each_other_or_the_primary_are_found(tmp_path: Path) -> None:
+    ours = config(tmp_path)
+    key = MeshKey.load_or_make(ours.key_file)
+    roster = Roster(
+        str(OWNER.public),
+        1,
+        0,
+        voters=(
+            Voter("fra", str(key.public), "198.51.100.1:6690"),
+            Voter("hel", str(OWNER.public), "198.51.100.9:6690", "witness"),
+        ),
+    )
+    warned = said(list(check.about_voters(ours, roster)), Level.WARN)
+    assert "fra and hel are neighbours" in warned
+    assert "nobody is on call" in warned
+
+
+async def test_a_running_voter_tells_the_rest(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        agent_config = await site.pairs("fra", ircd=ircd)
+        agent = await site.starts(agent_config)
+        await site.starts(await site.pairs("hel", role="witness"))
+        await site.beats()
+        await ircd.welcomes("fb-fra")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        await until(lambda: agent.conduct.state.watch.phase is watch.Phase.WATCHING)
+        await until(lambda: agent.mesh.linked and agent.announcers["pub"].joined)
+        await until(lambda: "heard, both ways" in "\n".join(check.running_findings(agent)))
+        findings = await check.look(agent_config)
+        fine = said(findings, Level.OK)
+        assert "heartbeats arrive" in fine
+        assert "TLS link from the bouncer" in fine
+        assert "in #lobby and #room as fb-fra" in fine
+        assert said(findings, Level.FAIL) == ""
