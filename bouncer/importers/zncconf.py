@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 _OPEN = re.compile(r"<(\w+)(?:\s+([^>]*))?>")
 _CLOSE = re.compile(r"</(\w+)>")
-_ESCAPE = re.compile(r"_([0-9a-fA-F]{1,2})_")
+_ESCAPE = re.compile(r"%([0-9a-fA-F]{1,2});")
 
 
 class BadConfig(ValueError):

@@ -1,0 +1,234 @@
+"""A ZNC that was run and talked through comes over: people, credentials, logs; once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import trio
+
+from bouncer.importers.znc import import_znc
+from bouncer.importers.zncconf import BadConfig, parse_config, parse_registry, parse_server
+from bouncer.passwords import verify
+from storage import accounts, messages
+from storage.errors import StorageError
+from storage.records import Network
+from storage.search import search
+from storage.store import Store
+from tests.real import needs
+from tests.real.netns import connected
+from tests.real.ngircd import ngircd
+from tests.real.peer import Peer, peer
+from tests.real.process import Program, free_port
+
+CONFIG = """\
+// made by the test
+Version = 1.8.2
+<Listener l>
+    Host = 127.0.0.1
+    Port = {port}
+    IPv4 = true
+    IPv6 = false
+    SSL = false
+    AllowIRC = true
+</Listener>
+<User alice>
+    Admin      = true
+    Nick       = alice
+    Ident      = al
+    RealName   = Alice of Ops
+    LoadModule = log
+    <Network home>
+        Server = 127.0.0.1 {server}
+        LoadModule = perform
+        LoadModule = nickserv
+        LoadModule = sasl
+        JoinDelay = 0
+        <Chan #ops>
+            Key = sesame
+        </Chan>
+        <Chan #quiet>
+            Detached = true
+        </Chan>
+    </Network>
+    <Network off>
+        Nick = alice2
+        Server = irc.example.net +6697 letmein
+        IRCConnectEnabled = false
+    </Network>
+    <Pass password>
+        Hash = {hash}
+        Method = SHA256
+        Salt = pepper
+    </Pass>
+</User>
+"""
+
+
+def test_the_configuration_is_read() -> None:
+    root = parse_config(CONFIG.format(port=1, server=2, hash="x"))
+    (user,) = root.inner("User")
+    assert (user.name, user.get("nick"), user.is_true("Admin")) == ("alice", "alice", True)
+    home, off = user.inner("Network")
+    assert home.modules() == {"perform", "nickserv", "sasl"}
+    assert [chan.name for chan in home.inner("Chan")] == ["#ops", "#quiet"]
+    assert parse_server(off.get("Server")) == ("ircs://irc.example.net:6697", "letmein")
+    assert parse_server("2001:db8::1 6667") == ("irc+insecure://[2001:db8::1]:6667", "")
+    stored = "Perform MODE%20;alice%20;%2b;i%0a;\nPassword %c3;%a9;\n"
+    assert parse_registry(stored) == {"Perform": "MODE alice +i\n", "Password": "é"}
+    for wrong in ("<User a>\n", "</User>\n", "nonsense\n", "<User a>\n</Network>\n"):
+        with pytest.raises(BadConfig, match=r"line|never closed"):
+            parse_config(wrong)
+
+
+async def test_what_is_no_znc_directory_is_refused(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be read"):
+        await import_znc(store, tmp_path, lambda *_: None)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that an unprivileged ZNC can use: as root it would wait for half a minute."""
+    folder = Path(tempfile.mkdtemp(prefix="muster-znc-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@asynccontextmanager
+async def znc(folder: Path, server: int) -> AsyncIterator[tuple[Program, int]]:
+    port = free_port()
+    (folder / "configs").mkdir()
+    digest = sha256(b"wonderlandpepper").hexdigest()
+    text = CONFIG.format(port=port, server=server, hash=digest)
+    (folder / "configs" / "znc.conf").write_text(text)
+    words = ["znc", "-f", "-d", str(folder)]
+    if os.geteuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, "nobody")
+        words = ["setpriv", "--reuid=nobody", "--clear-groups", "--", *words]
+    environment = {"TZ": "UTC", "HOME": str(folder)}
+    with Program(words, log=folder / "znc.log", env=environment) as program:
+        await program.listens(partial(connected, "127.0.0.1", port, None, 1))
+        yield program, port
+
+
+async def talk(owner: Peer, other: Peer) -> None:
+    """What is said through ZNC, by its owner and by another person."""
+    await other.says("NICK bob", "USER b 0 * :Bob")
+    await other.hears("001")
+    await other.says("JOIN #ops sesame")
+    await other.hears("366")
+    await owner.says("PASS alice/home:wonderland", "NICK alice", "USER a 0 * :a")
+    await owner.hears("001")
+    for line in (
+        "PRIVMSG *sasl :Set alice s3cret",
+        "PRIVMSG *sasl :Mechanism PLAIN",
+        "PRIVMSG *nickserv :Set n1ckpass",
+        "PRIVMSG *perform :Add MODE alice +i",
+        "PRIVMSG *status :JoinChan #ops",
+    ):
+        await owner.says(line)
+    await owner.hears("353")
+    await other.says("PRIVMSG #ops :the disk on db1 is full", "PRIVMSG #ops :\x01ACTION sighs\x01")
+    await owner.hears("PRIVMSG", "#ops", "*sighs*")
+    await owner.says("PRIVMSG #ops :on it", "PRIVMSG bob :a word in private")
+    await other.hears("PRIVMSG", "*", "a word in private")
+    await other.says("PRIVMSG alice :yes?", "TOPIC #ops :disk full", "NOTICE #ops :wall")
+    await owner.hears("NOTICE", "#ops", "wall")
+    await other.says("PART #ops :off")
+    await owner.hears("PART", "#ops")
+
+
+async def test_a_znc_comes_over_once(store: Store, open_folder: Path, tmp_path: Path) -> None:
+    needs.require("znc", "ngircd")
+    async with (
+        ngircd(tmp_path / "ircd") as server,
+        znc(open_folder, server.port) as (program, port),
+    ):
+        async with peer("127.0.0.1", port) as owner, peer("127.0.0.1", server.port) as other:
+            await talk(owner, other)
+            await trio.sleep(1)  # its modules write what they know after a moment
+        program.kill()
+    steps: list[tuple[str, int, int]] = []
+    report = await import_znc(store, open_folder, lambda *step: steps.append(step))
+
+    (user,) = await store.read(accounts.list_users)
+    assert (user.name, user.admin, user.realname) == ("alice", True, "Alice of Ops")
+    assert verify(user.password_hash, "wonderland")
+    home, off = await store.read(accounts.list_networks, user.id)
+    assert (off.uri, off.password, off.enabled) == ("ircs://irc.example.net:6697", "letmein", False)
+    assert off.nick == "alice2"
+    assert (home.nick, home.ident) == ("alice", "al")
+    assert (home.sasl_mechanism, home.sasl_login) == ("PLAIN", "alice")
+    assert home.sasl_password == "s3cret"
+    assert home.connect_commands == ("PRIVMSG NickServ :IDENTIFY n1ckpass", "MODE alice +i")
+    ops, quiet = await store.read(accounts.list_channels, home.id)
+    assert (ops.name, ops.key, quiet.detached) == ("#ops", "sesame", True)
+
+    said = await store.read(messages.latest, home.id, "#ops", 100)
+    chat = [(r.source.partition("!")[0], r.command, r.text) for r in said if r.source != "alice!"]
+    for expected in (
+        ("bob", "PRIVMSG", "the disk on db1 is full"),
+        ("bob", "PRIVMSG", "\x01ACTION sighs\x01"),
+        ("alice", "PRIVMSG", "on it"),
+        ("bob", "TOPIC", ":disk full"),
+        ("bob", "NOTICE", "wall"),
+        ("bob", "PART", ":off"),
+    ):
+        assert chat.count(expected) == 1, chat
+    private = await store.read(messages.latest, home.id, "bob", 10)
+    assert [(r.source, r.addressee, r.text) for r in private] == [
+        ("alice", "", "a word in private"),
+        ("bob", "alice", "yes?"),
+    ]
+    assert len(await store.read(search, home.id, "disk db1")) == 1
+    assert await store.read(messages.since, home.id, store.last_id, 10) == [], "no news"
+    assert report.messages == len(await store.read(messages.since, home.id, 0, 1000))
+    assert steps[-1][1] == steps[-1][2] or not steps[-1][2]
+
+    await store.run(lambda c: accounts.change_network(c, home.id, nick="changed"))
+    again = await import_znc(store, open_folder, lambda *_: None)
+    assert (again.users, again.networks, again.channels, again.messages) == (0, 0, 0, 0)
+    kept: list[Network] = await store.read(accounts.list_networks, user.id)
+    assert kept[0].nick == "changed", "what was set since stays"
+
+
+async def test_an_interrupted_import_goes_on_and_a_grown_log_adds_its_new_lines(
+    store: Store, tmp_path: Path
+) -> None:
+    folder = tmp_path / "znc"
+    (folder / "configs").mkdir(parents=True)
+    config = CONFIG.format(port=1, server=6667, hash="x")
+    (folder / "configs" / "znc.conf").write_text(config)
+    logs = folder / "users" / "alice" / "moddata" / "log" / "home" / "#ops"
+    logs.mkdir(parents=True)
+    for day in range(1, 10):
+        lines = [f"[00:00:{n // 10:02}] <bob> day {day} line {n}\n" for n in range(300)]
+        (logs / f"2024-05-{day:02}.log").write_text("".join(lines))
+
+    class Interrupted(Exception):
+        pass
+
+    def stop_in_the_middle(what: str, _done: int, _total: int) -> None:
+        if what == "#ops 2024-05-05":
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        await import_znc(store, folder, stop_in_the_middle)
+    with (logs / "2024-05-09.log").open("a") as file:
+        file.write("[23:00:00] <bob> late\n[23:00:01] <bob> half a li")
+    await import_znc(store, folder, lambda *_: None)
+    (user,) = await store.read(accounts.list_users)
+    home = (await store.read(accounts.list_networks, user.id))[0]
+    rows = await store.read(messages.latest, home.id, "#ops", 10_000)
+    expected = [f"day {day} line {n}" for day in range(1, 10) for n in range(300)]
+    assert [row.text for row in rows] == [*expected, "late"]

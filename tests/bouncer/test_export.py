@@ -1,0 +1,72 @@
+"""What is exported can be read again: as JSON by anything, as text by our own import."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, date
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from bouncer.export import export_json, export_text
+from bouncer.importers.loglines import Conversation, rows_of
+from storage.messages import Row
+from storage.store import Store, open_store
+from tests.storage.model import add_network, said
+
+DAY_MS = 86_400_000
+START_MS = 1_714_521_600_000  # 2024-05-01
+
+
+async def fill(store: Store) -> tuple[int, list[Row]]:
+    network = await add_network(store)
+    rows = [
+        said(store, network, f"line {n} ünï", START_MS + n * 10_000_000, source="bob!b@h")
+        for n in range(30)
+    ]
+    rows.append(said(store, network, ":gone fishing", START_MS + 5, command="PART"))
+    rows.append(said(store, network, "psst", START_MS, "../bob"))
+    await store.append(rows)
+    return network, rows
+
+
+async def test_json_lines_hold_everything(tmp_path: Path) -> None:
+    async with open_store(f"sqlite:///{tmp_path}/muster.db") as store:
+        network, rows = await fill(store)
+        out = io.StringIO()
+
+        def work(connection: Connection) -> int:
+            return export_json(connection, network, out)
+
+        assert await store.read(work) == len(rows)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["text"] for line in lines] == [row.text for row in rows]
+    assert lines[0] == {
+        "time": "2024-05-01T00:00:00.000Z",
+        "msgid": lines[0]["msgid"],
+        "target": "#ops",
+        "command": "PRIVMSG",
+        "source": "bob!b@h",
+        "addressee": "#ops",
+        "text": "line 0 ünï",
+    }
+
+
+async def test_text_can_be_imported_again(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    async with open_store(f"sqlite:///{tmp_path}/muster.db") as store:
+        network, rows = await fill(store)
+        work = partial(export_text, network_id=network, folder=folder, zone=UTC)
+        assert await store.read(work) == len(rows)
+    assert sorted(path.name for path in folder.iterdir()) == ["#ops", "..-bob"]
+    got: list[Row] = []
+    for path in sorted((folder / "#ops").iterdir()):
+        lines = path.read_text().splitlines()
+        day = date.fromisoformat(path.stem)
+        conversation = Conversation(network, "#ops", "alice")
+        got += [row for row in rows_of(lines, day, UTC, conversation) if row is not None]
+    mine = sorted((row for row in rows if row.target == "#ops"), key=lambda row: row.time_ms)
+    assert [(row.command, row.text) for row in got] == [(row.command, row.text) for row in mine]
+    assert [row.time_ms // 1000 for row in got] == [row.time_ms // 1000 for row in mine]
