@@ -166,7 +166,8 @@ class LineReader:
 
     def feed(self, data: bytes) -> list[str]:
         """The whole lines that `data` completes, in order."""
-        *lines, rest = (self._rest + data).split(b"\n")
+        whole, newline, rest = (self._rest + data).rpartition(b"\n")
+        lines = self._lines(whole) if newline else []
         if lines and self._dropping:
             del lines[0]
             self._dropping = False
@@ -176,7 +177,20 @@ class LineReader:
             self._dropping = True
             rest = b""
         self._rest = rest
-        return [text for line in lines if (text := self._text(line))]
+        return [line for line in lines if line]
+
+    def _lines(self, whole: bytes) -> list[str]:
+        """The lines of `whole`, '' for one that is too long."""
+        # Nearly every chunk is UTF-8 with CRLFs and no long line: then it is decoded at once.
+        try:
+            text = whole.decode().replace("\r\n", "\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            text = "\0"
+        if "\0" not in text and "\r" not in text:
+            lines = text.split("\n")
+            if len(max(lines, key=len)) * 4 <= self.limit:  # a character has at most 4 octets
+                return lines
+        return [self._text(line) for line in whole.split(b"\n")]
 
     def _text(self, line: bytes) -> str:
         if len(line) > self.limit:
