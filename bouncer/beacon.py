@@ -12,8 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -22,39 +21,38 @@ from bouncer import enrolment, supervise
 from bouncer.config import Address
 from bouncer.datagrams import Port, open_ports, send_by
 from bouncer.heartbeat import (
-    MAINTENANCE_GRACE_S,
-    MAX_MAINTENANCE_S,
     NO_NONCE,
     NONCE_OCTETS,
-    STOP_NOTICE_S,
     Ack,
     DatagramFault,
     Heartbeat,
     Kind,
     Maintenance,
+    OrderKind,
+    OrderSaid,
+    Received,
     acked_name,
     read_body,
     sign_statement,
+    write_body,
 )
 from bouncer.keys import MeshKey
 from bouncer.link import FrameType, Link, LinkFault, dial_voter
 from bouncer.peers import Heard, Peers
 from bouncer.roster import PUSH_EVERY_S, Roster, Voter, sign_roster
+from bouncer.windows import Windows, Writes
 
 BEAT_S = 1.0
 LINK_BEAT_S = 5.0
 LINK_PROOF_S = 30.0  # from the handshake to the voter's first fresh datagram
 UNPROTECTED_S = 300.0  # without an ack for so long, ops are told
 RESOLVE_S = 60.0  # a voter given by name is looked up this often; the last good answer is kept
+ACK_WAIT_S = 5.0
+RESEND_S = 0.3  # a notice or order that was not acked
+MAX_HELD = 256
 CALM = frozenset({"WATCHING"})  # what a voter that can vote and sees nothing wrong says
 
 log = structlog.get_logger("beacon")
-
-
-class Stored(Protocol):
-    """What the beacon needs of the store: one write transaction."""
-
-    async def run(self, fn: Callable[..., Roster], *args: object) -> Roster: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +78,15 @@ class VoterStatus:
     maintenance: str
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What became of a notice: success may be claimed only when `acked` is `voters`."""
+
+    window: Maintenance
+    acked: int
+    voters: int
+
+
 @dataclass
 class _Tracked:
     """One voter at run time."""
@@ -95,6 +102,12 @@ class _Tracked:
     push: trio.Event = field(default_factory=trio.Event)
     proven: trio.Event = field(default_factory=trio.Event)  # its nonce is known
     scope: trio.CancelScope | None = None
+    held: set[str] = field(default_factory=set)  # notices and orders it has acked
+
+    def hold(self, name: str) -> None:
+        if len(self.held) >= MAX_HELD:
+            self.held.clear()  # at worst a notice is sent once more
+        self.held.add(name)
 
 
 class Beacon:
@@ -106,7 +119,7 @@ class Beacon:
 
     def __init__(
         self,
-        store: Stored,
+        store: Writes,
         key: MeshKey,
         *,
         address: Address | None = None,
@@ -127,7 +140,7 @@ class Beacon:
         self._changed = trio.Event()
         self._roster: Roster | None = None
         self._document: dict[str, bytes] = {}
-        self._maintenance: Maintenance | None = None
+        self._windows = Windows(store, key, self._boot, wall)
         self._ports: list[Port] = []
         self._acked = trio.Event()
 
@@ -136,6 +149,7 @@ class Beacon:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Beat until cancelled; first sends nothing until the roster is read from the store."""
         await self._load_roster()
+        await self._windows.load()
         self._ports = self._open_ports()
         try:
             async with trio.open_nursery() as nursery:
@@ -191,47 +205,47 @@ class Beacon:
         return self._roster
 
     @property
-    def maintenance(self) -> Maintenance | None:
-        """The window in force or to come, until it has passed or was ended."""
-        return self._maintenance
+    def windows(self) -> list[Maintenance]:
+        """The maintenance windows in force or to come."""
+        return self._windows.open
 
     async def announce_maintenance(
-        self, begins_s: float, ends_s: float, why: str, *, id: str = "", wait_s: float = 5.0
-    ) -> tuple[int, int]:
-        """Tell all voters of a window (epoch seconds); give (acked, voters) after `wait_s`.
+        self, begins_s: float, ends_s: float, why: str, *, wait_s: float = ACK_WAIT_S
+    ) -> Announced:
+        """Tell all voters of a window (epoch seconds). Raises ValueError for a bad one.
 
-        Success may be claimed only when both are equal. Raises ValueError for a bad window.
+        Success may be claimed only when all have acked.
         """
-        if not 0 < ends_s - begins_s <= MAX_MAINTENANCE_S or ends_s <= self._wall():
-            raise ValueError("a maintenance lasts at most 12 h and ends in the future")
-        self._maintenance = Maintenance(
-            id or f"m{secrets.token_hex(3)}",
-            round(begins_s * 1000),
-            round(ends_s * 1000),
-            why[:300],
-            boot=self._boot,
-        )
-        return await self._send_maintenance(wait_s)
+        return await self._told(await self._windows.begin(begins_s, ends_s, why), wait_s)
 
-    async def end_maintenance(self, *, wait_s: float = 5.0) -> tuple[int, int]:
-        """Take the window back. Raises ValueError when there is none."""
-        if self._maintenance is None:
-            raise ValueError("there is no maintenance")
-        self._maintenance = replace(self._maintenance, ended=True)
-        return await self._send_maintenance(wait_s)
+    async def end_maintenance(self, id: str = "", *, wait_s: float = ACK_WAIT_S) -> Announced:
+        """Take a window back: this one, the one in force, or the next. Raises ValueError."""
+        return await self._told(await self._windows.end(id), wait_s)
 
     async def say_stopping(self, *, wait_s: float = 1.0) -> None:
         """The notice of a clean stop: 120 s, so that a mistaken one is announced after all."""
-        now_ms = round(self._wall() * 1000)
-        self._maintenance = Maintenance(
-            f"t{self._boot[:6]}",
-            now_ms,
-            now_ms + round(STOP_NOTICE_S * 1000),
-            "the bouncer is being stopped",
-            stopping=True,
-            boot=self._boot,
-        )
-        await self._send_maintenance(wait_s)
+        notice = self._windows.stopping()
+        if notice is not None:
+            await self._told(notice, wait_s)
+
+    async def order(
+        self, what: OrderKind, admin: str, *, for_s: float = 0.0, wait_s: float = ACK_WAIT_S
+    ) -> tuple[int, int]:
+        """Pass an admin's order to the agents; (received, agents) after `wait_s`.
+
+        `admin` is a handle whose identity was checked here; `for_s` is for `hold`.
+        """
+        id = f"{what}:{secrets.token_hex(6)}"
+        given_at = self._wall()
+        agents = [one for one in self._voters.values() if one.voter.role == "agent"]
+        with trio.move_on_after(wait_s):
+            while pending := [one for one in agents if id not in one.held]:
+                age_s = max(0.0, self._wall() - given_at)
+                said = OrderSaid(id, what, admin[:64], age_s, max(0.0, for_s - age_s))
+                for one in pending:
+                    self._send(one, self._peers.seal(one.voter.name, Kind.ORDER, write_body(said)))
+                await self._next_ack()
+        return sum(id in one.held for one in agents), len(agents)
 
     # -- roster -----------------------------------------------------------------------------------
 
@@ -309,13 +323,18 @@ class Beacon:
         if not heard.fresh or one is None:
             return
         one.proven.set()
-        if heard.kind is not Kind.ACK:
-            return
         before = one.ack
         try:
+            if heard.kind is Kind.RECEIVED:
+                one.hold(read_body(Received, heard.body).id)
+                self._acked.set()
+            if heard.kind is not Kind.ACK:
+                return
             one.ack = read_body(Ack, heard.body)
         except DatagramFault:
             return
+        if one.ack.maintenance:
+            one.hold(one.ack.maintenance)
         if one.ack.note and (before is None or one.ack.note != before.note):
             self._tell_ops(f"{one.voter.role} {one.voter.name}: {one.ack.note}")
         one.acked_at = trio.current_time()
@@ -334,9 +353,9 @@ class Beacon:
             now = trio.current_time()
             for one in list(self._voters.values()):
                 self._send(one, self._datagram(one))
-                self._repeat_maintenance(one)
+                self._tell_windows(one)
                 self._watch_acks(one, now)
-            self._forget_maintenance()
+            self._windows.forget_old()
             next_at = max(next_at + BEAT_S, now)  # after a pause, no salvo
             await trio.sleep_until(next_at)
 
@@ -345,7 +364,7 @@ class Beacon:
         nonce = self._peers.nonce_of(one.voter.name)
         if nonce == NO_NONCE:
             return self._peers.seal(one.voter.name, Kind.HELLO)
-        site = self._site()
+        site, window = self._site(), self._windows.in_force
         self._sequence += 1
         beat = Heartbeat(
             self._boot,
@@ -355,7 +374,7 @@ class Beacon:
             home="up" if site.home == "up" else "down" if site.home == "down" else "none",
             certificate_ends_s=site.certificate_ends_s,
             roster=self._roster.version if self._roster else 0,
-            maintenance=self._maintenance.id if self._maintenance else "",
+            maintenance=window.id if window else "",
             drill=site.drill,
         )
         statement = sign_statement(self._key, Kind.HEARTBEAT, beat)
@@ -372,39 +391,25 @@ class Beacon:
 
     # -- maintenance ------------------------------------------------------------------------------
 
-    async def _send_maintenance(self, wait_s: float) -> tuple[int, int]:
+    async def _told(self, window: Maintenance, wait_s: float) -> Announced:
+        name = acked_name(window)
         with trio.move_on_after(wait_s):
-            while pending := self._without_notice():
+            while pending := [one for one in self._voters.values() if name not in one.held]:
                 for one in pending:
-                    self._repeat_maintenance(one)
-                self._acked = trio.Event()
-                with trio.move_on_after(0.3):
-                    await self._acked.wait()
-        return len(self._voters) - len(self._without_notice()), len(self._voters)
+                    self._tell_windows(one)
+                await self._next_ack()
+        acked = sum(name in one.held for one in self._voters.values())
+        return Announced(window, acked, len(self._voters))
 
-    def _without_notice(self) -> list[_Tracked]:
-        return [one for one in self._voters.values() if not self._holds_notice(one)]
+    async def _next_ack(self) -> None:
+        self._acked = trio.Event()
+        with trio.move_on_after(RESEND_S):
+            await self._acked.wait()
 
-    def _holds_notice(self, one: _Tracked) -> bool:
-        notice = self._maintenance
-        if notice is None:
-            return True
-        return one.ack is not None and one.ack.maintenance == acked_name(notice)
-
-    def _repeat_maintenance(self, one: _Tracked) -> None:
+    def _tell_windows(self, one: _Tracked) -> None:
         """A notice is sent with each beat until the voter has acked that it holds it."""
-        if self._maintenance is not None and not self._holds_notice(one):
-            statement = sign_statement(self._key, Kind.MAINTENANCE, self._maintenance)
-            datagram = self._peers.seal(one.voter.name, Kind.MAINTENANCE, statement)
-            self._send(one, datagram)
-
-    def _forget_maintenance(self) -> None:
-        notice = self._maintenance
-        if notice is None:
-            return
-        over = notice.ends_ms < (self._wall() - MAINTENANCE_GRACE_S) * 1000
-        if over or (notice.ended and not self._without_notice()):
-            self._maintenance = None
+        for _window, statement in self._windows.to_tell(one.held):
+            self._send(one, self._peers.seal(one.voter.name, Kind.MAINTENANCE, statement))
 
     # -- one voter --------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ MAX_BODY = MAX_DATAGRAM - HEADER_OCTETS
 
 Short = Annotated[str, Field(max_length=64)]
 Line = Annotated[str, Field(max_length=400)]
+Age = Annotated[float, Field(ge=0, le=400 * 86400.0, allow_inf_nan=False)]  # seconds
 Counter = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -251,6 +252,27 @@ class Maintenance:
     stopping: bool = False  # the short notice of a stop: ends with the first sign of a new boot
     boot: Short = ""  # who said it
     ended: bool = False  # taken back early
+
+
+OrderKind = Literal["standdown", "hold", "declare"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSaid:
+    """An admin's `!standdown`, `!hold` or `!declare`, with the age of the order."""
+
+    id: Short
+    order: OrderKind
+    admin: Short
+    age_s: Age
+    left_s: Age = 0.0  # of a hold
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The datagram of this id need not be repeated."""
+
+    id: Short
 
 
 def acked_name(notice: Maintenance) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import structlog
 import trio
 
-from bouncer.heartbeat import Kind, sign_statement, write_body
+from bouncer.heartbeat import Kind, OrderSaid, Received, sign_statement, write_body
 from bouncer.keys import MeshKey
 from bouncer.roster import Roster
 from fallback import claims, incident, speaker, voter, watch, wording
@@ -28,8 +28,6 @@ from fallback.gossip import (
     ClosedSaid,
     Fetched,
     IncidentSaid,
-    OrderSaid,
-    Received,
     VoteSaid,
 )
 from fallback.hearing import CLOSED

@@ -12,9 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bouncer.heartbeat import MAX_BODY, Counter, Line, Short
+from bouncer.heartbeat import MAX_BODY, Age, Counter, Short
 
-Age = Annotated[float, Field(ge=0, le=400 * 86400.0, allow_inf_nan=False)]
 Blob = Annotated[str, Field(max_length=1000)]  # base64
 PADDING = MAX_BODY - 80  # of a question
 MAX_OVER = 16  # closings in one answer
@@ -112,25 +111,6 @@ class JournalSaid:
     nick: Short = ""
     proof: Annotated[int, Field(ge=1, le=4)] = 1
     phase: Short = "VERIFIED"
-
-
-@dataclass(frozen=True, slots=True)
-class OrderSaid:
-    """An admin's `!standdown`, `!hold` or `!declare`, with the age of the order."""
-
-    id: Short
-    order: Literal["standdown", "hold", "declare"]
-    admin: Short
-    age_s: Age
-    left_s: Age = 0.0  # of a hold
-    why: Line = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """The datagram of this id need not be repeated."""
-
-    id: Short
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from bouncer.heartbeat import (
     Heartbeat,
     Kind,
     Maintenance,
+    OrderSaid,
+    Received,
     acked_name,
     read_body,
     read_statement,
@@ -39,11 +41,9 @@ from fallback.gossip import (
     Forwarded,
     IncidentSaid,
     JournalSaid,
-    OrderSaid,
     OverSaid,
     PresentSaid,
     Probed,
-    Received,
     VoteSaid,
 )
 from fallback.mesh import PRIMARY, Mesh

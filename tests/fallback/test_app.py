@@ -128,7 +128,8 @@ async def test_maintenance_is_acked_by_all_and_nothing_is_announced(tmp_path: Pa
         agent, witness = await pair_two(site, ircd)
         assert site.beacon is not None
         now = agent.pulse.now()
-        assert await site.beacon.announce_maintenance(now, now + 600, "new switch") == (2, 2)
+        told = await site.beacon.announce_maintenance(now, now + 600, "new switch")
+        assert (told.acked, told.voters) == (2, 2)
         await until(lambda: phase(agent) is phase(witness) is watch.Phase.MAINTENANCE)
         site.is_cut()
         await ircd.hears_nothing("PRIVMSG #lobby", for_s=7)
@@ -141,7 +142,8 @@ async def test_an_ended_maintenance_is_acked_and_the_watch_goes_on(tmp_path: Pat
         assert site.beacon is not None
         now = agent.pulse.now()
         await site.beacon.announce_maintenance(now, now + 600, "")
-        assert await site.beacon.end_maintenance() == (2, 2)
+        told = await site.beacon.end_maintenance()
+        assert (told.acked, told.voters) == (2, 2)
         await until(lambda: phase(agent) is watch.Phase.WATCHING)
 
 
