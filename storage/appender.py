@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from storage import schema
-from storage.messages import Row
+from storage.message import Row
 
 CACHED_NAMES = 65_536  # per kind; forgotten wholesale beyond this, and read again
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from storage.appender import Appender
 from storage.directory import get_meta, put_meta
-from storage.messages import Row
+from storage.message import Row
 
 LAST_IMPORTED_ID = (1 << 32) - 1  # what comes live is numbered above
 

@@ -228,12 +228,14 @@ class SqliteIndex:
     ) -> list[int]:
         terms = [f'"{token}"' for token in (*tokens, *filter(_surely_alike, wanted.whole))]
         terms += [f'"{word}"*' for word in filter(_surely_alike, wanted.beginnings)]
+        # All ids in one row: see storage.pages.
         found = connection.exec_driver_sql(
-            "SELECT rowid FROM search.fts WHERE fts MATCH ? AND rowid BETWEEN ? AND ? "
-            "ORDER BY rowid DESC LIMIT ?",
+            "SELECT json_group_array(rowid) FROM (SELECT rowid FROM search.fts WHERE fts MATCH ? "
+            "AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?)",
             (" AND ".join(terms), between.low, between.high, rows),
         )
-        return list(found.scalars())
+        ids: list[int] = json.loads(found.scalar_one())
+        return ids
 
 
 class PostgresqlIndex:

@@ -6,104 +6,49 @@ that a page ends between two of them and the next one begins there. Results asce
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
 
 from storage import index, schema
+from storage.message import (
+    FIRST_POSITION,
+    LAST,
+    LAST_POSITION,
+    Position,
+    Row,
+    id_of,
+    msgid_of,
+    own_msgid,
+)
+from storage.pages import SELECT_ROWS, Rows
 from storage.words import Wanted
 
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-LAST = 1 << 62  # above every id, below the largest integer of both databases
-
-
-class Row(NamedTuple):
-    """One message as it is kept.
-
-    `target` is the casefolded channel, or the folded nick of the other person; `name` as shown.
-    `msgid` is '' where the network gave none (see `msgid_of`); `tags` are the raw tags to give
-    back (no time, msgid, batch, label); `addressee` is the first parameter as sent, '' for `name`;
-    `text` is the last parameter of PRIVMSG, NOTICE and TAGMSG. For other commands it is what
-    stands on the line after the channel, colon included (`:reason` of PART, `bob :out` of KICK), or
-    after the command where no channel is named (QUIT, NICK).
-    """
-
-    id: int
-    network_id: int
-    target: str
-    name: str
-    time_ms: int
-    msgid: str
-    command: str
-    source: str
-    tags: str
-    addressee: str
-    text: str
-
-
-class Position(NamedTuple):
-    """A place between messages of a buffer, or at one of them."""
-
-    time_ms: int
-    id: int
-
-    @classmethod
-    def before_ms(cls, time_ms: int) -> Position:
-        """Just before everything of that millisecond."""
-        return cls(time_ms, -LAST)
-
-    @classmethod
-    def after_ms(cls, time_ms: int) -> Position:
-        """Just after everything of that millisecond."""
-        return cls(time_ms, LAST)
-
-
-FIRST_POSITION = Position(-LAST, -LAST)
-LAST_POSITION = Position(LAST, LAST)
-
-
-def msgid_of(row: Row) -> str:
-    """The network's msgid, or ours: `m` and the id in base 36. IRCv3 message-ids."""
-    return row.msgid or own_msgid(row.id)
-
-
-def own_msgid(message_id: int) -> str:
-    digits = ""
-    while True:
-        message_id, digit = divmod(message_id, 36)
-        digits = _DIGITS[digit] + digits
-        if not message_id:
-            return "m" + digits
-
-
-def id_of(msgid: str) -> int | None:
-    """The id in one of our own msgids; None where it can't be one."""
-    digits = msgid[1:]
-    if msgid[:1] != "m" or not 0 < len(digits) <= 12 or not digits.isascii():
-        return None
-    if not digits.isalnum() or digits != digits.lower():
-        return None
-    return int(digits, 36)
-
+__all__ = [
+    "FIRST_POSITION",
+    "LAST",
+    "LAST_POSITION",
+    "Position",
+    "Row",
+    "after",
+    "around",
+    "before",
+    "between",
+    "buffer_number",
+    "buffer_targets",
+    "by_id",
+    "find_msgid",
+    "id_of",
+    "latest",
+    "msgid_of",
+    "newest",
+    "own_msgid",
+    "since",
+    "targets",
+]
 
 _m = schema.messages.c
 _b = schema.buffers.c
-COLUMNS = (
-    _m.id,
-    _b.network_id,
-    _b.target,
-    _b.name,
-    _m.time_ms,
-    _m.msgid,
-    _m.command,
-    func.coalesce(schema.sources.c.source, ""),
-    _m.tags,
-    _m.addressee,
-    _m.text,
-)
-JOINED = schema.messages.join(schema.buffers, _b.id == _m.buffer_id).join(
-    schema.sources, schema.sources.c.id == _m.source_id, isouter=True
-)
 _PLACE = tuple_(_m.time_ms, _m.id)
 
 
@@ -122,33 +67,26 @@ def _bound(name: str) -> Any:
 def _page(*, descending: bool) -> Select[Any]:
     order = (_m.time_ms.desc(), _m.id.desc()) if descending else (_m.time_ms, _m.id)
     return (
-        select(*COLUMNS)
-        .select_from(JOINED)
-        .where(_m.buffer_id == _buffer_id(), _bound("after") < _PLACE, _bound("before") > _PLACE)
+        SELECT_ROWS.where(_m.buffer_id == _buffer_id())
+        .where(_bound("after") < _PLACE, _bound("before") > _PLACE)
         .order_by(*order)
         .limit(bindparam("limit"))
     )
 
 
-_NEWEST_FIRST = _page(descending=True)
-_OLDEST_FIRST = _page(descending=False)
-_SINCE = (
-    select(*COLUMNS)
-    .select_from(JOINED)
-    .where(_m.network_id == bindparam("network_id"), _m.id > bindparam("after_id"))
+_NEWEST_FIRST = Rows(_page(descending=True))
+_OLDEST_FIRST = Rows(_page(descending=False))
+_SINCE = Rows(
+    SELECT_ROWS.where(_m.network_id == bindparam("network_id"), _m.id > bindparam("after_id"))
     .order_by(_m.id)
     .limit(bindparam("limit"))
 )
-_NEWEST = (
-    select(*COLUMNS)
-    .select_from(JOINED)
-    .where(_m.network_id == bindparam("network_id"))
+_NEWEST = Rows(
+    SELECT_ROWS.where(_m.network_id == bindparam("network_id"))
     .order_by(_m.id.desc())
     .limit(bindparam("limit"))
 )
-
-
-_BY_ID = select(*COLUMNS).select_from(JOINED).where(_m.id == bindparam("message_id"))
+_BY_ID = Rows(SELECT_ROWS.where(_m.id == bindparam("message_id")))
 _BUFFER = select(_b.id).where(
     _b.network_id == bindparam("network_id"), _b.target == bindparam("target")
 )
@@ -167,22 +105,17 @@ _MSGID_TAIL = select(_m.time_ms, _m.id).where(
 )
 
 
-def _rows(connection: Connection, query: Select[Any], **values: Any) -> list[Row]:
-    return [Row._make(row) for row in connection.execute(query, values)]
-
-
 def _between(
     connection: Connection,
-    query: Select[Any],
+    query: Rows,
     network_id: int,
     target: str,
     after: Position,
     before: Position,
     limit: int,
 ) -> list[Row]:
-    return _rows(
+    return query(
         connection,
-        query,
         network_id=network_id,
         target=target,
         after_ms=after.time_ms,
@@ -195,19 +128,19 @@ def _between(
 
 def since(connection: Connection, network_id: int, after_id: int, limit: int) -> list[Row]:
     """What the network brought after message `after_id`, in all buffers, by id: for playback."""
-    return _rows(connection, _SINCE, network_id=network_id, after_id=after_id, limit=limit)
+    return _SINCE(connection, network_id=network_id, after_id=after_id, limit=limit)
 
 
 def newest(connection: Connection, network_id: int, limit: int) -> list[Row]:
     """The newest `limit` messages of a network in all buffers, by id: for a new client."""
-    rows = _rows(connection, _NEWEST, network_id=network_id, limit=limit)
+    rows = _NEWEST(connection, network_id=network_id, limit=limit)
     rows.reverse()
     return rows
 
 
 def by_id(connection: Connection, message_id: int) -> Row | None:
     """One message by its number."""
-    found = _rows(connection, _BY_ID, message_id=message_id)
+    found = _BY_ID(connection, message_id=message_id)
     return found[0] if found else None
 
 

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import nlargest
 from operator import itemgetter
-from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, bindparam
 
 from storage import index, schema
 from storage.index import Covered
-from storage.messages import COLUMNS, JOINED, LAST, Row, buffer_number
+from storage.message import LAST, Row
+from storage.messages import buffer_number
+from storage.pages import SELECT_ROWS, Rows
 from storage.words import SEARCHABLE, Wanted, fold_nick
 
 FIRST_CHUNK = 200  # candidates looked at first; doubled until the answer is complete
@@ -23,11 +24,14 @@ MAX_CHUNK = 8_000
 
 _m = schema.messages.c
 _by_place = itemgetter(4, 0)  # (time_ms, id) of a Row
-_SELECT: Select[Any] = select(*COLUMNS).select_from(JOINED)
-_BY_IDS = _SELECT.where(_m.id.in_(bindparam("ids", expanding=True)))
-_TAIL = _SELECT.where(
-    _m.network_id == bindparam("network_id"),
-    _m.id.between(bindparam("low"), bindparam("high")),
+_BY_IDS = Rows(SELECT_ROWS.where(_m.id.in_(bindparam("ids", expanding=True))))
+_TAIL = Rows(
+    SELECT_ROWS.where(
+        _m.network_id == bindparam("network_id"),
+        _m.id.between(bindparam("low"), bindparam("high")),
+    )
+    .order_by(_m.id)
+    .limit(bindparam("limit"))
 )
 
 
@@ -103,7 +107,7 @@ def _indexed(
         between = Covered(low, high)
         ids = index.of(connection).find(connection, tokens, asked.wanted, between, chunk)
         if ids:
-            rows = (Row._make(row) for row in connection.execute(_BY_IDS, {"ids": ids}))
+            rows = _BY_IDS(connection, ids=ids)
             best = _newest([*best, *filter(asked.takes, rows)], limit)
         if len(ids) < chunk:
             break
@@ -118,6 +122,7 @@ def _tail(
     connection: Connection, asked: _Asked, network_id: int, covered: Covered
 ) -> Iterator[Row]:
     for low, high in ((covered.high + 1, LAST), (-LAST, covered.low - 1)):
-        values = {"network_id": network_id, "low": low, "high": high}
-        rows = (Row._make(row) for row in connection.execute(_TAIL, values))
-        yield from filter(asked.takes, rows)
+        values = {"network_id": network_id, "high": high, "limit": MAX_CHUNK}
+        while rows := _TAIL(connection, low=low, **values):
+            yield from filter(asked.takes, rows)
+            low = rows[-1].id + 1

@@ -24,7 +24,7 @@ from storage.engine import READERS, Engines, make_engines
 from storage.errors import Unusable
 from storage.imports import LAST_IMPORTED_ID
 from storage.indexer import Indexer
-from storage.messages import Row
+from storage.message import Row
 from storage.retention import Keep
 from storage.trouble import Trouble, cause_of
 from storage.vault import Vault

@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from storage.appender import Appender
 from storage.engine import Engines
 from storage.errors import NotWritten, StorageError
-from storage.messages import Row
+from storage.message import Row
 from storage.trouble import Cause, Trouble, cause_of
 
 T = TypeVar("T")
