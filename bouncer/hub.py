@@ -41,6 +41,7 @@ from bouncer.session.events import (
     Found,
     Lost,
     PageRead,
+    ServiceSaid,
     Tick,
 )
 from bouncer.session.session import Session
@@ -403,11 +404,9 @@ class Hub:
             await answer()
 
     async def _answer_service(self, link: Link, command: ServiceCommand) -> None:
-        session = link.session
-        lines = await self._services.answer_service(self.user, session.network.name, command.text)
-        if client := session.clients.by_id.get(command.client):
-            said = [session.service_line(client, line, command.service) for line in lines]
-            self._tell(client.id, said)
+        name = link.session.network.name
+        lines = await self._services.answer_service(self.user, name, command.text)
+        await self.post(link, ServiceSaid(command, lines))
 
     async def _answer_ops(self, link: Link, command: OpsCommand) -> None:
         target, lines = await self._services.answer_ops(link.session, command)

@@ -39,7 +39,7 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "message-tags": ALWAYS,  # message-tags: client-only tags go on where the network takes them
     "batch": ALWAYS,  # batch
     "echo-message": ALWAYS,  # echo-message: ours where the network has none
-    "labeled-response": NOT_YET,  # labeled-response
+    "labeled-response": ALWAYS,  # labeled-response: by our own labels, or by order and PING
     "standard-replies": ALWAYS,  # standard-replies: FAIL, WARN, NOTE
     "cap-notify": ALWAYS,  # capability-negotiation
     "multi-prefix": ALWAYS,  # multi-prefix: from state

@@ -33,6 +33,7 @@ class Dialect:
         "batch",
         "caps",
         "echo",
+        "labels",
         "message_tags",
         "own_private",
         "server_time",
@@ -45,6 +46,8 @@ class Dialect:
         self.account_tag = "account-tag" in caps
         self.batch = "batch" in caps
         self.echo = "echo-message" in caps
+        # "depends on the batch capability which MUST be negotiated": labeled-response
+        self.labels = "labeled-response" in caps and self.batch
         # an old client shows its owner's private message as a query with themselves
         self.own_private = self.echo or "znc.in/self-message" in caps
 

@@ -90,6 +90,7 @@ class ServiceCommand:
     client: int
     service: str
     text: str
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bouncer.irc.wire import Message
+from bouncer.session.effects import ServiceCommand
 from bouncer.session.lookups import Answer, Question
 from storage.messages import Row
 
@@ -81,6 +82,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSaid:
+    """The answer of the bouncer's own service to a command."""
+
+    command: ServiceCommand
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Detached:
     """A client is gone. `delivered_id` is the last message that a clean end shows it to have:
     QUIT or FIN with nothing left to send; 0 for an end that shows nothing."""
@@ -118,6 +127,7 @@ Event = (
     | FromClient
     | PageRead
     | Found
+    | ServiceSaid
     | Detached
     | ChannelsWanted
     | BotSays

@@ -12,9 +12,11 @@ from bouncer.irc.burst import channel_burst
 from bouncer.irc.labels import label_of
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message, format_tags
+from bouncer.session import answers
 from bouncer.session.clients import Client
 from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceCommand
 from bouncer.session.reading import chathistory, markread, search
+from bouncer.session.routing import Asked
 from bouncer.session.secrets import SERVICE_COMMANDS, is_secret
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ MAX_MESSAGE_TARGETS = 20  # of one PRIVMSG; the rest is refused with 407
 
 def receive(session: Session, client: Client, message: Message, out: Effects) -> None:
     """Take one message of an attached client; a labelled one gets a labelled answer."""
-    session.label = ""
-    if message.raw_tags and "labeled-response" in client.dialect.caps:
+    session.label, session.answer_in_hand = "", None
+    if message.raw_tags and client.dialect.labels:
         session.label = label_of(message)
     if not session.label:
         _handle(session, client, message, out)
@@ -37,11 +39,17 @@ def receive(session: Session, client: Client, message: Message, out: Effects) ->
     before = out.to_clients.pop(client.id, [])
     _handle(session, client, message, out)
     said = out.to_clients.pop(client.id, [])
-    out.to_clients[client.id] = before
+    if before:
+        out.to_clients[client.id] = before
+    answer = session.answer_in_hand
     if session.label:
         session.answer(client, session.take_label(), said, out)
-    else:  # the answer comes later
-        out.to_clients[client.id] += said
+        return
+    for line in said:  # the rest of the answer comes later
+        if answer is not None:
+            answer.say(line, out)
+        else:
+            out.tell(client.id, line)
 
 
 def _handle(session: Session, client: Client, message: Message, out: Effects) -> None:
@@ -73,10 +81,15 @@ def refuse_offline(session: Session, client: Client, message: Message, out: Effe
 
 def to_network(session: Session, message: Message, out: Effects) -> None:
     """Send a client's message up, without what its tags mean to the bouncer alone."""
-    tags = ""
-    if message.raw_tags and "message-tags" in session.upstream_caps:
-        tags = client_tags(message)
+    tags = network_tags(session, message)
     out.to_network.append(message._replace(source="", raw_tags=tags))
+
+
+def network_tags(session: Session, message: Message) -> str:
+    """The tags of a client's message that its network understands."""
+    if message.raw_tags and "message-tags" in session.upstream_caps:
+        return client_tags(message)
+    return ""
 
 
 def client_tags(message: Message) -> str:
@@ -90,8 +103,7 @@ Handler = Callable[["Session", Client, Message, Effects], None]
 
 
 def forward(session: Session, client: Client, message: Message, out: Effects) -> None:
-    session.routing.ask(client.id, message, session.now_ms)
-    to_network(session, message, out)
+    answers.ask(session, client.id, message, out, network_tags(session, message))
 
 
 def say(session: Session, client: Client, message: Message, out: Effects) -> None:
@@ -108,7 +120,10 @@ def say(session: Session, client: Client, message: Message, out: Effects) -> Non
         one = message._replace(params=(addressee, text))
         service = SERVICES.get(addressee.lower())
         if service is not None:
-            out.others.append(ServiceCommand(client.id, service, text))
+            label = session.take_label()
+            out.others.append(ServiceCommand(client.id, service, text, label))
+            if client.dialect.echo and not label:
+                out.tell(client.id, answers.service_echo(session, service, text))
         elif not session.ready:
             refuse_offline(session, client, one, out)
         elif addressee:
@@ -118,20 +133,28 @@ def say(session: Session, client: Client, message: Message, out: Effects) -> Non
 def say_to(session: Session, client: int, message: Message, out: Effects) -> None:
     """Say one message to one target. `client` is who says it, BOT for the ops bot."""
     addressee, text = message.params
-    session.routing.note(client, addressee)
-    to_network(session, message, out)
     conversation = text[:1] != "\x01" or text.startswith("\x01ACTION")
     if is_secret(addressee, text) or not conversation:
+        session.routing.note(addressee, Asked(client, message.command, "", 0))
+        to_network(session, message, out)
         return
-    if "echo-message" in session.upstream_caps:
-        session.expect_echo(client, message)
+    echoed = "echo-message" in session.upstream_caps
+    if echoed or answers.network_labels(session):
+        tags = network_tags(session, message)
+        said = answers.ask(session, client, message, out, tags, fence=False)
+    else:
+        said = Asked(client, message.command, "", 0)
+        to_network(session, message, out)
+    session.routing.note(addressee, said)
+    if echoed:
+        session.expect_echo(said, message)
         return
     row = session.own_row(message.command, addressee, text, client_tags(message))
     hidden = not session.target(addressee).is_channel
-    session.keep(row, out, sender=client, hidden=hidden)
+    session.keep(row, out, said=said, hidden=hidden)
     if client != BOT:
-        said = message._replace(source=session.state.mask)
-        session.ops_heard(said, session.state.account or "", out)
+        said_as = message._replace(source=session.state.mask)
+        session.ops_heard(said_as, session.state.account or "", out)
 
 
 def tagmsg(session: Session, _client: Client, message: Message, out: Effects) -> None:

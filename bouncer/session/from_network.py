@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
+from bouncer.session import answers
 from bouncer.session.dialect import CHAT, epoch_ms, iso_time
 from bouncer.session.effects import DropNetwork, Effects, Registered
+from bouncer.session.routing import ENTERING, Asked, Reply
 from bouncer.session.secrets import is_secret
 from storage.messages import Row, msgid_of
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from bouncer.session.session import Session
 
 GREETING_END = frozenset({"376", "422"})
+STANDARD_REPLIES = frozenset({"FAIL", "WARN", "NOTE"})
+OWN_ACTS = frozenset({"KICK", "MODE", "PART", "SETNAME", "TOPIC"})  # they answer their command
 # What the handshake goes on answering after registration.
 HANDSHAKE = frozenset({"PING", "CAP", "AUTHENTICATE", "900", "901", "902", "903", "904", "905"})
 
@@ -34,10 +38,16 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
             continue  # a server's fault that no one can act on
         if not session.ready:
             greeting(session, message, out)
-        elif message.command in CHAT:
+            continue
+        if message.raw_tags or message.command == "BATCH":
+            session.reply = answers.by_label(session, message)
+        if message.command in CHAT:
             chat_message(session, message, out)
         else:
             HANDLERS.get(message.command, other)(session, message, out)
+        if session.reply is not None:
+            answers.heard(session, session.reply, out)
+            session.reply = None
 
 
 def greeting(session: Session, message: Message, out: Effects) -> None:
@@ -99,12 +109,14 @@ def chat(
         # a CTCP question or answer is not conversation
         event(session, Message(command, (addressee, text), source, raw_tags), out)
         return
-    sender = _sender_of(session, command, target.folded, text) if own else None
     row = Row(
         session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid, command,
         source, tags, "" if addressee == target.name else addressee, text,
     )  # fmt: skip
-    session.keep(row, out, sender=sender, hidden=own and not target.is_channel)
+    if own:
+        own_echo(session, row, raw_tags, out, hidden=not target.is_channel)
+    else:
+        session.keep(row, out)
     if text[:1] == "!":
         message = Message(command, (addressee, text), source)
         session.ops_heard(message, parse_tags(tags).get("account", ""), out)
@@ -124,21 +136,28 @@ def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
     return time_ms, msgid, others
 
 
-def _sender_of(session: Session, command: str, folded: str, text: str) -> int | None:
-    """The client whose message this echo is; None when it came from elsewhere."""
+def own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden: bool) -> None:
+    """Something this user said comes back: from one of our clients, or from elsewhere."""
+    label = parse_tags(raw_tags).get("label", "") if "label=" in raw_tags else ""
+    said = session.routing.labelled(label) if label else None
     for echo in session.echoes:
-        if echo.target == folded and echo.command == command and echo.text == text:
+        matches = echo.target == row.target and echo.text == row.text
+        if echo.said is said or (said is None and matches and echo.command == row.command):
             session.echoes.remove(echo)
-            return echo.client
-    return None
+            said = echo.said
+            break
+    session.keep(row, out, said=said, hidden=hidden)
+    if said is not None:
+        answers.heard(session, Reply(said, last=True), out)
 
 
-def tell_row(session: Session, row: Row, out: Effects, sender: int | None, *, hidden: bool) -> None:
+def tell_row(session: Session, row: Row, out: Effects, said: Asked | None, *, hidden: bool) -> None:
     """Tell a kept message to the clients that follow live, rendered once for each dialect.
 
     `hidden` is an own private message: only some dialects can show it.
     """
     time, msgid = iso_time(row.time_ms), row.msgid or msgid_of(row)
+    sender = said.asker if said is not None else None
     for dialect, clients in session.clients.groups:
         line = ""
         silent = hidden and not dialect.own_private
@@ -149,13 +168,17 @@ def tell_row(session: Session, row: Row, out: Effects, sender: int | None, *, hi
             if silent or (client.id == sender and not dialect.echo):
                 continue
             line = line or dialect.chat(row, time, msgid)
-            out.tell(client.id, line)
+            if said is not None and client.id == sender and said.answer is not None:
+                said.answer.say(line, out)
+            else:
+                out.tell(client.id, line)
 
 
 def event(
     session: Session, message: Message, out: Effects, only: int | None = None, to_me: bool = False
 ) -> None:
-    """Relay something that is not kept, to every client or to one."""
+    """Relay something that is not kept, to every client or to one; to who asked as the answer."""
+    answer = session.reply.question.answer if session.reply is not None else None
     time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
     time = iso_time(time_ms)
     bare = message._replace(raw_tags=tags)
@@ -166,7 +189,10 @@ def event(
                 line = line or dialect.adapt(bare, time, msgid, to_me=to_me)
                 if not line:
                     break
-                out.tell(client.id, line)
+                if answer is not None and client.id == answer.client:
+                    answer.say(line, out)
+                else:
+                    out.tell(client.id, line)
 
 
 # --- everything but chat, once the greeting is over ---
@@ -175,10 +201,18 @@ def event(
 def other(session: Session, message: Message, out: Effects) -> None:
     """A command or numeric without a row: state takes it, who asked (or everybody) hears it."""
     session.state.receive(message)
-    asker = None
-    if message.command.isdigit():
-        asker = session.routing.route(message, session.now_ms)
-    event(session, message, out, only=asker)
+    if not (message.command.isdigit() or message.command in STANDARD_REPLIES):
+        own = message.command in OWN_ACTS and session.state.is_me(message.nick)
+        if session.reply is None and own:
+            session.reply = session.routing.settle(message.command, "".join(message.params[:1]))
+        event(session, message, out)
+        return
+    if session.reply is None:
+        session.reply = session.routing.route(message)
+    reply = session.reply
+    # what follows a JOIN is for everybody: the channel is new to all
+    everybody = reply is None or (reply.question.command == "JOIN" and message.command in ENTERING)
+    event(session, message, out, only=None if everybody or reply is None else reply.question.asker)
 
 
 def handshake(session: Session, message: Message, out: Effects) -> None:
@@ -190,14 +224,19 @@ def handshake(session: Session, message: Message, out: Effects) -> None:
 
 
 def swallow(_session: Session, _message: Message, _out: Effects) -> None:
-    """For us alone: the answer to our own PING, the frame of a batch."""
+    """For us alone: the frame of a batch, an ACK to our own label."""
+
+
+def pong(session: Session, message: Message, out: Effects) -> None:
+    """The answer to our own PING."""
+    answers.pong(session, message.params[-1] if message.params else "", out)
 
 
 def join(session: Session, message: Message, out: Effects) -> None:
     session.state.receive(message)
     if message.params and session.state.is_me(message.nick):
         name = message.params[0]
-        session.routing.settle("JOIN", name)
+        session.reply = session.reply or session.routing.settle("JOIN", name)
         _, key = session.wanted.get(session.state.fold(name), (name, ""))
         session.remember(name, session.keys.pop(session.state.fold(name), key), out)
     event(session, message, out)
@@ -207,7 +246,7 @@ def nick(session: Session, message: Message, out: Effects) -> None:
     mine = session.state.is_me(message.nick)
     session.state.receive(message)
     if mine:
-        session.routing.settle("NICK", "")
+        session.reply = session.reply or session.routing.settle("NICK", "")
         for client in session.clients.by_id.values():
             client.nick = session.state.nick
     event(session, message, out)
@@ -230,7 +269,8 @@ HANDLERS: dict[str, Handler] = {
     "NICK": nick,
     "INVITE": invite,
     "ERROR": error,
-    "PONG": swallow,
+    "PONG": pong,
     "BATCH": swallow,
+    "ACK": swallow,
     **dict.fromkeys(HANDSHAKE, handshake),
 }

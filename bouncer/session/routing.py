@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from bouncer.irc.wire import Message
+
+if TYPE_CHECKING:
+    from bouncer.session.answers import Answer
 
 MAX_QUESTIONS = 256  # full: the oldest is forgotten, its late replies go to every client
 MAX_SPEAKERS = 1_024  # conversations whose last speaker is known; full: the memory starts anew
@@ -65,86 +69,163 @@ QUESTIONS = {
     ),
     "WHOWAS": _replies("301 307 312 314 330 338 379", "369"),
 }
+# Commands whose answer ends with a numeric of its own, whatever the answer is.
+SELF_ENDING = frozenset({
+    "AWAY", "INFO", "ISON", "LINKS", "LIST", "MOTD", "NAMES", "STATS", "USERHOST", "WHO", "WHOIS",
+    "WHOWAS",
+})  # fmt: skip
 # Lines that follow an answer's end without belonging to the next one.
 AFTERWARDS = frozenset({"329", "333", "266"})
 # What a network says of a message it could not deliver, and of one to somebody who is away.
 SAYING_ERRORS = frozenset({"301", "401", "403", "404", "407", "415", "477", "531", "716", "717"})
+# What follows a JOIN; where the JOIN was labelled it belongs to the answer.
+ENTERING = frozenset({"331", "332", "333", "353", "366", "328", "329", "324"})
 # Errors that end whatever question was put about the same thing.
 ERRORS = frozenset({"263", "401", "402", "403", "404", "406", "421", "461", "481", "723"})
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+@dataclass(slots=True, eq=False)
+class Asked:
+    """`label` is the one we gave it where the network takes labels; `answer` is there when the
+    client gave one."""
+
     asker: int
     command: str
     subject: str  # its first parameter, for errors that name it
     asked_ms: int
+    answer: Answer | None = None
+    label: str = ""
+
+
+class Reply(NamedTuple):
+    """What a message of the network answers; `last` when nothing more of the answer comes."""
+
+    question: Asked
+    last: bool
 
 
 class Routing:
     """The questions still open on one network."""
 
     def __init__(self) -> None:
-        self._open: deque[Question] = deque(maxlen=MAX_QUESTIONS)
-        self._last: int | None = None
-        self._speakers: dict[str, int] = {}
+        self._open: deque[Asked] = deque()
+        self._pushed_out: list[Asked] = []  # emptied after each command
+        self._labels: dict[str, Asked] = {}
+        self._last: Asked | None = None
+        self._speakers: dict[str, Asked] = {}
 
-    def note(self, speaker: int, target: str) -> None:
-        """`speaker` has said something to `target`: errors about it are for them."""
+    def note(self, target: str, said: Asked) -> None:
+        """Something was said to `target`: errors about it are for who said it."""
         if len(self._speakers) >= MAX_SPEAKERS:
             self._speakers.clear()
-        self._speakers[target.lower()] = speaker
+        self._speakers[target.lower()] = said
 
-    def ask(self, asker: int, message: Message, now_ms: int) -> None:
+    def expired(self, now_ms: int) -> list[Asked]:
+        """What is too old, and what had to make room since the last call: it is forgotten."""
+        gone, self._pushed_out = self._pushed_out, []
+        while self._open and now_ms - self._open[0].asked_ms > PATIENCE_MS:
+            gone.append(self._open[0])
+            self.end(self._open[0])
+        return gone
+
+    def ask(
+        self,
+        asker: int,
+        message: Message,
+        now_ms: int,
+        answer: Answer | None = None,
+        label: str = "",
+    ) -> Asked:
         """Note that `asker` has sent `message` to the network."""
+        if len(self._open) >= MAX_QUESTIONS:
+            self._pushed_out.append(self._open[0])
+            self.end(self._open[0])
         subject = message.params[0] if message.params else ""
-        self._open.append(Question(asker, message.command, subject, now_ms))
+        question = Asked(asker, message.command, subject, now_ms, answer, label)
+        self._open.append(question)
+        if label:
+            self._labels[label] = question
+        return question
+
+    def end(self, question: Asked) -> None:
+        """Nothing more of its answer comes."""
+        if question in self._open:
+            self._open.remove(question)
+        self._labels.pop(question.label, None)
+
+    def end_all(self, answer: Answer) -> list[Asked]:
+        """End every question of one labelled answer."""
+        ended = [question for question in self._open if question.answer is answer]
+        for question in ended:
+            self.end(question)
+        return ended
+
+    def labelled(self, label: str) -> Asked | None:
+        return self._labels.get(label)
+
+    def fence(self, token: str) -> Asked | None:
+        """The PING of ours with this token."""
+        for question in self._open:
+            if question.command == "PING" and question.subject == token:
+                return question
+        return None
 
     def forget(self, asker: int) -> None:
         """The client is gone; its answers are for nobody, but must still be told apart."""
-        if self._last == asker:
+        if self._last is not None and self._last.asker == asker:
             self._last = None
-        self._speakers = {name: who for name, who in self._speakers.items() if who != asker}
+        self._speakers = {
+            name: said for name, said in self._speakers.items() if said.asker != asker
+        }
 
-    def settle(self, command: str, subject: str) -> None:
+    def settle(self, command: str, subject: str) -> Reply | None:
         """A question was answered by a message that is no numeric (a JOIN by a JOIN)."""
         for question in self._open:
             if question.command == command and subject.lower() in question.subject.lower():
-                self._open.remove(question)
-                return
+                # a labelled one goes on until its fence: numerics follow a JOIN
+                if question.answer is None:
+                    self.end(question)
+                return Reply(question, last=False)
+        return None
 
-    def clear(self) -> None:
+    def clear(self) -> list[Asked]:
         """The connection is new: nothing that was asked before will be answered."""
+        lost = list(self._open)
         self._open.clear()
+        self._labels.clear()
         self._speakers.clear()
         self._last = None
+        return lost
 
-    def route(self, message: Message, now_ms: int) -> int | None:
-        """The client that `message`, a numeric, answers; None when nobody asked for it."""
-        while self._open and now_ms - self._open[0].asked_ms > PATIENCE_MS:
-            self._open.popleft()
+    def route(self, message: Message) -> Reply | None:
+        """The question that `message`, a numeric without a label, answers; None for no one's."""
         numeric = message.command
-        for index, question in enumerate(self._open):
+        for question in self._open:
             replies = QUESTIONS.get(question.command)
             if replies is not None and numeric in replies.body:
-                return self._answered(question)
+                return self._answered(question, last=False)
             if replies is not None and numeric in replies.ends:
-                del self._open[index]
-                return self._answered(question)
+                fenced = question.answer is not None and question.command not in SELF_ENDING
+                return self._answered(question, last=bool(question.label) or not fenced)
             if numeric in ERRORS and self._about(question, message):
                 # WHOIS answers an unknown nick with 401 and then its end
-                if replies is None or not (replies.ends & {"318", "369"}):
-                    del self._open[index]
-                return self._answered(question)
+                last = replies is None or not (replies.ends & {"318", "369"})
+                return self._answered(question, last=last)
+            entering = question.command == "JOIN" and numeric in ENTERING
+            if entering and question.answer is not None and self._about(question, message):
+                return Reply(question, last=False)
         if numeric in SAYING_ERRORS and len(message.params) > 1:
-            return self._speakers.get(message.params[1].lower())
-        return self._last if numeric in AFTERWARDS else None
+            said = self._speakers.get(message.params[1].lower())
+            return Reply(said, last=True) if said is not None else None
+        if numeric in AFTERWARDS and self._last is not None:
+            return Reply(self._last, last=False)
+        return None
 
-    def _answered(self, question: Question) -> int:
-        self._last = question.asker
-        return question.asker
+    def _answered(self, question: Asked, *, last: bool) -> Reply:
+        self._last = question
+        return Reply(question, last)
 
     @staticmethod
-    def _about(question: Question, message: Message) -> bool:
+    def _about(question: Asked, message: Message) -> bool:
         words = {word.lower() for word in message.params[1:-1]}
         return question.subject.lower() in words or question.command.lower() in words

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import NamedTuple
 
-from bouncer.irc.burst import channel_burst, registration_burst
+from bouncer.irc.batch import OpenBatches
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.irc.labels import labelled
 from bouncer.irc.registration import Identity, SaslLogin, UpstreamRegistration
 from bouncer.irc.split import join_lines
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
-from bouncer.session import from_client, from_network, playback, reading
+from bouncer.session import answers, arrival, from_client, from_network, playback, reading
+from bouncer.session.answers import Answer, service_echo
 from bouncer.session.clients import Client, Clients
-from bouncer.session.dialect import Dialect
 from bouncer.session.effects import (
     Delivered,
     DropNetwork,
@@ -28,7 +28,6 @@ from bouncer.session.effects import (
     Lookup,
     NetworkCaps,
     OpsCommand,
-    PlayBack,
     RememberChannel,
 )
 from bouncer.session.events import (
@@ -44,19 +43,15 @@ from bouncer.session.events import (
     FromNetwork,
     Lost,
     PageRead,
+    ServiceSaid,
     Tick,
 )
 from bouncer.session.lookups import Question
-from bouncer.session.routing import Routing
+from bouncer.session.routing import Asked, Reply, Routing
 from storage.messages import Row
 from storage.records import Network
 
-VERSION = "muster-0.1"
 SERVICE = "BouncerServ"
-NO_NETWORK = (
-    "This connection is for commands alone: /msg BouncerServ help. "
-    "To be on a network, log in as user/network"
-)
 MAX_TARGETS = 4_096  # names whose folding is remembered; full: the memory starts anew
 MAX_ECHOES = 256  # own messages whose echo we wait for; full: the oldest goes to every client
 QUIET_MS = 60_000  # a network silent for so long is pinged,
@@ -72,9 +67,9 @@ class Target(NamedTuple):
 
 
 class Echo(NamedTuple):
-    """An own message whose echo the network owes us, and the client that sent it."""
+    """An own message whose echo the network owes us; `said` knows who sent it."""
 
-    client: int
+    said: Asked
     command: str
     target: str
     text: str
@@ -99,6 +94,9 @@ class Session:
         self.ops_channel = ops_channel
         self.chathistory_max = chathistory_max  # messages of one answer; 0: our own bound
         self.label = ""  # of the command in hand; '' once somebody has taken it
+        self.answer_in_hand: Answer | None = None  # to the command in hand, where it goes on
+        self.reply: Reply | None = None  # what the network's message in hand answers
+        self.batches = OpenBatches()  # of the network
         self._references = count(1)
         self.keys: dict[str, str] = {}  # keys given with JOINs that are not answered yet
         self.wanted = {name.lower(): (name, key) for name, key in channels}
@@ -142,7 +140,7 @@ class Session:
         )
         self.registration = UpstreamRegistration(identity, UPSTREAM_WANTED)
         self.state = NetworkState(network.nick)
-        self.routing.clear()
+        self.batches = OpenBatches()
         self.echoes.clear()
         self._targets.clear()
         self.ready, self.goodbye, self.pinged = False, "", False
@@ -158,6 +156,7 @@ class Session:
         was_registered = self.is_registered
         self.registration = None
         self.ready = False
+        answers.give_up(self.routing.clear(), out)
         if was_registered:
             self.notify(out, f"The connection to {self.network.name} was lost: {event.reason}")
 
@@ -184,37 +183,7 @@ class Session:
     # --- clients ---
 
     def attached(self, event: Attached, out: Effects) -> None:
-        known_id = event.delivered_id
-        client = Client(
-            id=event.client,
-            name=event.name,
-            nick=self.state.nick if self.ready else event.nick,
-            dialect=Dialect(event.caps),
-            sent_id=known_id,
-            confirmed_id=known_id,
-        )
-        self.clients.add(client)
-        self._greet(client, event.trouble, out)
-        if event.autoplay:
-            out.others.append(PlayBack(client.id, known_id, self.last_kept_id))
-        else:
-            client.live = True
-            client.sent_id = self.last_kept_id
-
-    def _greet(self, client: Client, trouble: str, out: Effects) -> None:
-        caps = client.dialect.caps
-        for line in registration_burst(self.state, client.nick, self.server_name, VERSION, caps):
-            out.tell(client.id, str(line))
-        if not self.ready:
-            name = self.network.name
-            why = f" ({trouble})" if trouble else ""
-            text = f"Not connected to {name} now{why}; still trying" if name else NO_NETWORK
-            out.tell(client.id, self.service_line(client, text))
-            return
-        for channel in self.state.channels.values():
-            for line in channel_burst(self.state, channel, self.server_name, caps):
-                out.tell(client.id, str(line))
-        self.offer_caps(out)
+        arrival.attached(self, event, out)
 
     def offer_caps(self, out: Effects) -> None:
         """Let clients have what the network has."""
@@ -230,6 +199,7 @@ class Session:
             if client is None:  # it has said QUIT
                 return
             from_client.receive(self, client, message, out)
+            answers.give_up(self.routing.expired(self.now_ms), out)
 
     def page_read(self, event: PageRead, out: Effects) -> None:
         if client := self.clients.by_id.get(event.client):
@@ -238,6 +208,14 @@ class Session:
     def found(self, event: Found, out: Effects) -> None:
         if client := self.clients.by_id.get(event.client):
             reading.found(self, client, event, out)
+
+    def service_said(self, event: ServiceSaid, out: Effects) -> None:
+        command = event.command
+        if client := self.clients.by_id.get(command.client):
+            lines = [self.service_line(client, line, command.service) for line in event.lines]
+            if command.label and client.dialect.echo:  # the answer begins with the echo
+                lines.insert(0, service_echo(self, command.service, command.text))
+            self.answer(client, command.label, lines, out)
 
     def detached(self, event: Detached, out: Effects) -> None:
         client = self.clients.remove(event.client)
@@ -283,6 +261,7 @@ class Session:
     def tick(self, _event: Tick, out: Effects) -> None:
         for client_id in self.clients.by_id:
             self._ask_for_confirmation(client_id, out)
+        answers.give_up(self.routing.expired(self.now_ms), out)
         if not self.is_registered:
             return
         silent_ms = self.now_ms - self.heard_ms
@@ -307,21 +286,21 @@ class Session:
         return known
 
     def keep(
-        self, row: Row, out: Effects, *, sender: int | None = None, hidden: bool = False
+        self, row: Row, out: Effects, *, said: Asked | None = None, hidden: bool = False
     ) -> None:
         """Keep a message and tell it to the clients that follow live.
 
-        `sender` is the client that said it: it hears itself only by echo-message. `hidden` is an
+        `said` knows the client that said it: it hears itself only by echo-message. `hidden` is an
         own private message, which some clients cannot show.
         """
         out.keep.append(row)
         self.last_kept_id = row.id
-        from_network.tell_row(self, row, out, sender, hidden=hidden)
+        from_network.tell_row(self, row, out, said, hidden=hidden)
 
-    def expect_echo(self, client: int, message: Message) -> None:
+    def expect_echo(self, said: Asked, message: Message) -> None:
         """The network will say this own message back to us; keep it then, with its msgid."""
         addressee, text = message.params
-        self.echoes.append(Echo(client, message.command, self.target(addressee).folded, text))
+        self.echoes.append(Echo(said, message.command, self.target(addressee).folded, text))
 
     def own_row(self, command: str, addressee: str, text: str, tags: str) -> Row:
         """What this user says now, as it will be kept."""
@@ -386,6 +365,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     FromClient: Session.from_client,
     PageRead: Session.page_read,
     Found: Session.found,
+    ServiceSaid: Session.service_said,
     Detached: Session.detached,
     ChannelsWanted: Session.channels_wanted,
     BotSays: Session.bot_says,

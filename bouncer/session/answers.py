@@ -1,0 +1,172 @@
+"""Answers to labelled commands, and whom a network's replies are for.
+
+A labelled answer is passed on as it comes: its first line waits until a second one shows that a
+batch is needed, so that an answer of any length takes the memory of one line. Where the network has
+labeled-response our own labels tell replies apart exactly; where it has not, a PING sent behind a
+command whose answer has no certain end says when the answer is over, for networks answer in order.
+
+Source: IRCv3 labeled-response.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bouncer.irc.wire import Message, format_tags
+from bouncer.session.effects import Effects
+from bouncer.session.routing import SELF_ENDING, Asked, Reply
+
+if TYPE_CHECKING:
+    from bouncer.session.session import Session
+
+FENCE = "muster-end-"  # our PING's token behind a command: this and the answer's reference
+
+
+class Answer:
+    """The answer to one labelled command of a client. `open` counts what it still waits for."""
+
+    __slots__ = ("_held", "_in_batch", "client", "closed", "label", "open", "reference", "source")
+
+    def __init__(self, client: int, label: str, reference: str, source: str) -> None:
+        self.client = client
+        self.label = label
+        self.reference = reference
+        self.source = source
+        self.open = 0
+        self.closed = False
+        self._held = ""
+        self._in_batch = False
+
+    def say(self, line: str, out: Effects) -> None:
+        """Add a line; one that comes after the end goes without the label."""
+        if self.closed:
+            out.tell(self.client, line)
+        elif self._in_batch:
+            out.tell(self.client, self._inside(line))
+        elif not self._held:
+            self._held = line
+        else:
+            opening = f":{self.source} BATCH +{self.reference} labeled-response"
+            out.tell(self.client, self._labelled(opening))
+            out.tell(self.client, self._inside(self._held))
+            out.tell(self.client, self._inside(line))
+            self._held, self._in_batch = "", True
+
+    def close(self, out: Effects) -> None:
+        """Nothing more comes: "Servers MUST respond with a labeled ACK" to what has no answer."""
+        if self.closed:
+            return
+        if self._in_batch:
+            out.tell(self.client, f":{self.source} BATCH -{self.reference}")
+        else:
+            out.tell(self.client, self._labelled(self._held or f":{self.source} ACK"))
+        self.closed = True
+
+    def _labelled(self, line: str) -> str:
+        return tagged(line, format_tags({"label": self.label}))
+
+    def _inside(self, line: str) -> str:
+        return tagged(line, f"batch={self.reference}")
+
+
+def tagged(line: str, tags: str) -> str:
+    """The line with more tags before its own."""
+    return f"@{tags};{line[1:]}" if line[:1] == "@" else f"@{tags} {line}"
+
+
+def service_echo(session: Session, service: str, text: str) -> str:
+    """What a client said to our own service, as echo-message says it back."""
+    return str(Message("PRIVMSG", (service, text), session.state.mask))
+
+
+# --- asking ---
+
+
+def in_hand(session: Session, client: int) -> Answer | None:
+    """The answer to the labelled command in hand, from now on given as its parts come in."""
+    if session.label:
+        label = session.take_label()
+        session.answer_in_hand = Answer(client, label, session.reference(), session.server_name)
+    return session.answer_in_hand
+
+
+def network_labels(session: Session) -> bool:
+    caps = session.upstream_caps
+    return "labeled-response" in caps and "batch" in caps
+
+
+def ask(
+    session: Session,
+    client: int,
+    message: Message,
+    out: Effects,
+    tags: str = "",
+    *,
+    fence: bool = True,
+) -> Asked:
+    """Send a client's command to the network and remember who asked. `tags` go with it; without a
+    `fence` something else is sure to end the answer."""
+    answer = in_hand(session, client)
+    label = session.reference() if network_labels(session) else ""
+    question = session.routing.ask(client, message, session.now_ms, answer, label)
+    if label:
+        tags = f"label={label};{tags}" if tags else f"label={label}"
+    out.to_network.append(message._replace(source="", raw_tags=tags))
+    if answer is not None:
+        answer.open += 1
+        if fence and not label and message.command not in SELF_ENDING:
+            answer.open += 1
+            ping = Message("PING", (FENCE + answer.reference,))
+            session.routing.ask(client, ping, session.now_ms, answer)
+            out.to_network.append(ping)
+    return question
+
+
+def give_up(questions: list[Asked], out: Effects) -> None:
+    """These get no further answer."""
+    for question in questions:
+        finish(question, out)
+
+
+def finish(question: Asked, out: Effects) -> None:
+    """The question is answered; its labelled answer is over with the last one."""
+    answer = question.answer
+    if answer is not None:
+        question.answer = None
+        answer.open -= 1
+        if answer.open <= 0:
+            answer.close(out)
+
+
+# --- hearing ---
+
+
+def by_label(session: Session, message: Message) -> Reply | None:
+    """The question that this message answers by the label we gave, or by its batch."""
+    if message.command != "BATCH" and "label=" in message.raw_tags:
+        question = session.routing.labelled(message.tags.get("label", ""))
+        return Reply(question, last=True) if question is not None else None
+    batch = session.batches.receive(message)
+    if batch is None or not batch.label:
+        return None
+    question = session.routing.labelled(batch.label)
+    if question is None:
+        return None
+    closing = message.command == "BATCH" and message.params[0] == f"-{batch.reference}"
+    return Reply(question, last=closing and batch.parent is None)
+
+
+def heard(session: Session, reply: Reply, out: Effects) -> None:
+    """A reply has been told; where it was the last one its question is over."""
+    if reply.last:
+        session.routing.end(reply.question)
+        finish(reply.question, out)
+
+
+def pong(session: Session, token: str, out: Effects) -> None:
+    """The network has answered everything that was sent before our PING."""
+    if token.startswith(FENCE):
+        fence = session.routing.fence(token)
+        if fence is not None and fence.answer is not None:
+            answer = fence.answer
+            give_up(session.routing.end_all(answer), out)

@@ -1,0 +1,293 @@
+"""IRCv3 labeled-response towards clients, with and without it on the network."""
+
+from __future__ import annotations
+
+import pytest
+
+from bouncer.irc.wire import Message
+from bouncer.session.effects import ServiceCommand
+from bouncer.session.events import Lost, ServiceSaid, Tick
+from bouncer.session.routing import MAX_QUESTIONS, PATIENCE_MS
+from tests.bouncer.session.dialogue import Dialogue
+
+LABELS = frozenset({"labeled-response", "batch", "message-tags"})
+ECHO = LABELS | {"echo-message"}
+NETWORK_LABELS = "batch labeled-response message-tags"
+
+
+def said(talk: Dialogue, client: int = 1) -> list[Message]:
+    return [Message.parse(line) for line in talk.seen(client)]
+
+
+def labelled(messages: list[Message]) -> list[tuple[str, str]]:
+    """(command, label) of what carries a label."""
+    return [(m.command, m.tags["label"]) for m in messages if "label" in m.tags]
+
+
+def shape(messages: list[Message]) -> list[str]:
+    return [m.command if m.command != "BATCH" else m.params[0][0] + "BATCH" for m in messages]
+
+
+def test_a_command_without_an_answer_is_acknowledged() -> None:
+    """ "Servers MUST respond with a labeled ACK message when a client sends a labeled command that
+    normally produces no response." """
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=abc PONG :foobar")
+    assert talk.seen(1) == ["@label=abc :muster.test ACK"]
+
+
+def test_a_single_line_is_labelled_and_not_wrapped() -> None:
+    """ "Servers MUST include the tag in exactly one logical message." """
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=a PING x", "@label=b WHOIS")
+    assert talk.seen(1) == [
+        "@label=a :muster.test PONG muster.test x",
+        "@label=b :muster.test 431 me :No nickname given",
+    ]
+
+
+def test_several_lines_are_one_batch_that_carries_the_label() -> None:
+    """ "If a response consists of more than one message, a batch MUST be used [...] The start of
+    the batch MUST be tagged with the label tag." """
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=j JOIN #ops")
+    lines = said(talk)
+    assert shape(lines) == ["+BATCH", "JOIN", "353", "366", "-BATCH"]
+    assert lines[0].params[1] == "labeled-response"
+    reference = lines[0].params[0][1:]
+    assert [m.tags.get("batch") for m in lines] == [None, reference, reference, reference, None]
+    assert labelled(lines) == [("BATCH", "j")]
+
+
+def test_a_label_needs_the_batch_capability() -> None:
+    """ "This specification depends on the batch capability which MUST be negotiated to use labeled
+    responses." """
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, {"labeled-response", "message-tags"})
+    talk.types(1, "@label=a PING x")
+    assert talk.seen(1) == [":muster.test PONG muster.test x"]
+
+
+def test_a_label_that_is_too_long_is_none() -> None:
+    """ "The value MUST NOT exceed 64 bytes." """
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, f"@label={'x' * 65} PING x")
+    assert talk.seen(1) == [":muster.test PONG muster.test x"]
+
+
+@pytest.mark.parametrize("caps", ["", NETWORK_LABELS])
+def test_whois_of_the_network_comes_in_a_batch(caps: str) -> None:
+    talk = Dialogue()
+    talk.connect(caps)
+    talk.attach(1, LABELS)
+    talk.attach(2, LABELS)
+    talk.types(1, "@label=w WHOIS bob")
+    (sent,) = [Message.parse(line) for line in talk.heard()]
+    assert sent._replace(raw_tags="") == Message("WHOIS", ("bob",))
+    ours = sent.tags.get("label")
+    if ours:
+        assert ours != "w"
+        talk.says(
+            f"@label={ours} :irc.test BATCH +1 labeled-response",
+            "@batch=1 :irc.test 311 me bob b h * :Bob",
+            "@batch=1 :irc.test 318 me bob :End of WHOIS",
+            ":irc.test BATCH -1",
+        )
+    else:
+        talk.says(":irc.test 311 me bob b h * :Bob", ":irc.test 318 me bob :End of WHOIS")
+    lines = said(talk)
+    assert shape(lines) == ["+BATCH", "311", "318", "-BATCH"]
+    assert labelled(lines) == [("BATCH", "w")]
+    assert talk.seen(2) == []
+
+
+def test_a_single_reply_of_the_network_is_not_wrapped() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=i ISON bob carol")
+    talk.says(":irc.test 303 me :bob")
+    assert talk.seen(1) == ["@label=i :irc.test 303 me bob"]
+
+
+def test_where_an_answer_has_no_end_a_ping_behind_it_shows_it() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=k KICK #ops bob :out", "@label=n FROB x")
+    sent = talk.heard()
+    assert [line.split()[0] for line in sent] == ["KICK", "PING", "FROB", "PING"]
+    talk.says(":me!user@host KICK #ops bob :out", f":irc.test PONG irc.test {sent[1].split()[1]}")
+    assert talk.seen(1) == ["@label=k :me!user@host KICK #ops bob out"]
+    talk.says(
+        ":irc.test 421 me FROB :Unknown command", f":irc.test PONG irc.test {sent[3].split()[1]}"
+    )
+    assert talk.seen(1) == ["@label=n :irc.test 421 me FROB :Unknown command"]
+
+
+def test_an_unlabelled_command_gets_no_ping_behind_it() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "KICK #ops bob :out")
+    assert talk.heard() == ["KICK #ops bob out"]
+
+
+def test_joins_of_one_command_are_one_answer_and_everybody_sees_the_channel() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.attach(2, LABELS)
+    talk.types(1, "@label=j JOIN #a,#b,#ops")
+    pings = [line.split()[1] for line in talk.heard() if line.startswith("PING")]
+    talk.joined("#a")
+    talk.says(":irc.test 473 me #b :Cannot join (+i)")
+    talk.says(*(f":irc.test PONG irc.test {token}" for token in pings))
+    lines = said(talk)
+    assert labelled(lines) == [("BATCH", "j")]
+    assert shape(lines)[0] == "+BATCH"
+    assert shape(lines)[-1] == "-BATCH"
+    assert sorted(shape(lines)[1:-1]) == ["353", "353", "366", "366", "473", "JOIN", "JOIN"]
+    assert shape(said(talk, 2)) == ["JOIN", "353", "366"]
+
+
+def test_the_networks_labels_tell_even_alike_questions_apart() -> None:
+    talk = Dialogue()
+    talk.connect(NETWORK_LABELS)
+    talk.attach(1, ())
+    talk.attach(2, ())
+    talk.types(1, "WHOIS bob")
+    talk.types(2, "WHOIS bob")
+    first, second = (Message.parse(line).tags["label"] for line in talk.heard())
+    talk.says(f"@label={second} :irc.test 401 me bob :No such nick")
+    assert (talk.seen(1), talk.seen(2)) == ([], [":irc.test 401 me bob :No such nick"])
+    talk.says(f"@label={first} :irc.test 401 me bob :No such nick")
+    assert (talk.seen(1), talk.seen(2)) == ([":irc.test 401 me bob :No such nick"], [])
+
+
+def test_a_networks_ack_ends_the_answer() -> None:
+    talk = Dialogue()
+    talk.connect(NETWORK_LABELS)
+    talk.attach(1, LABELS)
+    talk.attach(2, LABELS)
+    talk.types(1, "@label=a FROB")
+    ours = Message.parse(talk.heard()[0]).tags["label"]
+    talk.says(f"@label={ours} :irc.test ACK")
+    assert talk.seen(1) == ["@label=a :muster.test ACK"]
+    assert talk.seen(2) == []
+
+
+@pytest.mark.parametrize("caps", ["", "echo-message", NETWORK_LABELS])
+@pytest.mark.parametrize("echo", [True, False])
+def test_an_own_message_is_labelled_on_its_echo(caps: str, echo: bool) -> None:
+    """ "a client can use labeled responses to correlate a server's acknowledgment of their own
+    messages" """
+    talk = Dialogue()
+    talk.connect(caps)
+    talk.attach(1, ECHO if echo else LABELS)
+    talk.attach(2, ECHO)
+    talk.types(1, "@label=m PRIVMSG #ops :hi")
+    (sent,) = talk.heard()
+    if caps == "echo-message":
+        talk.says(":me!user@host PRIVMSG #ops :hi")
+    elif caps:
+        talk.says(f"@label={Message.parse(sent).tags['label']} :irc.test ACK")
+    lines = said(talk)
+    assert labelled(lines) == [("PRIVMSG" if echo else "ACK", "m")]
+    assert len(lines) == 1
+    (elsewhere,) = said(talk, 2)
+    assert elsewhere.params == ("#ops", "hi")
+    assert "label" not in elsewhere.tags
+    assert [row.text for row in talk.kept] == ["hi"]
+
+
+def test_with_labels_and_echo_of_the_network_the_echo_finds_its_sender() -> None:
+    talk = Dialogue()
+    talk.connect(NETWORK_LABELS + " echo-message")
+    talk.attach(1, ECHO)
+    talk.attach(2, ECHO)
+    talk.types(1, "@label=one PRIVMSG #ops :\x02same\x02")
+    talk.types(2, "@label=two PRIVMSG #ops :\x02same\x02")
+    ours = [Message.parse(line).tags["label"] for line in talk.heard()]
+    for label in ours:  # "a message that has been modified by the server to remove formatting"
+        talk.says(f"@label={label};msgid=x{label} :me!user@host PRIVMSG #ops :same")
+    assert labelled(said(talk, 1)) == [("PRIVMSG", "one")]
+    assert labelled(said(talk, 2)) == [("PRIVMSG", "two")]
+    assert "label" not in "".join(row.tags for row in talk.kept)
+
+
+@pytest.mark.parametrize("caps", ["echo-message", NETWORK_LABELS])
+def test_an_error_about_an_own_message_is_its_answer(caps: str) -> None:
+    talk = Dialogue()
+    talk.connect(caps)
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=dc11f13f11 PRIVMSG nick :Hello")
+    ours = Message.parse(talk.heard()[0]).tags.get("label")
+    tag = f"@label={ours} " if ours else ""
+    talk.says(f"{tag}:irc.test 401 me nick :No such nick/channel")
+    assert labelled(said(talk)) == [("401", "dc11f13f11")]
+
+
+def test_the_services_answer_is_labelled() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, ECHO)
+    talk.types(1, "@label=s PRIVMSG BouncerServ :help")
+    command = talk.others[-1]
+    assert command == ServiceCommand(1, "BouncerServ", "help", "s")
+    assert isinstance(command, ServiceCommand)
+    assert talk.seen(1) == []
+    talk.event(ServiceSaid(command, ["one", "two"]))
+    lines = said(talk)
+    assert shape(lines) == ["+BATCH", "PRIVMSG", "NOTICE", "NOTICE", "-BATCH"]
+    assert labelled(lines) == [("BATCH", "s")]
+
+
+def test_an_answer_that_never_comes_is_given_up() -> None:
+    """ "the local server notices that the remote server is unavailable and sends a labeled ACK" """
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=w WHOIS bob", "@label=l LIST")
+    talk.says(":irc.test 311 me bob b h * :Bob", ":irc.test 319 me bob :#ops")
+    talk.now_ms += PATIENCE_MS + 1
+    talk.says(":bob!b@h PRIVMSG #ops :still alive")
+    talk.seen(1)
+    talk.event(Tick())
+    assert shape(said(talk)) == ["-BATCH", "ACK"]
+
+
+def test_answers_end_with_the_connection() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=w WHOIS bob")
+    talk.event(Lost("reset"))
+    assert labelled(said(talk)) == [("ACK", "w")]
+
+
+def test_unanswered_questions_are_bounded() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    for number in range(MAX_QUESTIONS + 10):
+        talk.types(1, f"@label=l{number} WHOIS bob")
+    assert labelled(said(talk)) == [("ACK", f"l{number}") for number in range(10)]
+
+
+def test_a_long_answer_is_not_collected() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=l LIST")
+    talk.says(*(f":irc.test 322 me #c{n} 1 :t" for n in range(2_000)))
+    assert len(said(talk)) == 2_001
