@@ -7,10 +7,11 @@ The notice of a clean stop is not: the next boot's first heartbeat ends it by it
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
+
+from sqlalchemy import Connection
 
 from bouncer.heartbeat import (
     MAINTENANCE_GRACE_S,
@@ -28,6 +29,7 @@ from bouncer.keys import MeshKey
 from storage import directory
 
 KEPT = "maintenance"
+COUNT = "maintenance_count"
 MAX_WINDOWS = 8  # to come or in force; more are refused
 
 
@@ -81,7 +83,7 @@ class Windows:
         if len(self.open) >= MAX_WINDOWS:
             raise ValueError(f"there are {MAX_WINDOWS} windows already; end one first")
         window = Maintenance(
-            f"m{secrets.token_hex(2)}",
+            f"m{await self._store.run(_next_number)}",
             round(begins_s * 1000),
             round(ends_s * 1000),
             why[:300],
@@ -142,3 +144,10 @@ class Windows:
         self._windows[window.id] = window
         kept = [write_body(each).decode() for each in self._windows.values() if not each.stopping]
         await self._store.run(directory.put_meta, KEPT, json.dumps(kept))
+
+
+def _next_number(connection: Connection) -> int:
+    """Windows are numbered for ever, so that `m31` names one."""
+    number = int(directory.get_meta(connection, COUNT) or 0) + 1
+    directory.put_meta(connection, COUNT, str(number))
+    return number

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from bouncer.beacon import VoterStatus
+from bouncer.beacon import Beacon, VoterStatus
 from bouncer.certificates import Certificate
 
 
@@ -31,6 +31,10 @@ class Live(Protocol):
     @property
     def uptime_s(self) -> float:
         """Seconds since the bouncer began to serve."""
+
+    @property
+    def beacon(self) -> Beacon:
+        """Our end of the mesh: maintenance windows, and orders to the agents."""
 
     async def refresh(self, user_name: str) -> None:
         """Read the user, their networks and channels again and start, stop or reconnect what

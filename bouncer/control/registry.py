@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from bouncer.control import agents, channels, clients, networks, readers, server, staff, users
+from bouncer.control import (
+    agents,
+    channels,
+    clients,
+    networks,
+    outage,
+    readers,
+    server,
+    staff,
+    users,
+)
 from bouncer.control.actors import EVERYWHERE, Actor, Door, Permission
 from bouncer.control.command import Command, Desk, answering
 from bouncer.control.grammar import (
@@ -147,5 +157,6 @@ COMMANDS: tuple[Command, ...] = (
     *staff.COMMANDS,
     *agents.COMMANDS,
     *server.COMMANDS,
+    *outage.COMMANDS,
     HELP,
 )

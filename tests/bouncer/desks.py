@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bouncer import config
-from bouncer.beacon import VoterStatus
+from bouncer.beacon import Beacon, VoterStatus
 from bouncer.certificates import DAY_S, Certificate
 from bouncer.control.command import Desk
 from bouncer.control.live import Live, NetworkStatus
+from bouncer.keys import MeshKey
 from bouncer.passwords import Hasher
 from storage.store import open_store
 
@@ -32,6 +33,7 @@ class Noted:
     fault: str = ""
     mesh: str = ""
     uptime_s: float = 41.5 * DAY_S
+    beacon: Beacon | None = None  # open_desk gives it one, with nobody to tell
 
     async def refresh(self, user_name: str) -> None:
         self.refreshed.append(user_name)
@@ -71,4 +73,6 @@ async def open_desk(
     settings = config.parse({"data_dir": str(folder), **tables}, folder / "bouncer.toml")
     folder.mkdir(parents=True, exist_ok=True)
     async with open_store(settings.database.url) as store:
+        if isinstance(live, Noted):
+            live.beacon = Beacon(store, MeshKey(b"b" * 32), wall=lambda: NOW)
         yield Desk(store, settings, Hasher(), live, wall=lambda: NOW)

@@ -1,0 +1,166 @@
+"""What an administrator tells the voters: maintenance to come, and orders about an incident.
+
+Success is claimed only for those who have acked.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from bouncer.beacon import Announced, Beacon
+from bouncer.control import readers
+from bouncer.control.actors import EVERYWHERE, Permission
+from bouncer.control.command import Command, Desk
+from bouncer.control.grammar import Argument, ControlError, Request
+from bouncer.heartbeat import MAX_MAINTENANCE_S, Maintenance
+
+_DURATION = re.compile(r"(\d{1,6})(s|m|min|h)")
+_UNIT_S = {"s": 1, "m": 60, "min": 60, "h": 3600}
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)[Zz]?")
+
+
+async def now(desk: Desk, request: Request) -> list[str]:
+    return await _announce(desk, request, desk.wall())
+
+
+async def start(desk: Desk, request: Request) -> list[str]:
+    hour, minute = request["HH:MM"]
+    present = datetime.fromtimestamp(desk.wall(), UTC)
+    at = present.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if at < present:
+        at += timedelta(days=1)
+    return await _announce(desk, request, at.timestamp())
+
+
+async def _announce(desk: Desk, request: Request, begins_s: float) -> list[str]:
+    beacon = _beacon(desk)
+    ends_s = begins_s + request["DURATION"]
+    try:
+        told = await beacon.announce_maintenance(begins_s, ends_s, request["WHY"])
+    except ValueError as error:
+        raise ControlError(str(error)) from None
+    return [_said(told)]
+
+
+async def end(desk: Desk, request: Request) -> list[str]:
+    try:
+        told = await _beacon(desk).end_maintenance(request["ID"] or "")
+    except ValueError as error:
+        raise ControlError(str(error)) from None
+    return [f"{told.window.id} ended, {_acks(told)}"]
+
+
+async def listing(desk: Desk, _request: Request) -> list[str]:
+    windows = _beacon(desk).windows
+    return [f"{window_text(each)} {each.why}".rstrip() for each in windows] or ["no maintenance"]
+
+
+async def standdown(desk: Desk, request: Request) -> list[str]:
+    received, agents = await _beacon(desk).order("standdown", _admin(request))
+    return [f"closing in 60s, received by {received}/{agents} agents; !hold to stop"]
+
+
+async def hold(desk: Desk, request: Request) -> list[str]:
+    seconds: float = request["DURATION"]
+    received, agents = await _beacon(desk).order("hold", _admin(request), for_s=seconds)
+    until = datetime.fromtimestamp(desk.wall() + seconds, UTC)
+    return [f"held until {until:%H:%M}Z, received by {received}/{agents} agents"]
+
+
+def window_text(window: Maintenance) -> str:
+    """`m31 14:00-14:30Z`"""
+    begins, ends = (
+        datetime.fromtimestamp(ms / 1000, UTC) for ms in (window.begins_ms, window.ends_ms)
+    )
+    return f"{window.id} {begins:%H:%M}-{ends:%H:%M}Z"
+
+
+def _said(told: Announced) -> str:
+    return f"{window_text(told.window)}, {_acks(told)}"
+
+
+def _acks(told: Announced) -> str:
+    missing = "" if told.acked == told.voters else "; NOT all know it yet, it is repeated"
+    return f"acked {told.acked}/{told.voters} agents{missing}"
+
+
+def _admin(request: Request) -> str:
+    return request.actor.user or "operator"
+
+
+def _beacon(desk: Desk) -> Beacon:
+    if desk.live is None:
+        raise ControlError("no bouncer is running; start it with `bouncer run`")
+    return desk.live.beacon
+
+
+def read_seconds(text: str) -> float:
+    """The seconds of `90s`, `30min` or `2h`. Raises ValueError that says what to write."""
+    match = _DURATION.fullmatch(text.casefold())
+    seconds = int(match[1]) * _UNIT_S[match[2]] if match else 0
+    if not 0 < seconds <= MAX_MAINTENANCE_S:
+        raise ValueError(f'"{text}" is not a duration; write "90s", "30min" or "2h", at most 12h')
+    return float(seconds)
+
+
+def read_clock(text: str) -> tuple[int, int]:
+    """Hour and minute of `14:00`. Raises ValueError that says what to write."""
+    match = _CLOCK.fullmatch(text)
+    if match is None:
+        raise ValueError(f'"{text}" is not a time of day; write "14:00", in UTC')
+    return int(match[1]), int(match[2])
+
+
+_LENGTH = Argument("DURATION", read_seconds)
+_WHY = Argument("WHY", readers.line, rest=True)
+
+COMMANDS = (
+    Command(
+        ("maintenance", "now"),
+        Permission.ADMIN,
+        "the voters announce nothing for so long, from now",
+        now,
+        (_LENGTH, _WHY),
+        doors=EVERYWHERE,
+    ),
+    Command(
+        ("maintenance", "start"),
+        Permission.ADMIN,
+        "the same from a time of day, UTC",
+        start,
+        (Argument("HH:MM", read_clock), _LENGTH, _WHY),
+        doors=EVERYWHERE,
+    ),
+    Command(
+        ("maintenance", "end"),
+        Permission.ADMIN,
+        "take a maintenance back: the one that is on, or the one named",
+        end,
+        (Argument("ID", readers.word, optional=True),),
+        doors=EVERYWHERE,
+    ),
+    Command(
+        ("maintenance", "list"),
+        Permission.ADMIN,
+        "maintenance in force and to come",
+        listing,
+        doors=EVERYWHERE,
+    ),
+    Command(
+        ("standdown",),
+        Permission.ADMIN,
+        "close the incident in 60 s, at all agents",
+        standdown,
+        (Argument("WHY", readers.line, optional=True, rest=True),),
+        doors=EVERYWHERE,
+    ),
+    Command(
+        ("hold",),
+        Permission.ADMIN,
+        "keep the incident open for so long, whatever is ordered",
+        hold,
+        (_LENGTH,),
+        doors=EVERYWHERE,
+    ),
+)
