@@ -191,8 +191,12 @@ class Beacon:
             return ""
         seen = []
         for voter in voters:
-            fresh = voter.acked_s is not None and voter.acked_s < LINK_BEAT_S * 2
-            state = (voter.state if voter.state not in CALM else "OK") if fresh else "SILENT"
+            state = voter.state
+            if voter.acked_s is None or voter.acked_s >= LINK_BEAT_S * 2:
+                state = "SILENT"
+            elif state in CALM:
+                # Without the newest roster it may not know the other voters, or a person on call.
+                state = "OK" if voter.roster == self._roster.version else "OLD-ROSTER"
             seen.append(f"{voter.name}={state}{'(w)' if voter.role == 'witness' else ''}")
         newest = min((one.acked_s for one in voters if one.acked_s is not None), default=None)
         beat = "never answered" if newest is None else f"{newest:.1f}s"
@@ -451,7 +455,10 @@ class Beacon:
                     one.link = None
                     with trio.CancelScope(shield=True):
                         await link.aclose()
-            await trio.sleep(next(delays))
+            with trio.move_on_after(next(delays)):
+                if one.proven.is_set():
+                    await trio.sleep_forever()
+                await one.proven.wait()  # it has just come up: do not let it wait for its roster
 
     async def _use_link(self, one: _Tracked, link: Link) -> None:
         one.pushed = -1

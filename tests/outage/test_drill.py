@@ -60,4 +60,4 @@ def test_the_table_shows_what_was_seen_and_what_was_not() -> None:
     story.marks = {"cut": 100.0, "announced": 121.25, "healed": 130.0, "closed": 150.0}
     drill.report(story)
     assert re.search(r"cut -> announced +\| 21\.2 s +\| <= 30 s", out.getvalue())
-    assert re.search(r"cut -> detected +\| not seen", out.getvalue())
+    assert re.search(r"cut -> all found +\| not seen", out.getvalue())
