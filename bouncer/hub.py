@@ -366,7 +366,8 @@ class Hub:
             return
         await client.outbox.drained()  # the next page leaves when the last one has
         network_id = link.session.network.id
-        rows = await self._store.read(messages.since, network_id, wanted.after_id, PAGE_ROWS)
+        since = partial(messages.since, events=False)
+        rows = await self._store.read(since, network_id, wanted.after_id, PAGE_ROWS)
         page = PageRead(wanted.client, rows, wanted.upto_id, more=len(rows) == PAGE_ROWS)
         await self.post(link, page)
 

@@ -2,13 +2,14 @@
 
 A position in a buffer is (time, id): messages of one millisecond are told apart by their ids, so
 that a page ends between two of them and the next one begins there. Results ascend by (time, id).
+`events=False` gives what was said alone: PRIVMSG and NOTICE.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, literal_column, or_, select, tuple_
 
 from storage import index, schema
 from storage.message import (
@@ -22,7 +23,7 @@ from storage.message import (
     own_msgid,
 )
 from storage.pages import SELECT_ROWS, Rows
-from storage.words import Wanted
+from storage.words import SEARCHABLE, Wanted
 
 __all__ = [
     "FIRST_POSITION",
@@ -64,25 +65,31 @@ def _bound(name: str) -> Any:
     return tuple_(bindparam(f"{name}_ms"), bindparam(f"{name}_id"))
 
 
-def _page(*, descending: bool) -> Select[Any]:
+# What is said, in contrast to events: who came, went, changed a nick, a mode or a topic.
+_IS_CHAT = or_(*(_m.command == literal_column(f"'{command}'") for command in SEARCHABLE))
+
+
+def _page(*, descending: bool, events: bool) -> Select[Any]:
     order = (_m.time_ms.desc(), _m.id.desc()) if descending else (_m.time_ms, _m.id)
+    wanted = SELECT_ROWS if events else SELECT_ROWS.where(_IS_CHAT)
     return (
-        SELECT_ROWS.where(_m.buffer_id == _buffer_id())
+        wanted.where(_m.buffer_id == _buffer_id())
         .where(_bound("after") < _PLACE, _bound("before") > _PLACE)
         .order_by(*order)
         .limit(bindparam("limit"))
     )
 
 
-_NEWEST_FIRST = Rows(_page(descending=True))
-_OLDEST_FIRST = Rows(_page(descending=False))
-_SINCE = Rows(
+_NEWEST_FIRST = {events: Rows(_page(descending=True, events=events)) for events in (True, False)}
+_OLDEST_FIRST = {events: Rows(_page(descending=False, events=events)) for events in (True, False)}
+_AFTER_ID = (
     SELECT_ROWS.where(_m.network_id == bindparam("network_id"), _m.id > bindparam("after_id"))
     .order_by(_m.id)
     .limit(bindparam("limit"))
 )
+_SINCE = {True: Rows(_AFTER_ID), False: Rows(_AFTER_ID.where(_IS_CHAT))}
 _NEWEST = Rows(
-    SELECT_ROWS.where(_m.network_id == bindparam("network_id"))
+    SELECT_ROWS.where(_m.network_id == bindparam("network_id"), _IS_CHAT)
     .order_by(_m.id.desc())
     .limit(bindparam("limit"))
 )
@@ -126,13 +133,15 @@ def _between(
     )
 
 
-def since(connection: Connection, network_id: int, after_id: int, limit: int) -> list[Row]:
+def since(
+    connection: Connection, network_id: int, after_id: int, limit: int, *, events: bool = True
+) -> list[Row]:
     """What the network brought after message `after_id`, in all buffers, by id: for playback."""
-    return _SINCE(connection, network_id=network_id, after_id=after_id, limit=limit)
+    return _SINCE[events](connection, network_id=network_id, after_id=after_id, limit=limit)
 
 
 def newest(connection: Connection, network_id: int, limit: int) -> list[Row]:
-    """The newest `limit` messages of a network in all buffers, by id: for a new client."""
+    """The last `limit` things said on a network in all buffers, by id: for a new client."""
     rows = _NEWEST(connection, network_id=network_id, limit=limit)
     rows.reverse()
     return rows
@@ -150,9 +159,11 @@ def latest(
     target: str,
     limit: int,
     after: Position = FIRST_POSITION,
+    *,
+    events: bool = True,
 ) -> list[Row]:
     """The newest `limit` messages after `after`."""
-    return before(connection, network_id, target, LAST_POSITION, limit, after)
+    return before(connection, network_id, target, LAST_POSITION, limit, after, events=events)
 
 
 def before(
@@ -162,9 +173,12 @@ def before(
     position: Position,
     limit: int,
     after: Position = FIRST_POSITION,
+    *,
+    events: bool = True,
 ) -> list[Row]:
     """The newest `limit` messages below `position` (exclusive) and above `after`."""
-    found = _between(connection, _NEWEST_FIRST, network_id, target, after, position, limit)
+    query = _NEWEST_FIRST[events]
+    found = _between(connection, query, network_id, target, after, position, limit)
     found.reverse()
     return found
 
@@ -176,21 +190,30 @@ def after(
     position: Position,
     limit: int,
     before: Position = LAST_POSITION,
+    *,
+    events: bool = True,
 ) -> list[Row]:
     """The oldest `limit` messages above `position` (exclusive) and below `before`."""
-    return _between(connection, _OLDEST_FIRST, network_id, target, position, before, limit)
+    query = _OLDEST_FIRST[events]
+    return _between(connection, query, network_id, target, position, before, limit)
 
 
 def around(
-    connection: Connection, network_id: int, target: str, position: Position, limit: int
+    connection: Connection,
+    network_id: int,
+    target: str,
+    position: Position,
+    limit: int,
+    *,
+    events: bool = True,
 ) -> list[Row]:
     """`limit` messages about `position`, the one that stands there included.
 
     A side that has fewer leaves its room to the other.
     """
     middle = Position(position.time_ms, position.id - 1)
-    later = after(connection, network_id, target, middle, limit)
-    earlier = before(connection, network_id, target, Position(*position), limit)
+    later = after(connection, network_id, target, middle, limit, events=events)
+    earlier = before(connection, network_id, target, Position(*position), limit, events=events)
     want_earlier = max(limit // 2, limit - len(later))
     earlier = earlier[max(0, len(earlier) - want_earlier) :]
     return earlier + later[: limit - len(earlier)]
@@ -203,14 +226,16 @@ def between(
     first: Position,
     second: Position,
     limit: int,
+    *,
+    events: bool = True,
 ) -> list[Row]:
     """At most `limit` messages between two positions (both exclusive), counted from `first`.
 
     With `first` later than `second` the newest are taken. IRCv3 chathistory, BETWEEN.
     """
     if first <= second:
-        return after(connection, network_id, target, first, limit, second)
-    return before(connection, network_id, target, first, limit, second)
+        return after(connection, network_id, target, first, limit, second, events=events)
+    return before(connection, network_id, target, first, limit, second, events=events)
 
 
 def buffer_number(connection: Connection, network_id: int, target: str) -> int | None:
@@ -231,23 +256,32 @@ def find_msgid(connection: Connection, network_id: int, target: str, msgid: str)
     buffer_id = buffer_number(connection, network_id, target)
     if not msgid or buffer_id is None:
         return None
+    own = id_of(msgid)
+    if own is not None:
+        values = {"buffer_id": buffer_id, "msgid": "", "ids": [own]}
+        row = connection.execute(_MSGID, values).first()
+        if row is not None:
+            return Position(*row)
+    return _find_network_msgid(connection, network_id, buffer_id, msgid)
+
+
+def _find_network_msgid(
+    connection: Connection, network_id: int, buffer_id: int, msgid: str
+) -> Position | None:
     values = {"buffer_id": buffer_id, "msgid": msgid}
     tokens = [index.msgid_token(msgid), index.buffer_token(buffer_id)]
     covered = index.of(connection).covered(connection)
     ids = index.of(connection).find(connection, tokens, Wanted(), covered, MSGID_CANDIDATES)
-    found = connection.execute(_MSGID, {**values, "ids": ids}).first() if ids else None
-    if found is None:  # it may be too new, or freshly imported
-        tail = {**values, "network_id": network_id}
-        above = {**tail, "low": covered.high + 1, "high": LAST}
-        below = {**tail, "low": -LAST, "high": covered.low - 1}
-        found = (
-            connection.execute(_MSGID_TAIL, above).first()
-            or connection.execute(_MSGID_TAIL, below).first()
-        )
-    own = id_of(msgid)
-    if found is None and own is not None:
-        found = connection.execute(_MSGID, {**values, "msgid": "", "ids": [own]}).first()
-    return None if found is None else Position(*found)
+    if ids:
+        row = connection.execute(_MSGID, {**values, "ids": ids}).first()
+        if row is not None:
+            return Position(*row)
+    for low, high in index.uncovered(connection, covered):
+        tail = {**values, "network_id": network_id, "low": low, "high": high}
+        row = connection.execute(_MSGID_TAIL, tail).first()
+        if row is not None:
+            return Position(*row)
+    return None
 
 
 def targets(
@@ -258,7 +292,11 @@ def targets(
     IRCv3 chathistory, TARGETS. One look at the end of each buffer's index.
     """
     newest = (
-        select(func.max(_m.time_ms)).where(_m.buffer_id == _b.id).correlate(schema.buffers)
+        select(_m.time_ms)
+        .where(_m.buffer_id == _b.id, _IS_CHAT)
+        .order_by(_m.time_ms.desc())
+        .limit(1)
+        .correlate(schema.buffers)
     ).scalar_subquery()
     inner = select(_b.name, newest.label("newest")).where(_b.network_id == network_id).subquery()
     low, high = min(from_ms, to_ms), max(from_ms, to_ms)

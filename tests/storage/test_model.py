@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 import trio
@@ -16,6 +17,8 @@ from storage.search import search
 from storage.store import Store, open_store
 from tests.storage import model
 from tests.storage.model import add_network, place, said
+
+since_said = partial(messages.since, events=False)
 
 TARGETS = ("#ops", "#dev", "bob")
 NICKS = ("alice", "bob", "Carol[]")
@@ -168,9 +171,11 @@ class Checked:
                 assert mine[index] == row
         await self.page("#ops", 3, LAST_POSITION.time_ms, True)
         await self.page("#dev", 3, FIRST_POSITION.time_ms, False)
+        said = [row for row in self.rows if row.command in ("PRIVMSG", "NOTICE")]
+        assert await self.store.read(since_said, self.network, 0, 10_000) == said
         newest = {
-            target: max(row.time_ms for row in self.rows if row.target == target)
-            for target in {row.target for row in self.rows}
+            target: max(row.time_ms for row in said if row.target == target)
+            for target in {row.target for row in said}
         }
         listed = await self.store.read(messages.targets, self.network, -1, 1 << 50, 100)
         assert dict(listed) == newest
