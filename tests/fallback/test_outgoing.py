@@ -1,0 +1,69 @@
+"""What waits to be said: one line per two seconds, announcements first, replies by turns."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bouncer.irc.wire import Message
+from fallback.outgoing import LINE_EVERY_S, MAX_REPLIES, MAX_SOURCES, Outgoing, Priority
+
+
+def line(text: str) -> Message:
+    return Message("PRIVMSG", ("#room", text))
+
+
+def drain(outgoing: Outgoing) -> list[str]:
+    said, now = [], 1000.0
+    while (message := outgoing.take(now)) is not None:
+        said.append(message.params[1])
+        now += LINE_EVERY_S
+    return said
+
+
+def test_at_most_one_line_per_two_seconds() -> None:
+    """FALLBACK: "At most 1 line per 2 s and network"."""
+    outgoing = Outgoing()
+    for number in range(10):
+        outgoing.put(line(str(number)), Priority.ANNOUNCE)
+    times = [tenth / 10 for tenth in range(100) if outgoing.take(tenth / 10)]
+    assert all(later - earlier >= 2 for earlier, later in pairwise(times))
+    assert len(times) == 5
+
+
+def test_announce_goes_before_verify_before_roster_before_replies() -> None:
+    outgoing = Outgoing()
+    outgoing.reply(line("reply"), "host")
+    outgoing.put(line("roster"), Priority.ROSTER)
+    outgoing.put(line("verify"), Priority.VERIFY)
+    outgoing.put(line("announce"), Priority.ANNOUNCE)
+    assert drain(outgoing) == ["announce", "verify", "roster", "reply"]
+
+
+def test_replies_take_turns_by_source() -> None:
+    outgoing = Outgoing()
+    for text in ("a1", "a2", "a3"):
+        outgoing.reply(line(text), "a")
+    outgoing.reply(line("b1"), "b")
+    assert drain(outgoing) == ["a1", "b1", "a2", "a3"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 600), st.text(max_size=3)), max_size=2000))
+def test_no_flood_makes_it_grow(requests: list[tuple[int, str]]) -> None:
+    outgoing = Outgoing()
+    for source, text in requests:
+        outgoing.reply(line(text), str(source))
+    assert len(outgoing) <= MAX_SOURCES * MAX_REPLIES
+    assert len(outgoing) + outgoing.dropped == len(requests)
+
+
+def test_a_thousand_claims_do_not_delay_the_announcement() -> None:
+    outgoing = Outgoing()
+    for number in range(10_000):
+        outgoing.reply(line("no"), str(number))
+    outgoing.put(line("announce"), Priority.ANNOUNCE)
+    first = outgoing.take(0.0)
+    assert first is not None
+    assert first.params[1] == "announce"
