@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, text
@@ -25,6 +25,8 @@ from storage.words import SEARCHABLE, Wanted, fold_nick, words
 ZONE = 4096  # ids per zone
 VERSION = 1  # of tokens and tables: another one found is thrown away and built anew
 _MARK = "\ue000"
+# Two selects: SQLite goes straight to one end of an index only for a single min or max.
+_EXTENT = text("SELECT (SELECT min(id) FROM messages), (SELECT max(id) FROM messages)")
 _FIRST = f"coalesce(min(id), {1 << 32})"  # where an index begins
 _UNICODE_3_2 = unicodedata.ucd_3_2_0
 _MSGID_TAIL = 6  # characters of a msgid in the index; whoever looks one up compares the rest
@@ -84,6 +86,15 @@ class Index(Protocol):
 def of(connection: Connection) -> Index:
     """The index of the database at hand."""
     return _INDEXES[connection.dialect.name]
+
+
+def uncovered(connection: Connection, covered: Covered) -> Iterator[Covered]:
+    """The stretches of ids in use that are not in the index: above it, and below it."""
+    low, high = connection.execute(_EXTENT).one()
+    if high is not None and high > covered.high:
+        yield Covered(covered.high + 1, high)
+    if low is not None and low < covered.low:
+        yield Covered(low, covered.low - 1)
 
 
 def zone_limits(connection: Connection, from_ms: int | None, to_ms: int | None) -> Covered:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam
 
 from storage import index, schema
 from storage.index import Covered
-from storage.message import LAST, Row
+from storage.message import Row
 from storage.messages import buffer_number
 from storage.pages import SELECT_ROWS, Rows
 from storage.words import SEARCHABLE, Wanted, fold_nick
@@ -121,7 +121,7 @@ def _indexed(
 def _tail(
     connection: Connection, asked: _Asked, network_id: int, covered: Covered
 ) -> Iterator[Row]:
-    for low, high in ((covered.high + 1, LAST), (-LAST, covered.low - 1)):
+    for low, high in index.uncovered(connection, covered):
         values = {"network_id": network_id, "high": high, "limit": MAX_CHUNK}
         while rows := _TAIL(connection, low=low, **values):
             yield from filter(asked.takes, rows)
