@@ -104,6 +104,7 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * 4096}")
         connection.execute(f"PRAGMA cache_size = -{WRITE_CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys = ON")
 

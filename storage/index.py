@@ -88,6 +88,11 @@ def of(connection: Connection) -> Index:
     return _INDEXES[connection.dialect.name]
 
 
+def is_behind(connection: Connection) -> bool:
+    """Whether there is anything to take in."""
+    return any(uncovered(connection, of(connection).covered(connection)))
+
+
 def uncovered(connection: Connection, covered: Covered) -> Iterator[Covered]:
     """The stretches of ids in use that are not in the index: above it, and below it."""
     low, high = connection.execute(_EXTENT).one()
@@ -209,6 +214,8 @@ class SqliteIndex:
         return Covered(*connection.exec_driver_sql("SELECT low, high FROM search.state").one())
 
     def extend(self, connection: Connection, rows: int) -> int:
+        # Another process may index too: take the lock first, then look.
+        connection.exec_driver_sql("UPDATE search.state SET high = high")
         covered = self.covered(connection)
         new = _next_stretch(connection, covered, rows)
         if new is None:
@@ -278,6 +285,7 @@ class PostgresqlIndex:
         return Covered(*connection.exec_driver_sql("SELECT low, high FROM search_state").one())
 
     def extend(self, connection: Connection, rows: int) -> int:
+        connection.exec_driver_sql("UPDATE search_state SET high = high")  # locks the row
         covered = self.covered(connection)
         new = _next_stretch(connection, covered, rows)
         if new is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -63,18 +64,27 @@ class Indexer:
         self._connection.close()
 
     def _step(self) -> int:
+        if not self.with_connection(index.is_behind):
+            return 0  # without a write: an idle disk may sleep
         return self.with_connection(self.index.extend, STEP_ROWS)
 
     def _work(self) -> None:
-        seen = self._last_id()
+        seen, failing = self._last_id(), False
         while not self._stop.wait(PERIOD_S):
             now = self._last_id()
             busy, seen = now - seen > SPARE_ROWS_S * PERIOD_S, now
             try:
                 self._follow(now, busy)
                 self._checkpoint()
-            except SQLAlchemyError as error:  # the thread's own border: searches scan the tail
-                log.warning("the search index does not get on: %s", error)
+            except (SQLAlchemyError, sqlite3.Error) as error:
+                # The thread's own border. Searches are complete without it; said once, not always.
+                if not failing:
+                    log.warning("the search index does not get on: %s", error)
+                failing = True
+            else:
+                if failing:
+                    log.warning("the search index gets on again")
+                failing = False
 
     def _follow(self, now: int, busy: bool) -> None:
         if busy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from sqlalchemy import Connection
 
 from storage import index, messages
@@ -112,3 +113,18 @@ async def test_the_index_of_another_database_is_not_believed(sqlite_url: str) ->
         assert await store.read(search, network, "needle") == [row]
         await store.catch_up()
         assert await store.read(search, network, "needle") == [row]
+
+
+async def test_two_processes_may_index_one_database(url: str) -> None:
+    async with open_store(url) as one, open_store(url) as two:
+        network = await add_network(one)
+        for start in range(0, 6000, 500):
+            rows = [said(one, network, f"word{n}", n) for n in range(start, start + 500)]
+            await one.append(rows)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(one.catch_up)
+                nursery.start_soon(two.catch_up)
+        for store in (one, two):
+            for n in (0, 499, 500, 5999):
+                found = await store.read(search, network, f"word{n}")
+                assert [row.text for row in found] == [f"word{n}"]
