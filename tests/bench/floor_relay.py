@@ -163,6 +163,7 @@ async def welcome(users: dict[bytes, User], stream: trio.SocketStream) -> None:
             await stream.send_all(b":floor CAP * LS :%b\r\n" % CAPS)
             await heard(stream, b"CAP REQ")
             await stream.send_all(b":floor CAP * ACK :%b\r\n" % CAPS)
+            await heard(stream, b"CAP END")
             name = hello.partition(b"USER ")[2].partition(b"@")[0]
             await users[name].serve(stream)
         except* (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 STOP_S = 10.0
+REST_S = 0.3  # a process that uses hardly any CPU for so long has done its work,
+REST_TICKS = 1  # "hardly any"
 
 
 class Failed(RuntimeError):
@@ -32,9 +34,9 @@ def settled_cpu_s(pid: int, timeout_s: float = 20.0) -> float:
     used = cpu_s(pid)
     while time.monotonic() < deadline:
         before = used
-        time.sleep(0.5)
+        time.sleep(REST_S)
         used = cpu_s(pid)
-        if used - before <= 2 / TICKS_PER_S:
+        if used - before <= REST_TICKS / TICKS_PER_S:
             break
     return used
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 
 import pytest
 from rich.console import Console
@@ -53,7 +54,7 @@ def test_aims() -> None:
 def test_every_benchmark_measures(name: str) -> None:
     benchmark = BENCHMARKS[name]
     console = Console(record=True, width=200)
-    taken, failed = take(benchmark, TINY, 1, set(), console)
+    taken, failed = take(benchmark, TINY, 1, {"muster", "floor"}, console)
     assert failed == 0, console.export_text()
     keys = {metric.key for metric in benchmark.metrics(TINY)}
     for readings in taken.values():
@@ -65,6 +66,15 @@ def test_every_benchmark_measures(name: str) -> None:
     if Floor in benchmark.subjects:
         assert taken["floor"]
         assert "floor" in console.export_text()
+
+
+def test_znc_is_measured_beside_us() -> None:
+    if not shutil.which("znc"):
+        pytest.skip("znc is not installed")
+    console = Console(record=True, width=200)
+    taken, failed = take(BENCHMARKS["relay"], TINY, 1, {"znc"}, console)
+    assert failed == 0, console.export_text()
+    assert taken["ZNC"][0]["lines"] > 0
 
 
 def test_a_missing_subject_is_named_and_left_out() -> None:
