@@ -86,8 +86,8 @@ TABLE: Table[IncidentState, Action] = Table(
             "restart | tombstones and stand-down from the store",
             "the specification says so in prose"),
         Row(_NONE, Tick, on.k_votes, Phase.OPEN, do.open_quorum,
-            ">= k fresh votes [not stood down by hand; no A here] | OPEN quorum: propose id; the line"
-            " states the weaker verdict (service) where they differ"),
+            ">= k fresh votes [not stood down by hand; no A here] | OPEN quorum: propose id; the"
+            " line states the weaker verdict (service) where they differ"),
         Row(_NONE, Tick, on.solo, Phase.OPEN, do.open_solo,
             "solo: own verdict, 60 s without A, all landmarks fresh, and in that time no voter"
             " showed A or a valid maintenance [not stood down by hand] | OPEN solo"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from fallback.speaker.rows import TABLE, step, wake_at
 from fallback.speaker.values import (
     MAX_MUTED,
+    MAX_SEEN,
     NEVER,
     Action,
     Announce,
@@ -25,6 +26,7 @@ from fallback.speaker.values import (
     Phase,
     RepeatLine,
     Restored,
+    Seen,
     SendClaim,
     SpeakerState,
     Stalled,
@@ -35,6 +37,7 @@ from fallback.speaker.values import (
 
 __all__ = [
     "MAX_MUTED",
+    "MAX_SEEN",
     "NEVER",
     "TABLE",
     "Action",
@@ -51,6 +54,7 @@ __all__ = [
     "Phase",
     "RepeatLine",
     "Restored",
+    "Seen",
     "SendClaim",
     "SpeakerState",
     "Stalled",

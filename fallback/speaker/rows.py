@@ -7,6 +7,7 @@ from dataclasses import replace
 from fallback.actions import Persist
 from fallback.speaker.values import (
     MAX_MUTED,
+    MAX_SEEN,
     NEVER,
     Action,
     Announce,
@@ -22,6 +23,7 @@ from fallback.speaker.values import (
     Phase,
     RepeatLine,
     Restored,
+    Seen,
     SendClaim,
     SpeakerState,
     Stalled,
@@ -36,18 +38,25 @@ MAX_STEPS = 3  # rows that may follow from one event: QUIET, WAITING, SPEAKING
 _TICK = Tick()
 
 
-def step(state: SpeakerState, event: Event, now: float) -> Done:
+def step(
+    state: SpeakerState,
+    event: Event,
+    now: float,
+    table: Table[SpeakerState, Action] | None = None,
+) -> Done:
     """The speaker after `event` at `now`, and what the shell is to do, in order.
 
     What is true by now (the rows on time) is looked at after every event, not only at ticks.
+    `table`: another than `TABLE`, to show what breaks without one of its rows.
     """
+    table = table or TABLE
     state = note(state, event, now)
     actions: list[Action] = []
     if not isinstance(event, Tick):
-        state, actions = TABLE.run(state, event, now)
+        state, actions = table.run(state, event, now)
     for _ in range(MAX_STEPS):
         before = state
-        state, more = TABLE.run(state, _TICK, now)
+        state, more = table.run(state, _TICK, now)
         actions += more
         if state is before:
             break
@@ -87,6 +96,7 @@ def note(state: SpeakerState, event: Event, now: float) -> SpeakerState:
         case IncidentSeen(incident_id, may_announce, may_repeat) if incident_id:
             return replace(
                 state,
+                open_from=state.open_from if state.incident_id else now,
                 incident_id=incident_id,
                 may_announce=may_announce,
                 may_repeat=may_repeat,
@@ -98,7 +108,8 @@ def note(state: SpeakerState, event: Event, now: float) -> SpeakerState:
         case ClaimHeard(agent):
             return state if agent in state.muted else _hear(state, event, now)
         case LineSeen(agent):
-            return replace(state, seen=(state.seen | {agent}))
+            seen = [old for old in state.seen if old.agent != agent][-MAX_SEEN + 1 :]
+            return replace(state, seen=(*seen, Seen(agent, now)))
         case _:
             return state
 
@@ -192,10 +203,16 @@ def _lineless(state: SpeakerState, _event: Tick, _now: float) -> bool:
 
 def _mute(state: SpeakerState, _event: Tick, now: float) -> bool:
     claimant = state.claimant
-    if claimant is None or claimant.line_at is None or claimant.agent in state.seen:
+    if claimant is None or claimant.line_at is None:
         return False
-    if state.joined_from is None or state.joined_from > claimant.line_at:
+    # A liar may state what it likes: a line is not older than the incident, and who had joined
+    # two leases before that opened here was there for it.
+    lease_s = state.timings.speaker_lease_s
+    line_at = max(claimant.line_at, state.open_from - 2 * lease_s)
+    if state.joined_from is None or state.joined_from > line_at:
         return False  # it may have spoken before we came
+    if any(seen.agent == claimant.agent and seen.at >= line_at - lease_s for seen in state.seen):
+        return False
     return now >= claimant.line_from + state.timings.speaker_lease_s
 
 
@@ -275,12 +292,12 @@ def _forget(state: SpeakerState, _event: IncidentSeen, _now: float) -> Done:
     state = replace(
         state,
         incident_id="",
+        open_from=NEVER,
         may_announce=False,
         may_repeat=False,
         line_at=None,
         claimant=None,
         heard_at=NEVER,
-        seen=frozenset(),
         muted=frozenset(),
         repeated_at=NEVER,
     )
@@ -328,14 +345,14 @@ TABLE: Table[SpeakerState, Action] = Table(
         Row(_H, Tick, _hush_over, Phase.WAITING, _wait, "the lease is over | timer rank x 2 s"),
         Row(_F, Stalled, _stalled, None, _lease_anew, "own stall > 2 s | a lease anew",
             "CLAIMs we slept through are not CLAIMs that failed to come"),
+        Row(_F, Tick, _mute, Phase.WAITING, _wait_muting,
+            "6 s of CLAIM and no line of the claimant in the lobby [we were joined at the line's"
+            " time, which CLAIM carries] | mark the claimant mute: its claims don't count here"),
         Row(_F, Tick, _no_claim, Phase.WAITING, _wait_unheard,
             "no CLAIM for 6 s | timer rank x 2 s"),
         Row(_F, Tick, _lineless, Phase.WAITING, _wait_unheard,
             "may announce here, and the claimant has no line | timer rank x 2 s",
             "an agent that may not announce would keep silent one that may"),
-        Row(_F, Tick, _mute, Phase.WAITING, _wait_muting,
-            "6 s of CLAIM and no line of the claimant in the lobby [we were joined at the line's"
-            " time, which CLAIM carries] | mark the claimant mute: its claims don't count here"),
         Row(_ANY, LineSeen, _unmutes, None, _unmute, "a line of a muted claimant seen | unmark"),
         Row(_ANY, IncidentSeen, _closed, Phase.QUIET, _forget, "incident closed | nothing"),
     ],

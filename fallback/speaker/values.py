@@ -14,6 +14,7 @@ from fallback.timings import DEFAULTS, Timings
 
 NEVER = float("-inf")
 MAX_MUTED = 16
+MAX_SEEN = 16
 
 
 class Phase(Enum):
@@ -182,6 +183,15 @@ class Claimant:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """When we last saw a line of an agent in the lobby; outlives an incident that is dropped
+    unspoken here and comes back from a peer."""
+
+    agent: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakerState:
     """All an agent remembers about speaking on `network`; `rank` 0 speaks first."""
 
@@ -194,6 +204,7 @@ class SpeakerState:
     fetched: bool = False
     joined_from: float | None = None
     incident_id: str = ""
+    open_from: float = NEVER  # since when an incident is open here
     may_announce: bool = False
     may_repeat: bool = False
     line_at: float | None = None
@@ -202,7 +213,7 @@ class SpeakerState:
     claim_at: float = NEVER  # our next CLAIM
     heard_at: float = NEVER  # the last CLAIM that counts
     claimant: Claimant | None = None
-    seen: frozenset[str] = frozenset()  # agents whose line we saw in this incident
+    seen: tuple[Seen, ...] = ()
     muted: frozenset[str] = frozenset()
     repeated_at: float = NEVER
     timings: Timings = field(default=DEFAULTS, compare=False, repr=False)

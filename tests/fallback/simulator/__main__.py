@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 
 from fallback.timings import Solo, Timings
 from tests.fallback.simulator.run import Result, Setup, percentile, simulate
@@ -24,7 +25,15 @@ CONTRASTS = [
     Setup("one agent, with self-check", 1, 0, _FIXED, asks=False, answers=False),
     Setup("any of 3", 3, 0, _FIXED, asks=False, answers=False),
     Setup("2 of 3, no forwarding, no indirect probes", 2, 1, asks=False),
-    Setup("2 of 3, heartbeats 5 s / 15 s", 2, 1, Timings(declare_s=15.0), heartbeat_s=5),
+    Setup(
+        "one agent, with self-check, heartbeats 5 s",
+        1,
+        0,
+        replace(_FIXED, suspect_s=10.0),
+        heartbeat_s=5,
+        asks=False,
+        answers=False,
+    ),
 ]
 
 HEAD = "setup | years | false/y | false verdicts/y | cuts | missed | late | median s | worst s"
