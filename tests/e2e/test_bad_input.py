@@ -14,8 +14,9 @@ import trio
 
 from tests.e2e.site import CHANNEL, NETWORK, Site, site
 from tests.real.floodserver import flood_server
-from tests.real.muster import Bouncer, bouncer
+from tests.real.muster import bouncer
 from tests.real.peer import Peer
+from tests.real.process import Program
 
 GROWTH_MB = 30  # beyond what a warm process moves by itself
 MEGABYTE = 1 << 20
@@ -31,8 +32,9 @@ WARN NOTE STARTTLS WEBPUSH REGISTER VERIFY RENAME KNOCK SILENCE HELP RULES MAP P
 """.split()  # noqa: SIM905
 
 
-def rss_mb(muster: Bouncer) -> float:
-    for line in Path(f"/proc/{muster.program.pid}/status").read_text().splitlines():
+def rss_mb(program: Program) -> float:
+    """What the program holds in memory now."""
+    for line in Path(f"/proc/{program.pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
     raise AssertionError("no VmRSS")
@@ -61,7 +63,7 @@ async def pour(client: Peer, data: bytes) -> None:
 async def test_a_stranger_s_bytes(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         await serves(here)
-        before = rss_mb(here.bouncer)
+        before = rss_mb(here.bouncer.program)
         noise = random.Random(1)
         for data in (
             noise.randbytes(MEGABYTE),
@@ -82,7 +84,7 @@ async def test_a_stranger_s_bytes(tmp_path: Path) -> None:
                 async with here.bouncer.connect(tls=tls) as stranger:
                     await pour(stranger, data)
         await serves(here)
-        assert rss_mb(here.bouncer) - before < GROWTH_MB
+        assert rss_mb(here.bouncer.program) - before < GROWTH_MB
 
 
 @pytest.mark.outage  # a minute of waiting
@@ -110,7 +112,7 @@ async def test_every_command_with_no_parameters(tmp_path: Path) -> None:
 async def test_a_logged_in_client_s_bytes(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         await serves(here)
-        before = rss_mb(here.bouncer)
+        before = rss_mb(here.bouncer.program)
         noise = random.Random(3)
         for data in (
             noise.randbytes(MEGABYTE).replace(b"QUIT", b"PONG"),
@@ -121,7 +123,7 @@ async def test_a_logged_in_client_s_bytes(tmp_path: Path) -> None:
             async with here.bouncer.attached("alice/work@odd") as alice:
                 await pour(alice, data)
         await serves(here)
-        assert rss_mb(here.bouncer) - before < GROWTH_MB
+        assert rss_mb(here.bouncer.program) - before < GROWTH_MB
 
 
 HOSTILE = {
@@ -152,7 +154,7 @@ async def test_a_hostile_network(tmp_path: Path, kind: str) -> None:
     """The user's other network and their clients notice nothing."""
     async with flood_server() as flood, site(tmp_path) as here:
         await serves(here)
-        before = rss_mb(here.bouncer)
+        before = rss_mb(here.bouncer.program)
         flood.raw = [b"".join(HOSTILE[kind])]
         uri = f"irc+insecure://127.0.0.1:{flood.port}"
         await here.bouncer.add_network("alice", "hostile", uri, "--join", "#flood")
@@ -160,7 +162,7 @@ async def test_a_hostile_network(tmp_path: Path, kind: str) -> None:
             await flood.joined.wait()
         await trio.sleep(1)
         await serves(here)
-        assert rss_mb(here.bouncer) - before < GROWTH_MB
+        assert rss_mb(here.bouncer.program) - before < GROWTH_MB
 
 
 async def test_a_client_that_reads_nothing(tmp_path: Path) -> None:
@@ -180,11 +182,11 @@ async def test_a_client_that_reads_nothing(tmp_path: Path) -> None:
         ):
             with trio.fail_after(20):
                 await flood.joined.wait()
-            before = rss_mb(muster)
+            before = rss_mb(muster.program)
             sleeper.pause()
             flood.flooding.set()
             await reader.hears("PRIVMSG", "#flood", f"*line {lines - 1:07d}*", within_s=90)
-            assert rss_mb(muster) - before < 2 * GROWTH_MB
+            assert rss_mb(muster.program) - before < 2 * GROWTH_MB
             sleeper.resume()
             await sleeper.is_closed(within_s=30)
             assert sleeper.heard[-1].command == "ERROR"

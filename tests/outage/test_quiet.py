@@ -145,6 +145,40 @@ async def agent_stopped(folder: Path) -> None:
         await a_real_cut_is_announced(scene, reader)
 
 
+async def agent_killed(folder: Path) -> None:
+    """ "killed with -9 and restarted in the middle of an incident it goes on with the same
+    incident", and says nothing twice: neither the line nor a code is good for a second time.
+    """
+    async with protected(folder) as (scene, reader):
+        line = await a_real_cut_is_announced(scene, reader)
+        incident = line.partition("]")[0]
+        async with scene.at_public() as alice:
+            await alice.register("alice_")
+            await alice.says(f"PRIVMSG {AGENT_NICK} :claim alice {scene.codes['alice'][0]}")
+            await alice.hears("NOTICE|PRIVMSG", "alice_", "*verified*", within_s=20)
+            for round_number in range(2):
+                scene.agent.program.kill()
+                await reader.hears("QUIT", source=f"{AGENT_NICK}!*")
+                reader.forget()
+                await scene.agent.start()
+                await reader.hears_member(LOBBY, AGENT_NICK, within_s=60)
+                status = await scene.agent.reports("SPEAKING", within_s=60)
+                assert incident.removeprefix("[fallback ") in status
+                await trio.sleep(10)
+                again = reader.all("PRIVMSG", LOBBY, source=f"{AGENT_NICK}!*")
+                assert not again, f"said again after restart {round_number}: {again}"
+        async with scene.at_public() as mallory:
+            await mallory.register("mallory")
+            await mallory.says(f"PRIVMSG {AGENT_NICK} :claim alice {scene.codes['alice'][0]}")
+            answer = await mallory.hears("NOTICE|PRIVMSG", "mallory", within_s=20)
+            assert "NOT VERIFIED" in answer.params[-1]
+            assert not mallory.all("INVITE")
+        async with scene.at_public() as bob:
+            await bob.register("bob_")
+            await bob.says(f"PRIVMSG {AGENT_NICK} :claim bob {scene.codes['bob'][0]}")
+            await bob.hears("NOTICE|PRIVMSG", "bob_", "*verified*", within_s=20)
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "agent uplink cut": agent_uplink_cut,
     "packet loss": packet_loss,
@@ -152,6 +186,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "witness dead": witness_dead,
     "one way": one_way,
     "agent stopped": agent_stopped,
+    "agent killed": agent_killed,
 }
 
 

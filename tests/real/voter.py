@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tomllib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from typing import Any
 import trio
 
 from tests.real.muster import BIN, Bouncer, command
-from tests.real.process import Program, until
+from tests.real.process import Program
 
 READY_S = 30.0
 MESH_PORT = 7777
@@ -62,8 +63,17 @@ class Voter:
 
     async def answers(self, within_s: float = READY_S) -> None:
         """Wait until `fallback status` has an answer."""
-        await until((self.folder / "data" / "fallback.sock").exists, within_s, self._shown())
+        await self.program.listens(self._connected, within_s)
         await self.command_status()
+
+    def _connected(self) -> socket.socket:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            made.connect(str(self.folder / "data" / "fallback.sock"))
+        except OSError:  # a killed one leaves its file
+            made.close()
+            raise
+        return made
 
     async def status(self) -> str:
         """What its socket says now: the text of `fallback status` without a process for it."""
@@ -96,9 +106,6 @@ class Voter:
             f"{self.name} did not report {part!r} within {within_s:g} s, but:\n{status}"
             f"\n{self.program.output[-3000:]}"
         )
-
-    def _shown(self) -> str:
-        return f"{self.name} has no socket:\n{self.program.output[-3000:]}"
 
 
 @asynccontextmanager
