@@ -233,6 +233,8 @@ class Server:
                 answers += self.answer(peer, line.decode("utf-8", "replace").rstrip("\r"))
             if answers:
                 self.send(peer, "".join(f"{line}\r\n" for line in answers).encode())
+            if answers and answers[-1].startswith("ERROR "):
+                self.drop(peer)
 
     def send(self, peer: Peer, data: bytes) -> None:
         idle = not peer.out
