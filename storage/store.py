@@ -100,12 +100,18 @@ class Store:
         return await trio.to_thread.run_sync(self._read, fn, args, limiter=self._readers)
 
     async def prune(
-        self, keep: Keep = NO_LIMIT, now_ms: int | None = None, progress: Progress | None = None
+        self,
+        keep: Keep = NO_LIMIT,
+        now_ms: int | None = None,
+        progress: Progress | None = None,
+        *,
+        alone: bool = True,
     ) -> int:
         """Remove what is kept too long or takes too much room; how many messages it were.
 
         `keep.age_s` is the server's own limit, for whom no nearer one is set. `progress` is called
-        with the number so far.
+        with the number so far. Not `alone`: another process appends, and remembers the numbers of
+        senders; those of whom nothing is left are then for its own next `prune`.
         """
         now_ms = int(time.time() * 1000) if now_ms is None else now_ms
         await self.run(put_meta, "last_id", str(self._last_id))  # numbers are not given twice
@@ -117,7 +123,7 @@ class Store:
                 if progress is not None:
                     progress(gone)
                 await trio.sleep(PAUSE_S)
-        if gone:
+        if gone and alone:
             await self._sweep_sources()
         await self._give_back()
         return gone

@@ -77,3 +77,27 @@ def load_key(path: Path) -> bytes:
     except FileExistsError:
         pass
     return path.read_bytes()
+
+
+def add_key(path: Path) -> bytes:
+    """Begin a rotation: put a new key before the old ones; the file's new content.
+
+    Then open the store with it, run `backup.seal_anew`, and `drop_old_keys`. Interrupted anywhere,
+    the file holds what opens every secret.
+    """
+    return _replace(path, new_key() + path.read_bytes())
+
+
+def drop_old_keys(path: Path) -> bytes:
+    """End a rotation: only the newest key stays."""
+    return _replace(path, path.read_bytes().split()[0] + b"\n")
+
+
+def _replace(path: Path, content: bytes) -> bytes:
+    part = path.with_name(path.name + ".part")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    return content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from storage.errors import AlreadyThere, StorageError
 from storage.records import Agent, Channel, Network, Staff, User
 from storage.search import search
 from storage.store import Store, open_store
-from storage.vault import load_key
+from storage.vault import add_key, drop_old_keys, load_key
 from tests.storage.model import add_network, said
 
 
@@ -113,9 +112,14 @@ async def test_a_key_is_rotated(url: str, tmp_path: Path) -> None:
         assert await store.read(accounts.list_networks) == [network]
         assert await store.run(seal_anew) == 1
         assert "hunter2" not in await store.read(stored)
-    new = Fernet.generate_key()
-    async with open_store(url, key=new + b"\n" + old) as store:
+    async with open_store(url, key=add_key(path)) as store:
+        assert await store.read(accounts.list_networks) == [network], "interrupted here it opens"
         assert await store.run(seal_anew) == 1
+    new = drop_old_keys(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(new.split()) == 1
     async with open_store(url, key=new) as store:
         assert await store.read(accounts.list_networks) == [network]
-    assert os.path.exists(path)
+    async with open_store(url, key=old) as store:
+        with pytest.raises(StorageError, match="does not open"):
+            await store.read(accounts.list_networks)
