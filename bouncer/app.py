@@ -121,6 +121,7 @@ class Bouncer:
             gate=self._gate,
             default_rate=self.config.limits.upstream_lines_per_s,
             ops=self._ops_of(user),
+            defaults=self.config.user_defaults,
         )
         self.hubs[user.name] = hub
         await self._nursery.start(hub.run)
@@ -162,6 +163,7 @@ class Bouncer:
         self.authenticator.limits = fresh.limits
         for hub in self.hubs.values():
             hub.default_rate = fresh.limits.upstream_lines_per_s
+            hub.defaults = fresh.user_defaults
             hub.listen_for_ops(self._ops_of(hub.user))
         log.info("reloaded")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -15,6 +16,7 @@ import trio
 
 from bouncer import history, keeping
 from bouncer.attachment import Attachment, Link
+from bouncer.config import UserDefaults
 from bouncer.control.live import NetworkStatus
 from bouncer.outbox import OutboxFull
 from bouncer.session.effects import (
@@ -30,6 +32,8 @@ from bouncer.session.effects import (
     PlayBack,
     Registered,
     RememberChannel,
+    RememberLogin,
+    RememberNick,
     ServiceCommand,
 )
 from bouncer.session.events import (
@@ -40,6 +44,7 @@ from bouncer.session.events import (
     Event,
     Found,
     Lost,
+    NetworkSet,
     PageRead,
     ServiceSaid,
     Tick,
@@ -66,6 +71,16 @@ log = structlog.get_logger("hub")
 Decided = tuple[Batch | None, list[tuple[Link, Event, Effects]]]
 
 
+# What a session takes over while it is connected; a change of anything else is a new connection.
+TAKEN_OVER = ("nick", "auto_away", "connect_commands", "keep_age_s", "keep_bytes")
+
+
+def reconnects(known: Network, wanted: Network) -> bool:
+    """Whether the change needs a new connection."""
+    same = {name: getattr(wanted, name) for name in TAKEN_OVER}
+    return replace(known, **same) != wanted
+
+
 class Services(Protocol):
     """Who answers people: the control registry behind the service nick, and the ops bot.
 
@@ -89,10 +104,12 @@ class Hub:
         gate: Gate,
         default_rate: float,
         ops: tuple[str, str] | None = None,
+        defaults: UserDefaults,
     ) -> None:
         self.user = user
         self.links: dict[str, Link] = {}
         self.clients: dict[int, Attachment] = {}
+        self.defaults = defaults  # where the user has said nothing
         self.default_rate = default_rate  # lines per second, for networks without their own
         self._store = store
         self._services = services
@@ -130,7 +147,7 @@ class Hub:
     async def refresh(self, user: User) -> None:
         """Make the running networks those of the store: start, stop or reconnect what changed."""
         self.user = user
-        wanted = await keeping.networks_of(self._store, user.id)
+        wanted = await keeping.networks_of(self._store, user, auto_away=self.defaults.auto_away)
         for name in set(self.links) - {network.name for network, _ in wanted}:
             await self._remove(name)
         for network, channels in wanted:
@@ -140,11 +157,13 @@ class Hub:
                 self._connect(link)
                 continue
             await self.post(link, ChannelsWanted(channels))
-            if link.session.network != network:
+            if reconnects(link.session.network, network):
                 await self._disconnect(link, "The network was changed")
                 link.session.network = network
                 self._connect(link)
-            elif link.upstream is None or link.upstream.state is State.STOPPED:
+                continue
+            await self.post(link, NetworkSet(network))
+            if link.upstream is None or link.upstream.state is State.STOPPED:
                 self._connect(link)
 
     def _session(self, network: Network, channels: tuple[tuple[str, str], ...]) -> Session:
@@ -253,7 +272,9 @@ class Hub:
             client.record_id = record.id
             autoplay = record.autoplay
             if autoplay is None:
-                autoplay = self.user.autoplay is not False
+                autoplay = self.user.autoplay
+            if autoplay is None:
+                autoplay = self.defaults.autoplay
             known_id = self._cursors.of(record)
             trouble = link.upstream.error if link.upstream else ""
             attached = Attached(client.id, client.name, nick, caps, known_id, autoplay, trouble)
@@ -347,6 +368,11 @@ class Hub:
             case RememberChannel(name, key):
                 channel = Channel(link.session.network.id, name, key=key)
                 await keeping.remember_channel(self._store, channel)
+            case RememberNick(nick):
+                await keeping.change_network(self._store, link.session.network.id, nick=nick)
+            case RememberLogin(login, password):
+                changes = {"sasl_login": login, "sasl_password": password}
+                await keeping.change_network(self._store, link.session.network.id, **changes)
             case ForgetChannel(name):
                 await keeping.forget_channel(self._store, link.session.network.id, name)
             case Lookup():

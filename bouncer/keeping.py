@@ -6,13 +6,16 @@ A database that cannot be written keeps nobody out: what could not be kept is lo
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
 from storage import accounts, messages
 from storage.errors import NotFound, NotWritten
-from storage.records import Channel, Client, Network
+from storage.records import Channel, Client, Network, User
 from storage.store import Store
 
 log = structlog.get_logger("keeping")
@@ -22,9 +25,24 @@ FIRST_SIGHT_ROWS = 200  # what a client never seen before is shown of a network
 ChannelPairs = tuple[tuple[str, str], ...]  # (name, key)
 
 
-async def networks_of(store: Store, user_id: int) -> list[tuple[Network, ChannelPairs]]:
-    """The user's networks, each with the channels to be in."""
-    return await store.read(_networks_of, user_id)
+async def networks_of(
+    store: Store, user: User, *, auto_away: bool
+) -> list[tuple[Network, ChannelPairs]]:
+    """The user's networks, each with the channels to be in. What a network leaves open is filled
+    in from the user, and where they leave it open, too, with the default given."""
+    found = await store.read(_networks_of, user.id)
+    if user.auto_away is not None:
+        auto_away = user.auto_away
+    return [(_filled_in(network, user, auto_away), channels) for network, channels in found]
+
+
+def _filled_in(network: Network, user: User, auto_away: bool) -> Network:
+    return replace(
+        network,
+        nick=network.nick or user.nick or user.name,
+        realname=network.realname or user.realname,
+        auto_away=auto_away if network.auto_away is None else network.auto_away,
+    )
 
 
 async def client_record(store: Store, network_id: int, name: str) -> Client:
@@ -41,7 +59,7 @@ async def client_record(store: Store, network_id: int, name: str) -> Client:
 
 async def remember_channel(store: Store, channel: Channel) -> None:
     try:
-        await store.run(accounts.put_channel, channel)
+        await store.run(_remember_channel, channel)
     except NotWritten as error:
         log.error("channel not remembered", channel=channel.name, reason=str(error))
 
@@ -51,6 +69,14 @@ async def forget_channel(store: Store, network_id: int, name: str) -> None:
         await store.run(_forget_channel, network_id, name)
     except NotWritten as error:
         log.error("channel not forgotten", channel=name, reason=str(error))
+
+
+async def change_network(store: Store, network_id: int, **changes: Any) -> None:
+    """Keep what a session has learnt of its user's wishes: a nick, a login."""
+    try:
+        await store.run(partial(accounts.change_network, **changes), network_id)
+    except (NotWritten, NotFound) as error:
+        log.error("network not changed", what=sorted(changes), reason=str(error))
 
 
 class Cursors:
@@ -87,7 +113,14 @@ def _networks_of(
     connection: Connection, user_id: int
 ) -> list[tuple[Network, tuple[tuple[str, str], ...]]]:
     return [
-        (network, tuple((c.name, c.key) for c in accounts.list_channels(connection, network.id)))
+        (
+            network,
+            tuple(
+                (channel.name, channel.key)
+                for channel in accounts.list_channels(connection, network.id)
+                if channel.enabled
+            ),
+        )
         for network in accounts.list_networks(connection, user_id)
     ]
 
@@ -98,6 +131,14 @@ def _client_record(connection: Connection, network_id: int, name: str) -> Client
         return known
     newest = messages.newest(connection, network_id, FIRST_SIGHT_ROWS)
     return accounts.put_client(connection, network_id, name, newest[0].id - 1 if newest else 0)
+
+
+def _remember_channel(connection: Connection, channel: Channel) -> None:
+    """Add it, or change the key of a known one: its other settings stay."""
+    try:
+        accounts.change_channel(connection, channel.network_id, channel.name, key=channel.key)
+    except NotFound:
+        accounts.put_channel(connection, channel)
 
 
 def _forget_channel(connection: Connection, network_id: int, name: str) -> None:

@@ -26,6 +26,21 @@ class ForgetChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class RememberNick:
+    """The user wants this nick, also after a reconnect."""
+
+    nick: str
+
+
+@dataclass(frozen=True, slots=True)
+class RememberLogin:
+    """The user's own login to services, seen to work; `login` is '' where it takes none."""
+
+    login: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DropNetwork:
     """Close the connection. `silent` when the server stopped answering, so that its side of the
     session may still stand; `permanent` when trying again is of no use until somebody acts."""
@@ -104,6 +119,8 @@ class OpsCommand:
 Effect = (
     RememberChannel
     | ForgetChannel
+    | RememberNick
+    | RememberLogin
     | DropNetwork
     | DropClient
     | Registered

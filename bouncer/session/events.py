@@ -8,6 +8,7 @@ from bouncer.irc.wire import Message
 from bouncer.session.effects import ServiceCommand
 from bouncer.session.lookups import Answer, Question
 from storage.messages import Row
+from storage.records import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,13 @@ class ChannelsWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkSet:
+    """A command has changed the network in what needs no new connection."""
+
+    network: Network
+
+
+@dataclass(frozen=True, slots=True)
 class BotSays:
     """The ops bot answers in `target`."""
 
@@ -130,6 +138,7 @@ Event = (
     | ServiceSaid
     | Detached
     | ChannelsWanted
+    | NetworkSet
     | BotSays
     | Tick
 )

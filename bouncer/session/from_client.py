@@ -134,7 +134,10 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
     """Say one message to one target. `client` is who says it, BOT for the ops bot."""
     addressee, text = message.params
     conversation = text[:1] != "\x01" or text.startswith("\x01ACTION")
-    if is_secret(addressee, text) or not conversation:
+    secret = is_secret(addressee, text)
+    if secret or not conversation:
+        if secret:
+            session.upkeep.services.seen(session, addressee, text)
         session.routing.note(addressee, Asked(client, message.command, "", 0))
         to_network(session, message, out)
         return
@@ -218,6 +221,25 @@ def refused(session: Session, client: Client, message: Message, out: Effects) ->
     reply(session, client, out, "421", message.command, "Clients may not send this")
 
 
+def nick(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """The nick asked for becomes the one wanted, here and after a reconnect."""
+    if not session.upkeep.nick.asked(session, message.params[0], out):
+        forward(session, client, message, out)
+
+
+def away(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """Away by hand, until it is taken back."""
+    text = message.params[0] if message.params else ""
+    if not session.upkeep.presence.asked(session, client, text, out):
+        forward(session, client, message, out)
+
+
+def nickserv(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """NICKSERV and NS, which some networks have for PRIVMSG NickServ."""
+    session.upkeep.services.seen(session, "NickServ", " ".join(message.params))
+    forward(session, client, message, out)
+
+
 def motd(session: Session, client: Client, message: Message, out: Effects) -> None:
     """Our own from what the network told us; another server's from the network."""
     if message.params and session.ready:
@@ -271,13 +293,13 @@ COMMANDS: dict[str, Command] = {
     "NAMES": Command(forward),
     "LIST": Command(forward),
     # people
-    "NICK": Command(forward, 1, missing="431"),
+    "NICK": Command(nick, 1, needs_network=False, missing="431"),
     "WHOIS": Command(forward, 1, missing="431"),
     "WHOWAS": Command(forward, 1, missing="431"),
     "WHO": Command(forward),
     "ISON": Command(forward, 1),
     "USERHOST": Command(forward, 1),
-    "AWAY": Command(forward),
+    "AWAY": Command(away, needs_network=False),
     "SETNAME": Command(setname, 1),
     # the history
     "CHATHISTORY": Command(chathistory, needs_network=False),
@@ -298,4 +320,5 @@ COMMANDS: dict[str, Command] = {
     "CONNECT": Command(forward, 1),
     # short cuts to services: forwarded and, as nothing but chat is kept, never kept
     **dict.fromkeys(SERVICE_COMMANDS - {"PASS", "OPER", "AUTHENTICATE"}, Command(forward)),
+    **dict.fromkeys(("NICKSERV", "NS"), Command(nickserv)),
 }

@@ -12,8 +12,10 @@ from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
 from bouncer.session import answers
 from bouncer.session.dialect import CHAT, epoch_ms, iso_time
 from bouncer.session.effects import DropNetwork, Effects, Registered
+from bouncer.session.places import REFUSALS
 from bouncer.session.routing import ENTERING, Asked, Reply
 from bouncer.session.secrets import is_secret
+from bouncer.session.upkeep import HEARS
 from storage.messages import Row, msgid_of
 
 if TYPE_CHECKING:
@@ -23,7 +25,9 @@ GREETING_END = frozenset({"376", "422"})
 STANDARD_REPLIES = frozenset({"FAIL", "WARN", "NOTE"})
 OWN_ACTS = frozenset({"KICK", "MODE", "PART", "SETNAME", "TOPIC"})  # they answer their command
 # What the handshake goes on answering after registration.
-HANDSHAKE = frozenset({"PING", "CAP", "AUTHENTICATE", "900", "901", "902", "903", "904", "905"})
+HANDSHAKE = frozenset({
+    "PING", "CAP", "AUTHENTICATE", "900", "901", "902", "903", "904", "905", "906", "907",
+})  # fmt: skip
 
 
 def receive(session: Session, lines: list[str], out: Effects) -> None:
@@ -45,6 +49,8 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
             chat_message(session, message, out)
         else:
             HANDLERS.get(message.command, other)(session, message, out)
+            if message.command in HEARS:
+                session.upkeep.hear(session, message, out)
         if session.reply is not None:
             answers.heard(session, session.reply, out)
             session.reply = None
@@ -61,14 +67,20 @@ def greeting(session: Session, message: Message, out: Effects) -> None:
     out.to_network += registration.receive(message)
     session.state.receive(message)
     if registration.failure is not None:
-        failure = registration.failure
-        out.others.append(DropNetwork(failure.text, permanent=failure.permanent))
+        drop_failed(session, out)
     elif registration.registered and not was_registered:
         out.others.append(Registered())
     elif registration.registered and message.command in GREETING_END:
         session.welcomed(out)
     elif registration.registered and message.command in CHAT and "!" in message.source:
         chat_message(session, message, out)
+
+
+def drop_failed(session: Session, out: Effects) -> None:
+    """Close the connection whose registration has failed, if it has."""
+    failure = session.registration.failure if session.registration else None
+    if failure is not None:
+        out.others.append(DropNetwork(failure.text, permanent=failure.permanent))
 
 
 def chat_message(session: Session, message: Message, out: Effects) -> None:
@@ -103,6 +115,8 @@ def chat(
             return
         if not own:
             target = speaker
+            if command == "NOTICE":
+                session.upkeep.notice(session, nick, text, out)
         elif is_secret(addressee, text):
             return
     if text[:1] == "\x01" and not text.startswith("\x01ACTION"):
@@ -252,6 +266,19 @@ def nick(session: Session, message: Message, out: Effects) -> None:
     event(session, message, out)
 
 
+def join_refused(session: Session, message: Message, out: Effects) -> None:
+    """An error about a channel: the session's own when it answers a JOIN of its own."""
+    if session.reply is not None or not session.upkeep.places.refused(session, message, out):
+        other(session, message, out)
+
+
+def monitored(session: Session, message: Message, out: Effects) -> None:
+    """730 and 731: the nick that the session itself watches is for no client."""
+    session.state.receive(message)
+    if not session.upkeep.nick.watches_alone(session, message):
+        other(session, message, out)
+
+
 def invite(session: Session, message: Message, out: Effects) -> None:
     to_me = bool(message.params) and session.state.is_me(message.params[0])
     event(session, message, out, to_me=to_me)
@@ -273,4 +300,7 @@ HANDLERS: dict[str, Handler] = {
     "BATCH": swallow,
     "ACK": swallow,
     **dict.fromkeys(HANDSHAKE, handshake),
+    **dict.fromkeys(REFUSALS, join_refused),
+    "730": monitored,
+    "731": monitored,
 }

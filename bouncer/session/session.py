@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bouncer.irc.batch import OpenBatches
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.irc.labels import labelled
-from bouncer.irc.registration import Identity, SaslLogin, UpstreamRegistration
-from bouncer.irc.split import join_lines
+from bouncer.irc.registration import Identity, UpstreamRegistration
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
 from bouncer.session import answers, arrival, from_client, from_network, playback, reading
@@ -42,12 +42,15 @@ from bouncer.session.events import (
     FromClient,
     FromNetwork,
     Lost,
+    NetworkSet,
     PageRead,
     ServiceSaid,
     Tick,
 )
 from bouncer.session.lookups import Question
 from bouncer.session.routing import Asked, Reply, Routing
+from bouncer.session.services import sasl_login
+from bouncer.session.upkeep import Upkeep
 from storage.messages import Row
 from storage.records import Network
 
@@ -102,6 +105,7 @@ class Session:
         self.wanted = {name.lower(): (name, key) for name, key in channels}
         self.clients = Clients()
         self.routing = Routing()
+        self.upkeep = Upkeep()
         self.echoes: deque[Echo] = deque(maxlen=MAX_ECHOES)
         self.state = NetworkState(network.nick)
         self.registration: UpstreamRegistration | None = None
@@ -127,15 +131,12 @@ class Session:
 
     def connected(self, _event: Connected, out: Effects) -> None:
         network = self.network
-        sasl = None
-        if network.sasl_mechanism:
-            sasl = SaslLogin(network.sasl_mechanism, network.sasl_login, network.sasl_password)
         identity = Identity(
             nick=network.nick,
             ident=network.ident or network.nick,
             realname=network.realname or network.nick,
             password=network.password,
-            sasl=sasl,
+            sasl=sasl_login(network),
             sasl_required=network.sasl_required,
         )
         self.registration = UpstreamRegistration(identity, UPSTREAM_WANTED)
@@ -144,6 +145,7 @@ class Session:
         self.echoes.clear()
         self._targets.clear()
         self.ready, self.goodbye, self.pinged = False, "", False
+        self.upkeep.connected()
         self.heard_ms = self.now_ms
         out.to_network += self.registration.start()
 
@@ -177,13 +179,14 @@ class Session:
                 out.tell(client.id, f":{client.nick} NICK {self.state.nick}")
                 client.nick = self.state.nick
         self.notify(out, f"Connected to {self.network.name} as {self.state.nick}")
-        self._join(self.wanted.values(), out)
+        self.upkeep.welcomed(self, out)
         self.offer_caps(out)
 
     # --- clients ---
 
     def attached(self, event: Attached, out: Effects) -> None:
         arrival.attached(self, event, out)
+        self.upkeep.presence.update(self, out)
 
     def offer_caps(self, out: Effects) -> None:
         """Let clients have what the network has."""
@@ -222,6 +225,7 @@ class Session:
         if client is None:
             return
         self.routing.forget(client.id)
+        self.upkeep.presence.left(self, client.id)
         client.confirmed_id = max(client.confirmed_id, event.delivered_id)
         out.others.append(Delivered(client.id, client.confirmed_id))
 
@@ -243,12 +247,8 @@ class Session:
         gone = [pair for folded, pair in self.wanted.items() if folded not in wanted]
         self.wanted = wanted
         if self.ready:
-            self._join(new, out)
+            self.upkeep.places.join(self, new, out)
             out.to_network += [Message("PART", (name,)) for name, _ in gone]
-
-    def _join(self, channels: Iterable[tuple[str, str]], out: Effects) -> None:
-        targets = self.state.isupport.targmax("JOIN", unlisted=None)
-        out.to_network += join_lines(channels, targets)
 
     def bot_says(self, event: BotSays, out: Effects) -> None:
         if self.ready:
@@ -256,13 +256,24 @@ class Session:
                 message = Message("NOTICE", (event.target, line))
                 from_client.say_to(self, from_client.BOT, message, out)
 
+    def network_set(self, event: NetworkSet, out: Effects) -> None:
+        """A command has changed what needs no new connection."""
+        self.network = event.network
+        self.upkeep.network_set(self, out)
+
+    def change_network(self, **changes: Any) -> None:
+        """Take over what is being written to the store."""
+        self.network = replace(self.network, **changes)
+
     # --- time ---
 
     def tick(self, _event: Tick, out: Effects) -> None:
         for client_id in self.clients.by_id:
             self._ask_for_confirmation(client_id, out)
         answers.give_up(self.routing.expired(self.now_ms), out)
+        self.upkeep.tick(self, out)
         if not self.is_registered:
+            from_network.drop_failed(self, out)
             return
         silent_ms = self.now_ms - self.heard_ms
         if silent_ms >= DEAD_MS:
@@ -368,6 +379,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     ServiceSaid: Session.service_said,
     Detached: Session.detached,
     ChannelsWanted: Session.channels_wanted,
+    NetworkSet: Session.network_set,
     BotSays: Session.bot_says,
     Tick: Session.tick,
 }

@@ -54,6 +54,7 @@ class UpstreamRegistration:
         self.account: str | None = None
         self.failure: Failure | None = None
         self.sasl_failure = ""
+        self.sasl_refused = False  # the credentials were looked at and not taken
         self.negotiation = CapNegotiation(
             [name for name in wanted if name != "sasl" or identity.sasl is not None]
         )
@@ -70,6 +71,35 @@ class UpstreamRegistration:
     def caps(self) -> dict[str, str]:
         """The enabled capabilities and their values."""
         return self.negotiation.enabled
+
+    @property
+    def logging_in(self) -> bool:
+        """A SASL exchange is under way."""
+        return self._mechanism is not None
+
+    @property
+    def can_retry_login(self) -> bool:
+        """We are in without the login, and it was the service that failed, not the password."""
+        return (
+            self.registered
+            and self._mechanism is None
+            and self.account is None
+            and bool(self.sasl_failure)
+            and not self.sasl_refused
+            and "sasl" in self.caps
+        )
+
+    def retry_login(self) -> list[Message]:
+        """Log in now; services may be back."""
+        self._sasl_over = False
+        return self._go_on()
+
+    def give_up_login(self, why: str) -> list[Message]:
+        """Services do not answer: go on without the login, or fail where it is required."""
+        if self._mechanism is None:
+            return []
+        self._to_try.clear()
+        return [Message("AUTHENTICATE", ("*",)), *self._next_mechanism(why)]
 
     def start(self) -> list[Message]:
         """What opens the connection. PASS comes first: RFC 1459 section 4.1."""
@@ -143,7 +173,7 @@ class UpstreamRegistration:
         """Without a login: fail closed where it is required, else go on and remember why."""
         self._mechanism = None
         self._sasl_over = True
-        self.sasl_failure = why
+        self.sasl_failure, self.sasl_refused = why, permanent
         if self.identity.sasl_required and not self.registered:
             self.failure = Failure(why, permanent)
             return [Message("QUIT")]
