@@ -36,8 +36,9 @@ from bouncer.supervise import Gate
 from bouncer.tls import ServerTls, paths, server_tls
 from bouncer.upstream import State
 from storage import accounts
-from storage.errors import NotFound
+from storage.errors import NotFound, StorageError
 from storage.records import User
+from storage.retention import Keep
 from storage.store import Store
 from storage.trouble import Trouble
 
@@ -45,6 +46,7 @@ MESH_KEY = "mesh.key"
 TICK_S = 1.0
 SAVE_CURSORS_S = 2.0
 GOODBYE_S = 3.0  # TERM to the end takes at most 5 s, with the last commit
+PRUNE_S = 3600.0
 WATCH_CERTIFICATE_S = 60.0
 
 log = structlog.get_logger("bouncer")
@@ -106,6 +108,7 @@ class Bouncer:
             nursery.start_soon(self._tick)
             nursery.start_soon(self._save_cursors)
             nursery.start_soon(self._watch_certificate)
+            nursery.start_soon(self._prune)
             log.info("serving", addresses=[str(listen.address) for listen in config.listen])
             ready(self.store)
 
@@ -121,6 +124,7 @@ class Bouncer:
             gate=self._gate,
             default_rate=self.config.limits.upstream_lines_per_s,
             ops=self._ops_of(user),
+            chathistory_max=self.config.limits.chathistory_max,
             defaults=self.config.user_defaults,
         )
         self.hubs[user.name] = hub
@@ -267,6 +271,17 @@ class Bouncer:
             await trio.sleep(SAVE_CURSORS_S)
             for hub in list(self.hubs.values()):
                 await hub.save_cursors()
+
+    async def _prune(self) -> None:
+        """Let go of what is kept too long, every hour, in steps that hinder nobody."""
+        while True:
+            await trio.sleep(PRUNE_S)
+            try:
+                gone = await self.store.prune(Keep(age_s=self.config.history.keep_s))
+            except StorageError as error:
+                log.error("history not pruned", reason=str(error))
+            else:
+                log.info("history pruned", messages=gone)
 
     async def _watch_certificate(self) -> None:
         """Serve a renewed certificate by itself, and tell ops of one that nobody renews."""

@@ -104,6 +104,16 @@ class UserDefaults(Table):
     autoplay: bool = True
 
 
+class History(Table):
+    """How long messages are kept where no user, network or channel says otherwise."""
+
+    keep_days: int = Field(default=0, ge=0)  # 0 keeps them for ever
+
+    @property
+    def keep_s(self) -> int | None:
+        return self.keep_days * 86_400 or None
+
+
 class Ops(Table):
     """Whose connection the ops bot is, and the channel where it listens."""
 
@@ -142,6 +152,7 @@ class Config(Table):
     listen: tuple[Listen, ...] = _LOOPBACK
     limits: Limits = Limits()
     user_defaults: UserDefaults = UserDefaults()
+    history: History = History()
     ops: Ops | None = None
     mesh: Mesh = Mesh()
     source: Path | None = Field(default=None, exclude=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
-CONTROL = ("user", "network", "channel", "client", "certfp", "agent", "staff", "server")
+CONTROL = ("user", "network", "channel", "client", "certfp", "agent", "staff", "server", "history")
 CONTROL_WORDS = (*CONTROL, "status", "roster")  # each begins a command of the registry
 
 HELP = """\
@@ -29,8 +29,15 @@ Muster's bouncer: it holds a team's IRC connections and keeps what was said.
   bouncer certfp add|list|remove USER …            client certificates that log in
   bouncer staff add|set|list|remove|codes …        the people of the roster
   bouncer agent add|list|remove …                  the voters that watch from outside
+  bouncer history stats USER · history prune
   bouncer server status|notice|reload · bouncer status · bouncer roster
       all of these act at once when the bouncer runs, else on its database
+  bouncer history export USER NETWORK [TARGET] --out PATH [--format text|json]
+      write what was said as log files or JSON lines
+  bouncer history backup FILE
+      copy the SQLite database while serving
+  bouncer import znc DIR | soju FILE
+      bring users, networks, channels and logs of another bouncer
   bouncer ctl WORDS…
       the same, only for a running bouncer: `bouncer ctl network list alice`
 
@@ -76,6 +83,18 @@ def _main(words: list[str]) -> int:
     match words:
         case []:
             raise Exit(WRONG_USE, "say what to do; `bouncer --help` lists the commands")
+        case ["import", *rest]:
+            from bouncer.cli import transfer
+
+            return transfer.import_(rest, config)
+        case ["history", "export", *rest]:
+            from bouncer.cli import transfer
+
+            return transfer.export(rest, config)
+        case ["history", "backup", *rest]:
+            from bouncer.cli import transfer
+
+            return transfer.backup(rest, config)
         case ["ctl", *line]:
             from bouncer.cli import remote
 
@@ -91,7 +110,7 @@ def _main(words: list[str]) -> int:
         case [first, *_]:
             import difflib
 
-            known = (*CONTROL_WORDS, "run", "check", "ctl")
+            known = (*CONTROL_WORDS, "run", "check", "ctl", "import")
             near = difflib.get_close_matches(first, known, n=1)
             hint = f"did you mean `bouncer {near[0]}`?" if near else "see `bouncer --help`"
             raise Exit(WRONG_USE, f"there is no command {first!r}; {hint}")

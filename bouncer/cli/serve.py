@@ -17,7 +17,7 @@ from storage.errors import StorageError, Unusable
 
 def run(words: list[str], option: Path | None) -> int:
     """Serve until TERM or INT."""
-    parser = _Parser(prog="bouncer run", description="Serve until told to stop (TERM, ^C).")
+    parser = Parser(prog="bouncer run", description="Serve until told to stop (TERM, ^C).")
     parser.add_argument("--config", metavar="FILE", help="the configuration to use")
     parser.add_argument(
         "--log-format",
@@ -61,7 +61,7 @@ def _greet(settings: Config) -> None:
 
 def check(words: list[str], option: Path | None) -> int:
     """Say everything that is wrong, one line each; nothing is changed."""
-    parser = _Parser(
+    parser = Parser(
         prog="bouncer check",
         description="Check configuration, database, certificates and addresses; change nothing.",
     )
@@ -80,7 +80,9 @@ def check(words: list[str], option: Path | None) -> int:
     return DONE
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Wrong use is told as by every other command."""
+
     def error(self, message: str) -> None:  # type: ignore[override]  # it raises, too
         raise Exit(WRONG_USE, f"{message}; see `{self.prog} --help`")
 

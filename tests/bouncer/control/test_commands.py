@@ -279,6 +279,20 @@ CASES = {
         "server reload now",
         r"one word too many",
     ),
+    "history prune": Case(
+        "history prune --older-than 90d",
+        r"0 messages removed",
+        "history prune --older-than soon",
+        r'"soon" is no age; write days, weeks or years',
+    ),
+    "history stats": Case(
+        "history stats alice",
+        r"alice: 0 messages, about 0 bytes",
+        "history stats alice all",
+        r'"all" is one word too many',
+        [ALICE],
+        own="history stats",
+    ),
     "help": Case(
         "help network add",
         r"network add .*\n(.*\n)*  --join CHANNELS: ",
