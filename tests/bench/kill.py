@@ -19,6 +19,7 @@ from tests.bench.benchmark import (
 )
 from tests.bench.crowd import WANTED, Crowd
 from tests.bench.dialogue import dialogue
+from tests.bench.process import cpu_s
 from tests.bench.subjects.floor import Floor
 from tests.bench.subjects.muster import Muster
 from tests.bench.subjects.subject import Subject
@@ -46,6 +47,7 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
         subject.start()
         with dialogue(subject.port, subject.login(account, "late"), WANTED) as client:
             client.until(rb" 001 ")
+            cpu_used_s = cpu_s(subject.pid)
             serving_s = time.monotonic() - killed_at - client.hash_wait_s
             stored = subject.stored_numbers()
             if stored is None:
@@ -58,6 +60,7 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
             "lost": len(set(shown) - kept),
             "doubled": len(stored) - len(kept),
             "serving": serving_s,
+            "cpu": cpu_used_s,
         }
 
 
@@ -69,6 +72,7 @@ KILL = Benchmark(
         Metric("lost", "of these not in the history", "lines", Aim(0, at_most=True)),
         Metric("doubled", "lines twice in the history", "lines", Aim(0, at_most=True)),
         Metric("serving", "start until a client is welcome", "s", Aim(0.7, at_most=True)),
+        Metric("cpu", "CPU it takes for that", "s"),
     ),
     measure,
     (Muster, Znc, Floor),
