@@ -45,6 +45,18 @@ class Engines:
     def is_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def index_path(self) -> Path | None:
+        """The file of the search index, where it has one of its own."""
+        return Path(f"{self.url.database}{INDEX_SUFFIX}") if self.is_sqlite else None
+
+    def wait_for_lock(self, connection: Connection, wait_s: float) -> None:
+        """How long the connection waits for a lock before it fails."""
+        wait_ms = int(wait_s * 1000)
+        name = "PRAGMA busy_timeout =" if self.is_sqlite else "SET lock_timeout ="
+        with connection.begin():
+            connection.exec_driver_sql(f"{name} {wait_ms}")
+
     def dispose(self) -> None:
         self.reading.dispose()
         self.indexing.dispose()

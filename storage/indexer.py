@@ -11,12 +11,14 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage import index, retention
 from storage.engine import Engines
+from storage.trouble import Cause, cause_of
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -81,6 +83,8 @@ class Indexer:
                 if not failing:
                     log.warning("the search index does not get on: %s", error)
                 failing = True
+                if cause_of(error) is Cause.CORRUPT:
+                    self._have_it_rebuilt()
             else:
                 if failing:
                     log.warning("the search index gets on again")
@@ -93,6 +97,11 @@ class Indexer:
                 return
         while not self._stop.is_set() and self._step() == STEP_ROWS:
             pass
+
+    def _have_it_rebuilt(self) -> None:
+        """Mark the index as unusable: the next start builds it anew."""
+        with suppress(SQLAlchemyError):
+            self.with_connection(lambda c: c.exec_driver_sql("PRAGMA search.user_version = 0"))
 
     def _checkpoint(self) -> None:
         if not self._engines.is_sqlite:

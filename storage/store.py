@@ -26,7 +26,7 @@ from storage.imports import LAST_IMPORTED_ID
 from storage.indexer import Indexer
 from storage.message import Row
 from storage.retention import Keep
-from storage.trouble import Trouble, cause_of
+from storage.trouble import Cause, Trouble, cause_of
 from storage.vault import Vault
 from storage.writer import Batch, Writer
 
@@ -230,11 +230,25 @@ def _prepare(engines: Engines) -> int:
             identity = uuid4().hex
             put_meta(connection, "identity", identity)
         last_id = _last_id(connection)
+    try:
+        indexed = _prepare_index(engines, identity)
+    except SQLAlchemyError as error:
+        if engines.index_path is None or cause_of(error) is not Cause.CORRUPT:
+            raise
+        # It is derived from the messages: a damaged one is thrown away, not complained about.
+        for path in engines.index_path.parent.glob(f"{engines.index_path.name}*"):
+            path.unlink()
+        indexed = _prepare_index(engines, identity)
+    # After a power cut the index may know numbers that the messages have lost.
+    return max(last_id, indexed)
+
+
+def _prepare_index(engines: Engines, identity: str) -> int:
+    """Make the search index ready; the highest number in it."""
     with engines.indexing.begin() as connection:
         trailing = index.of(connection)
         trailing.prepare(connection, identity)
-        # After a power cut the index may know numbers that the messages have lost.
-        return max(last_id, trailing.covered(connection).high)
+        return trailing.covered(connection).high
 
 
 def _last_id(connection: Connection) -> int:

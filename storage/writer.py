@@ -24,7 +24,7 @@ import trio
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.appender import Appender
-from storage.engine import Engines
+from storage.engine import BUSY_TIMEOUT_S, Engines
 from storage.errors import NotWritten, StorageError
 from storage.message import Row
 from storage.trouble import Cause, Trouble, cause_of
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0005
 SPILL_ROWS = 200_000  # about 100 MB; rows beyond are counted as lost, and that is told
 RETRY_S = 1.0
+RETRY_LOCK_S = 0.05
 SPILL_STEP = 1000  # rows per commit when the spill is written
 
 
@@ -156,32 +157,32 @@ class Writer:
             self._connection.close()
 
     def _write_rows(self, batch: Batch) -> None:
-        if self._trouble is None:
-            batch.committed = self._try(batch.rows)
-        if not batch.committed:
-            self._keep_in_memory(batch.rows)
+        done = self._try(batch.rows) if self._trouble is None else 0
+        if done < len(batch.rows):
+            self._keep_in_memory(batch.rows[done:])
+        else:
+            batch.committed = True
         self._tell(batch.done.set)
 
-    def _try(self, rows: Sequence[Row]) -> bool:
-        """Whether the rows are committed, or will never be and were reported."""
+    def _try(self, rows: Sequence[Row]) -> int:
+        """How many rows, from the first, are committed, or can never be and were reported."""
         try:
             self._appender.append(rows)
-            return True
+            return len(rows)
         except Exception as error:  # the thread's own border
             cause = cause_of(error)
             if cause is not None:
                 self._enter(cause, error)
-                return False
+                return 0
             if len(rows) == 1:
                 return self._try_repaired(rows[0], error)
         # One of them is to blame; it must not take the others with it.
         for done, row in enumerate(rows):
             if not self._try([row]):
-                self._keep_in_memory(rows[done:])
-                return True
-        return True
+                return done
+        return len(rows)
 
-    def _try_repaired(self, row: Row, error: Exception) -> bool:
+    def _try_repaired(self, row: Row, error: Exception) -> int:
         repaired = Row._make(
             value.encode(errors="replace").decode().replace("\0", "")
             if isinstance(value, str)
@@ -191,7 +192,7 @@ class Writer:
         if repaired != row:
             return self._try([repaired])
         log.error("a message of network %s cannot be kept: %s", row.network_id, error)
-        return True
+        return 1
 
     def _write_job(self, job: _Job) -> None:
         def work() -> Any:
@@ -241,15 +242,19 @@ class Writer:
                 self._connection.close()
             self._connection = self._engines.writing.connect()
             self._appender = Appender(self._connection)
+            # Who appends meanwhile waits for this: a lock that is still held must show at once.
+            self._engines.wait_for_lock(self._connection, RETRY_LOCK_S)
             self._appender.probe()
+            self._engines.wait_for_lock(self._connection, BUSY_TIMEOUT_S)
         except Exception as error:  # the thread's own border
             self._enter(cause_of(error) or Cause.FAILING, error)
             return
         while self._spill:
             step = self._spill[:SPILL_STEP]
-            if not self._try(step):
+            done = self._try(step)
+            del self._spill[:done]
+            if done < len(step):
                 return
-            del self._spill[: len(step)]
         lost = self._trouble.lost if self._trouble else 0
         log.warning("the database can be written again; %d messages were lost", lost)
         self._change(None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import trio
 from sqlalchemy import Connection
@@ -128,3 +130,19 @@ async def test_two_processes_may_index_one_database(url: str) -> None:
             for n in (0, 499, 500, 5999):
                 found = await store.read(search, network, f"word{n}")
                 assert [row.text for row in found] == [f"word{n}"]
+
+
+async def test_a_damaged_index_is_built_anew(sqlite_url: str, tmp_path: Path) -> None:
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        rows = [said(store, network, f"word{n}", n) for n in range(100)]
+        await store.append(rows)
+        await store.catch_up()
+    (tmp_path / "muster.db-search").write_bytes(b"nonsense" * 1000)
+    async with open_store(sqlite_url) as store:
+        assert await store.read(search, network, "word50") == [rows[50]]
+        await store.catch_up()
+        assert await store.read(search, network, "word50") == [rows[50]]
+    (tmp_path / "muster.db-search").unlink()
+    async with open_store(sqlite_url) as store:
+        assert await store.read(search, network, "word50") == [rows[50]]
