@@ -80,7 +80,7 @@ class Places:
         if self._held or session.now_ms < self._check_ms:
             return
         self._check_ms = session.now_ms + CHECK_MS
-        due = []
+        due: dict[str, tuple[str, str]] = {}
         for folded, pair in session.wanted.items():
             if folded in session.state.channels:
                 continue
@@ -88,11 +88,14 @@ class Places:
             if trial is None:  # we have left without knowing why
                 self._trials[folded] = Trial(session.now_ms + ANSWER_MS)
             elif session.now_ms >= trial.due_ms:
-                if trial.asked and not trial.reason:
-                    trial.delay_ms = min(trial.delay_ms * 2, LONGEST_MS)
-                due.append(pair)
+                due[folded] = pair
         if due:
-            self.join(session, due, out)
+            self.join(session, due.values(), out)
+        for folded in due:  # an answer sets its own time
+            trial = self._trials[folded]
+            trial.due_ms = max(trial.due_ms, session.now_ms + trial.delay_ms)
+            if not trial.reason:
+                trial.delay_ms = min(trial.delay_ms * 2, LONGEST_MS)
         self._trials = {f: trial for f, trial in self._trials.items() if f in session.wanted}
 
     # --- what happens ---

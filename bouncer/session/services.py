@@ -135,8 +135,8 @@ class Services:
         registration = session.registration
         assert registration is not None
         if registration.can_retry_login and session.now_ms >= self._sasl_retry_ms:
-            self._sasl_retry_ms = session.now_ms + self._sasl_delay_ms
             self._sasl_delay_ms = min(self._sasl_delay_ms * 2, LONGEST_RETRY_MS)
+            self._sasl_retry_ms = session.now_ms + self._sasl_delay_ms
             out.to_network += registration.retry_login()
 
     # --- what is said, and what comes of it ---

@@ -1,0 +1,157 @@
+"""Being in the wanted channels: after the login, under the rate limit, again after refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bouncer.session.events import ChannelsWanted, Connected, Tick
+from bouncer.session.places import ANSWER_MS, CHECK_MS, LONGEST_MS, REFUSED_MS
+from bouncer.session.services import LONGEST_HOLD_MS
+from storage.records import Network
+from tests.bouncer.session.dialogue import Dialogue, texts
+
+NET = Network(1, "net", "irc+insecure://irc.test", id=1, nick="me")
+REFUSED = ":irc.test 477 me #ops :Cannot join channel (+r) - you need to be identified"
+
+
+def welcome(talk: Dialogue, isupport: str = "CHANTYPES=#") -> list[str]:
+    """Register and enter nothing; what the network has heard since."""
+    talk.event(Connected(tls=False))
+    talk.says(":irc.test CAP * LS :")
+    talk.heard()
+    talk.says(
+        ":irc.test 001 me :Welcome me!user@host",
+        f":irc.test 005 me {isupport} :are supported by this server",
+        ":irc.test 422 me :no MOTD",
+    )
+    return talk.heard()
+
+
+def pass_time(talk: Dialogue, ms: int) -> list[str]:
+    """Let time pass second by second, the network answering PINGs; what it has heard."""
+    heard: list[str] = []
+    for _ in range(max(1, ms // 1_000)):
+        talk.now_ms += min(ms, 1_000)
+        talk.event(Tick())
+        talk.says(":irc.test PONG irc.test muster")
+        heard += [line for line in talk.heard() if not line.startswith("PING")]
+    return heard
+
+
+def test_joins_wait_for_the_login_to_services() -> None:
+    """Joined before it is identified, a host is shown that a cloak would hide (irssi#595)."""
+    talk = Dialogue(["#ops"], replace(NET, sasl_login="alice", sasl_password="hunter2"))
+    assert welcome(talk) == ["PRIVMSG NickServ :IDENTIFY alice hunter2"]
+    assert pass_time(talk, 3_000) == []
+    talk.says(":irc.test 900 me me!user@host alice :You are now logged in as alice")
+    assert talk.heard() == ["JOIN #ops"]
+
+
+def test_joins_wait_no_longer_than_a_bounded_delay() -> None:
+    talk = Dialogue(["#ops"], replace(NET, sasl_password="hunter2"))
+    welcome(talk)
+    assert pass_time(talk, LONGEST_HOLD_MS - 2_000) == []
+    assert pass_time(talk, 3_000) == ["JOIN #ops"]
+
+
+def test_a_login_that_fails_holds_nothing_up() -> None:
+    talk = Dialogue(["#ops"], replace(NET, sasl_password="hunter2"))
+    welcome(talk)
+    talk.says(":NickServ!n@services NOTICE me :Invalid password for me.")
+    assert talk.heard() == ["JOIN #ops"]
+
+
+def test_joins_also_wait_for_a_login_among_the_connect_commands() -> None:
+    net = replace(NET, connect_commands=("MODE me +x", "PRIVMSG NickServ :IDENTIFY hunter2"))
+    talk = Dialogue(["#ops"], net)
+    assert welcome(talk) == ["MODE me +x", "PRIVMSG NickServ :IDENTIFY hunter2"]
+    talk.says(":services MODE me :+r")
+    assert talk.heard() == ["JOIN #ops"]
+
+
+def test_many_channels_are_joined_in_few_lines() -> None:
+    talk = Dialogue([f"#channel-{number:03}" for number in range(100)], NET)
+    joins = welcome(talk)
+    assert len(joins) < 5
+    assert all(len(line) <= 510 for line in joins)
+    assert sum(line.count("#") for line in joins) == 100
+
+
+def test_a_refused_join_is_told_once_and_tried_again_with_growing_delays() -> None:
+    talk = Dialogue(["#ops"], NET)
+    welcome(talk)
+    talk.attach(1, caps=())
+    talk.says(REFUSED)
+    assert texts(talk.seen(1)) == [
+        "#ops cannot be joined: Cannot join channel (+r) - you need to be identified; "
+        "tried again in 2 min"
+    ]
+    at: list[int] = []
+    begun = talk.now_ms
+    for _ in range(4 * 3600):
+        if pass_time(talk, 1_000) == ["JOIN #ops"]:
+            at.append(talk.now_ms - begun)
+            talk.says(REFUSED)
+    gaps = [later - earlier for earlier, later in zip([0, *at], at, strict=False)]
+    assert abs(gaps[0] - REFUSED_MS) <= 2 * CHECK_MS
+    assert gaps == sorted(gaps)
+    assert abs(gaps[-1] - LONGEST_MS) <= 2 * CHECK_MS  # and never given up
+    assert texts(talk.seen(1)) == []
+    talk.says(":me!user@host JOIN #ops")
+    assert pass_time(talk, 2 * LONGEST_MS) == []
+
+
+def test_a_login_opens_what_was_closed_to_strangers() -> None:
+    talk = Dialogue(["#ops"], NET)
+    welcome(talk)
+    talk.says(REFUSED)
+    talk.says(":irc.test 900 me me!user@host alice :You are now logged in as alice")
+    assert talk.heard() == ["JOIN #ops"]
+
+
+def test_a_kick_and_a_split_are_got_over() -> None:
+    """After a split or a kick a bouncer that only remembers stays outside in silence
+    (sopel#1335)."""
+    talk = Dialogue(["#ops", "#other"], NET)
+    talk.connect()
+    talk.says(":bob!b@h KICK #ops me :out")
+    assert pass_time(talk, ANSWER_MS - 5_000) == []
+    assert pass_time(talk, 15_000) == ["JOIN #ops"]
+
+
+def test_an_invitation_is_followed_at_once() -> None:
+    talk = Dialogue(["#ops"], NET)
+    welcome(talk)
+    talk.says(":irc.test 473 me #ops :Cannot join channel (+i)")
+    talk.says(":bob!b@h INVITE me #ops")
+    assert talk.heard() == ["JOIN #ops"]
+
+
+def test_a_join_without_an_answer_is_repeated_with_patience() -> None:
+    talk = Dialogue(["#ops"], NET)
+    welcome(talk)
+    assert pass_time(talk, ANSWER_MS) == []
+    assert pass_time(talk, 20_000) == ["JOIN #ops"]
+    assert 3 <= len(pass_time(talk, 4 * LONGEST_MS)) <= 10
+
+
+def test_what_a_client_asked_is_answered_to_the_client() -> None:
+    talk = Dialogue([], NET)
+    welcome(talk)
+    talk.attach(1, caps=())
+    talk.attach(2, caps=())
+    talk.types(1, "JOIN #secret")
+    talk.says(":irc.test 473 me #secret :Cannot join channel (+i)")
+    assert talk.seen(1) == [":irc.test 473 me #secret :Cannot join channel (+i)"]
+    assert talk.seen(2) == []
+    assert talk.heard() == ["JOIN #secret"]
+    assert pass_time(talk, LONGEST_MS) == []  # it is not wanted: nobody was let in
+
+
+def test_a_channel_that_is_wanted_no_more_is_left_alone() -> None:
+    talk = Dialogue(["#ops"], NET)
+    welcome(talk)
+    talk.says(REFUSED)
+    talk.event(ChannelsWanted(()))
+    talk.heard()
+    assert pass_time(talk, LONGEST_MS) == []
