@@ -151,6 +151,11 @@ class Announcer:
         self.outgoing.clear()
 
     @property
+    def tells_accounts(self) -> bool:
+        """Whether the network tells us by itself who is logged in to which account."""
+        return self._registration is not None and "account-notify" in self._registration.caps
+
+    @property
     def is_op(self) -> bool:
         """Whether the room obeys us."""
         return "@" in self._own_prefixes(self.config.room)

@@ -93,6 +93,7 @@ class Reception:
         }
         self._verifying = 0
         self._nursery: trio.Nursery | None = None
+        self._asked_whois: dict[claims.Connection, None] = {}
         self._present: dict[tuple[str, str], str] = {}  # (agent, network) -> its nick there
 
     async def run(self) -> None:
@@ -220,8 +221,28 @@ class Reception:
                 return member
         return None
 
-    def _check_account(self, network: str, nick: str, connection: claims.Connection) -> None:
-        account = self.account_of(network, nick)
+    def _on_whois_account(self, network: str, message: Message) -> None:
+        """330 names the account; 307 says that the nick itself is it, as on OFTC."""
+        nick = message.params[1] if len(message.params) >= 3 else ""
+        connection = self._people[network].known(nick)
+        if connection is not None:
+            account = message.params[2] if message.command == "330" else nick
+            self._check_account(network, nick, connection, account)
+
+    def _ask_whois(self, network: str, nick: str, connection: claims.Connection) -> None:
+        """Where the network does not tell accounts by itself, ask for this one, once."""
+        announcer = self.announcers[network]
+        if announcer.tells_accounts or connection in self._asked_whois:
+            return
+        self._asked_whois[connection] = None
+        while len(self._asked_whois) > claims.MAX_UNVERIFIED:
+            del self._asked_whois[next(iter(self._asked_whois))]
+        announcer.command(Message("WHOIS", (nick,)))
+
+    def _check_account(
+        self, network: str, nick: str, connection: claims.Connection, account: str = ""
+    ) -> None:
+        account = account or self.account_of(network, nick)
         member = self.member_by_account(network, account)
         if member is not None and self.conduct.incident_id:
             event = claims.AccountMatched(connection, nick, member.handle, account)
@@ -296,10 +317,13 @@ class Reception:
 
     def _private(self, network: str, message: Message, text: str) -> None:
         connection = self._meet(network, message)
-        self._check_account(network, message.nick, connection)
+        # account-tag: servers add it, clients cannot.
+        tagged = message.tags.get("account", "")
+        self._check_account(network, message.nick, connection, tagged)
         words = text.split()
         match [words[0].casefold() if words else "", *words[1:]]:
             case ["claim", handle]:
+                self._ask_whois(network, message.nick, connection)
                 self._claim(connection, message.nick, handle)
             case ["claim", handle, *code] if code:
                 self._code(connection, message.nick, handle, "".join(code))
@@ -582,5 +606,7 @@ _HANDLERS: dict[str, Handler] = {
     "CHGHOST": _R._on_host,
     "ACCOUNT": _R._on_account,
     "354": _R._on_whox,
+    "330": _R._on_whois_account,
+    "307": _R._on_whois_account,
     "PRIVMSG": _R._on_privmsg,
 }

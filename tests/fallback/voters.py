@@ -29,6 +29,8 @@ WAITS = {
     "primary_back_notice": 2,
     "auto_standdown": 5,
     "solo_after": 3,
+    "speaker_lease": 1,
+    "rank_stagger": 0.5,
 }
 
 
@@ -103,10 +105,12 @@ class Site_:
             """
         return parse(tomllib.loads(text), folder / "fallback.toml")
 
-    async def employs(self, handle: str, **details: object) -> list[str]:
-        """Enrol a person; their recovery codes."""
+    async def employs(
+        self, handle: str, *, more: tuple[tuple[str, str], ...] = (), **details: object
+    ) -> list[str]:
+        """Enrol a person, with `more` keys; their recovery codes."""
         codes = new_codes(3)
-        keys = tuple(("recovery", recovery_credential(code).public) for code in codes)
+        keys = tuple(("recovery", recovery_credential(code).public) for code in codes) + more
         await self.store.run(
             directory.add_staff,
             Staff(handle, keys=keys, **details),  # type: ignore[arg-type]

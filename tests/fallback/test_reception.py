@@ -1,0 +1,251 @@
+"""Claims and commands in an open incident, as dialogues with a scripted network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from bouncer.proofs import org_name, signing_command, ssh_credential
+from fallback import incident
+from fallback.app import Voter
+from tests.fallback.ircd import Ircd, open_ircd
+from tests.fallback.voters import open_site, until
+
+
+@dataclass
+class Scene:
+    """One agent in an incident opened by hand, alice (an admin) and bob on the roster."""
+
+    ircd: Ircd
+    agent: Voter
+    codes: dict[str, list[str]]
+    ssh_key: Path
+
+    async def says(self, who: str, text: str, *, to: str = "fb-fra", tags: str = "") -> None:
+        await self.ircd.says(f"{tags}:{who}!{who}@{who}.example PRIVMSG {to} :{text}")
+
+    async def joins(self, who: str, channel: str = "#lobby") -> None:
+        await self.ircd.says(f":{who}!{who}@{who}.example JOIN {channel}")
+
+    async def is_told(self, who: str, start: str = "") -> str:
+        return await self.ircd.hears(f"NOTICE {who} :{start}")
+
+    async def proves_by_code(self, who: str, handle: str) -> None:
+        await self.says(who, f"claim {handle} {self.codes[handle].pop()}")
+        await self.ircd.hears(f"INVITE {who} #room")
+
+    async def proves_by_key(self, who: str, handle: str) -> str:
+        """The whole ssh dialogue; the signed text."""
+        await self.says(who, f"claim {handle}")
+        text = (await self.is_told(who, "challenge ")).partition("challenge ")[2]
+        command = (await self.is_told(who, "sign it")).partition("the result: ")[2]
+        command = command.replace("~/.ssh/id_ed25519", str(self.ssh_key))
+        done = await trio.run_process(["sh", "-c", command], capture_stdout=True)
+        await self.says(who, f"proof {done.stdout.decode()}")
+        await self.ircd.hears(f"INVITE {who} #room")
+        return text
+
+
+@asynccontextmanager
+async def open_scene(tmp_path: Path, *, opened: bool = True) -> AsyncIterator[Scene]:
+    key = tmp_path / "id"
+    await trio.run_process(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
+    public = ssh_credential(key.with_suffix(".pub").read_text()).public
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        alice = {"admin": True, "accounts": (("pub", "AliceAcct"),), "nicks": (("pub", "alice"),)}
+        codes = {
+            "alice": await site.employs("alice", more=(("ssh", public),), **alice),
+            "bob": await site.employs("bob", accounts=(("pub", "bobacct"),)),
+            "carol": await site.employs("carol", admin=True, accounts=(("pub", "carolacct"),)),
+        }
+        agent = await site.starts(await site.pairs("fra", ircd=ircd))
+        await site.beats()
+        await ircd.welcomes("fb-fra")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        await until(lambda: agent.roster and agent.announcers["pub"].joined)
+        if opened:
+            agent.conduct.put(incident.Declared("alice"))
+            await ircd.hears("PRIVMSG #room", within_s=15)
+        yield Scene(ircd, agent, codes, key)
+
+
+async def test_an_ssh_signature_verifies_and_is_good_once(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("al")
+        text = await scene.proves_by_key("al", "alice")
+        assert "net=pub nick=al nonce=fra-" in text
+        assert "alice is al (ssh)" in await scene.ircd.hears("PRIVMSG #room")
+        proof = next(
+            line for line in reversed(await signed_again(scene, text)) if line.startswith("U1NI")
+        )
+        await scene.joins("eve")
+        await scene.says("eve", f"proof {proof}")
+        assert "claim HANDLE" in await scene.is_told("eve")
+        await scene.says("eve", "claim alice")
+        await scene.is_told("eve", "challenge ")
+        await scene.says("eve", f"proof {proof}")
+        assert "NOT VERIFIED" in await scene.is_told("eve", "NOT")
+
+
+async def signed_again(scene: Scene, text: str) -> list[str]:
+    """The same signature an eavesdropper would have."""
+    org = org_name(str(scene.agent.config.primary_key))
+    command = signing_command(text, org).replace("~/.ssh/id_ed25519", str(scene.ssh_key))
+    done = await trio.run_process(["sh", "-c", command], capture_stdout=True)
+    return done.stdout.decode().split()
+
+
+async def test_an_account_needs_no_word(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.ircd.says(":bo!b@host JOIN #lobby bobacct :Bob")
+        assert await scene.ircd.hears("INVITE") == "INVITE bo #room"
+        assert "bob is bo (account)" in await scene.ircd.hears("PRIVMSG #room")
+
+
+async def test_an_account_tag_on_a_private_line_is_enough(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.says("bo", "help", tags="@account=BobAcct ")
+        assert await scene.ircd.hears("INVITE") == "INVITE bo #room"
+
+
+async def test_where_accounts_are_not_told_whois_is_asked(tmp_path: Path) -> None:
+    """OFTC: 307 says that the nick is identified; the account is the nick."""
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("bobacct")
+        await scene.says("bobacct", "claim bob")
+        assert await scene.ircd.hears("WHOIS") == "WHOIS bobacct"
+        await scene.ircd.says(":irc.test 307 fb-fra bobacct :user has identified to services")
+        assert await scene.ircd.hears("INVITE") == "INVITE bobacct #room"
+
+
+async def test_the_right_nick_proves_nothing(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("alice")
+        for text in ("status", "roster", "standdown"):
+            await scene.says("alice", text)
+            told = await scene.is_told("alice")
+            assert "alice=" not in told
+        await scene.ircd.hears_nothing("INVITE", for_s=0.5)
+        assert scene.agent.reception.person("pub", "alice") is None
+
+
+async def test_unknown_handles_are_answered_like_known_ones(tmp_path: Path) -> None:
+    """S9: "unknown handles get the same answers as known ones"."""
+    async with open_scene(tmp_path) as scene:
+        answers = []
+        for who, handle in (("eve", "bob"), ("eva", "nobody")):
+            await scene.joins(who)
+            await scene.says(who, f"claim {handle}")
+            challenge = await scene.is_told(who, "challenge ")
+            await scene.says(who, f"claim {handle} aaaa-bbbb-cccc-dddd")
+            answers.append((len(challenge), await scene.is_told(who, "NOT")))
+        assert answers[0][0] == answers[1][0]
+        assert answers[0][1].partition(":")[2] == answers[1][1].partition(":")[2]
+
+
+async def test_the_third_bad_code_locks_the_connection_and_nobody_else(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("eve")
+        for _ in range(3):
+            await scene.says("eve", "claim bob aaaa-bbbb-cccc-dddd")
+            told = await scene.is_told("eve", "NOT")
+        assert "wait ten minutes" in told
+        await scene.says("eve", f"claim bob {scene.codes['bob'][0]}")
+        assert "wait ten minutes" in await scene.is_told("eve", "NOT")
+        await scene.joins("bo")
+        await scene.proves_by_code("bo", "bob")
+
+
+async def test_a_verified_person_is_followed_through_nick_and_lost_at_quit(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("bo")
+        await scene.proves_by_code("bo", "bob")
+        await scene.joins("bo", "#room")
+        await scene.ircd.says(":bo!bo@bo.example NICK bob_")
+        assert "bob is bob_ now" in await scene.ircd.hears("PRIVMSG #room :bob is bob_")
+        await scene.ircd.says(":bob_!bo@bo.example QUIT :gone")
+        await scene.joins("bob_")
+        await until(lambda: scene.agent.reception.person("pub", "bob_") is None)
+
+
+async def test_two_admins_vouch_and_it_gives_no_admin_rights(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.ircd.says(":al!a@h JOIN #room AliceAcct :A", ":ca!c@h JOIN #room carolacct :C")
+        await scene.ircd.hears("PRIVMSG #room :alice is al")
+        await scene.joins("bo")
+        await scene.says("al", "!vouch bo bob", to="#room")
+        assert "two admins" in await scene.is_told("al", "vouched")
+        await scene.says("ca", "!vouch bo bob", to="#room")
+        assert await scene.ircd.hears("INVITE") == "INVITE bo #room"
+        await scene.joins("bo", "#room")
+        await scene.says("bo", "!standdown", to="#room")
+        assert "for admins" in await scene.is_told("bo", "this")
+
+
+async def test_a_code_does_not_open_destructive_commands(tmp_path: Path) -> None:
+    """FALLBACK: "Destructive commands need an ssh or account proof, never a recovery code"."""
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("al")
+        await scene.proves_by_code("al", "alice")
+        await scene.says("al", "standdown")
+        assert "a code or a vouch is not enough" in await scene.is_told("al", "this needs")
+        await scene.proves_by_key("al", "alice")
+        await scene.says("al", "hold 10min")
+        assert "held until" in await scene.is_told("al", "held")
+        await scene.says("al", "standdown")
+        assert "closing in 60s" in await scene.is_told("al", "closing")
+
+
+async def test_verify_tells_who_a_nick_is(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("bo")
+        await scene.joins("eve")
+        await scene.proves_by_code("bo", "bob")
+        await scene.joins("bo", "#room")
+        await scene.says("bo", "!verify bo", to="#room")
+        assert "bo = bob via code, " in await scene.is_told("bo", "bo =")
+        await scene.says("bo", "!verify eve", to="#room")
+        assert "eve: NOT VERIFIED" in await scene.is_told("bo", "eve")
+
+
+async def test_without_an_incident_nothing_is_claimed_and_nothing_burned(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, opened=False) as scene:
+        await scene.joins("bo")
+        await scene.says("bo", f"claim bob {scene.codes['bob'][0]}")
+        assert "no incident is open" in await scene.is_told("bo")
+        scene.agent.conduct.put(incident.Declared("alice"))
+        await scene.ircd.hears("PRIVMSG #room", within_s=15)
+        await scene.says("bo", f"claim bob {scene.codes['bob'][0]}")
+        assert await scene.ircd.hears("INVITE") == "INVITE bo #room"
+
+
+async def test_a_flood_of_claims_delays_no_verification_of_others(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        flood = [
+            f":n{number}!x@h{number} PRIVMSG fb-fra :claim bob aaaa-bbbb-cccc-dddd"
+            for number in range(10_000)
+        ]
+        await scene.ircd.says(*flood)
+        scene.agent.announcers["pub"].say(("#lobby",), "still here", 0)  # type: ignore[arg-type]
+        await scene.ircd.hears("PRIVMSG #lobby :still here", within_s=3)
+        assert len(scene.agent.announcers["pub"].outgoing) < 2000
+
+
+async def test_hostile_lines_of_all_kinds_break_nothing(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        for text in (
+            "claim", "proof", "claim a b c d e f", "!", "proof \x00\x01", "claim " + "x" * 400,
+            "vouch", "hold", "hold forever", "verify", "roster \x03\x02", "\x01VERSION\x01",
+        ):  # fmt: skip
+            await scene.says("eve", text)
+            await scene.says("eve", f"!{text}", to="#room")
+        await scene.ircd.says(
+            ":eve!e@h NICK", ":eve QUIT", ":eve!e@h PART", ":x KICK #room", ":eve!e@h ACCOUNT",
+            ":irc.test 354 a b", ":irc.test 307 fb", ":irc.test 330", ":eve!e@h CHGHOST",
+        )  # fmt: skip
+        await scene.joins("bo")
+        await scene.proves_by_code("bo", "bob")
