@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import structlog
 from sqlalchemy import Connection
 
@@ -10,6 +12,7 @@ from bouncer.session.lookups import (
     Answer,
     Marker,
     NoAnswer,
+    PlaySince,
     Question,
     ReadHistory,
     ReadMarker,
@@ -21,6 +24,8 @@ from storage import accounts, messages, search
 from storage.errors import StorageError
 from storage.messages import Position, Row
 from storage.store import Store
+
+MAX_PLAYED = 5_000  # messages of one `PLAY`
 
 log = structlog.get_logger("history")
 
@@ -39,6 +44,8 @@ async def answer(store: Store, network_id: int, question: Question) -> Answer:
                 return await store.run(_marker, network_id, question)
             case ReadHistory():
                 return await store.read(_history, network_id, question)
+            case PlaySince():
+                return await store.read(_since, network_id, question)
             case Search():
                 return await store.read(_search, network_id, question)
     except _UnknownMessage:
@@ -52,6 +59,20 @@ def _marker(connection: Connection, network_id: int, question: ReadMarker) -> Ma
     if question.time_ms is None:
         return Marker(accounts.get_marker(connection, network_id, question.target))
     return Marker(accounts.put_marker(connection, network_id, question.target, question.time_ms))
+
+
+def _since(connection: Connection, network_id: int, question: PlaySince) -> Rows:
+    """The newest MAX_PLAYED messages of the buffers that match, in the order of their ids."""
+    after, before = Position.after_ms(question.from_ms), messages.LAST_POSITION
+    if question.to_ms is not None:
+        before = Position.after_ms(question.to_ms)
+    found = []
+    for target in messages.buffer_targets(connection, network_id):
+        if any(fnmatchcase(target, wanted) for wanted in question.buffers):
+            found += messages.before(
+                connection, network_id, target, before, MAX_PLAYED, after, events=False
+            )
+    return Rows(sorted(found)[-MAX_PLAYED:])
 
 
 def _search(connection: Connection, network_id: int, question: Search) -> Rows:
@@ -76,11 +97,16 @@ def _history(connection: Connection, network_id: int, question: ReadHistory) -> 
         assert isinstance(request.end, Timestamp)
         bounds = (request.start.time_ms, request.end.time_ms)
         return Targets(messages.targets(connection, network_id, *bounds, request.limit))
-    return Rows(_page(connection, network_id, question.target, request))
+    return Rows(_page(connection, network_id, question.target, request, events=question.events))
 
 
 def _page(
-    connection: Connection, network_id: int, target: str, request: HistoryRequest
+    connection: Connection,
+    network_id: int,
+    target: str,
+    request: HistoryRequest,
+    *,
+    events: bool,
 ) -> list[Row]:
     """IRCv3 chathistory: the selectors are exclusive, but for AROUND."""
     limit = request.limit
@@ -101,18 +127,20 @@ def _page(
     match request.subcommand:
         case Subcommand.LATEST:
             after = at(request.start, later=True)
-            return messages.latest(connection, network_id, target, limit, after)
+            return messages.latest(connection, network_id, target, limit, after, events=events)
         case Subcommand.BEFORE:
             before = at(request.start, later=False)
-            return messages.before(connection, network_id, target, before, limit)
+            return messages.before(connection, network_id, target, before, limit, events=events)
         case Subcommand.AFTER:
             after = at(request.start, later=True)
-            return messages.after(connection, network_id, target, after, limit)
+            return messages.after(connection, network_id, target, after, limit, events=events)
         case Subcommand.AROUND:
             middle = at(request.start, later=False)
-            return messages.around(connection, network_id, target, middle, limit)
+            return messages.around(connection, network_id, target, middle, limit, events=events)
         case _:
             first, second = at(request.start, later=True), at(request.end, later=False)
             if first > second:  # backwards: counted from the later end
                 first, second = at(request.start, later=False), at(request.end, later=True)
-            return messages.between(connection, network_id, target, first, second, limit)
+            return messages.between(
+                connection, network_id, target, first, second, limit, events=events
+            )

@@ -30,6 +30,7 @@ from bouncer.session.effects import (
     NetworkCaps,
     OpsCommand,
     PlayBack,
+    Redact,
     Registered,
     RememberChannel,
     RememberLogin,
@@ -49,6 +50,7 @@ from bouncer.session.events import (
     ServiceSaid,
     Tick,
 )
+from bouncer.session.marks import NOTHING_NOTED, Noted
 from bouncer.session.session import Session
 from bouncer.supervise import Gate
 from bouncer.upstream import State, Upstream
@@ -105,6 +107,7 @@ class Hub:
         default_rate: float,
         ops: tuple[str, str] | None = None,
         defaults: UserDefaults,
+        chathistory_max: int = 0,
     ) -> None:
         self.user = user
         self.links: dict[str, Link] = {}
@@ -116,6 +119,7 @@ class Hub:
         self._server_name = server_name
         self._gate = gate
         self._ops = ops  # (network, channel) where the ops bot listens
+        self._chathistory_max = chathistory_max  # messages of one answer; 0: no own limit
         self._cursors = keeping.Cursors(store)
         self._nursery: trio.Nursery | None = None
         self._post_to, self._inbox = trio.open_memory_channel[tuple[Link, Event]](INBOX_EVENTS)
@@ -151,9 +155,11 @@ class Hub:
         for name in set(self.links) - {network.name for network, _ in wanted}:
             await self._remove(name)
         for network, channels in wanted:
+            new = network.name not in self.links
+            noted = await keeping.noted(self._store, network.id) if new else NOTHING_NOTED
             link = self.links.get(network.name)
             if link is None:
-                link = self.links[network.name] = Link(self._session(network, channels))
+                link = self.links[network.name] = Link(self._session(network, channels, noted))
                 self._connect(link)
                 continue
             await self.post(link, ChannelsWanted(channels))
@@ -166,13 +172,20 @@ class Hub:
             if link.upstream is None or link.upstream.state is State.STOPPED:
                 self._connect(link)
 
-    def _session(self, network: Network, channels: tuple[tuple[str, str], ...]) -> Session:
+    def _session(
+        self,
+        network: Network,
+        channels: tuple[tuple[str, str], ...],
+        noted: Noted = NOTHING_NOTED,
+    ) -> Session:
         return Session(
             network,
             channels,
             server_name=self._server_name,
             new_id=self._store.next_id,
             ops_channel=self._ops[1] if self._ops and self._ops[0] == network.name else "",
+            chathistory_max=self._chathistory_max,
+            noted=noted,
         )
 
     def _connect(self, link: Link) -> None:
@@ -375,6 +388,8 @@ class Hub:
                 await keeping.change_network(self._store, link.session.network.id, **changes)
             case ForgetChannel(name):
                 await keeping.forget_channel(self._store, link.session.network.id, name)
+            case Redact(target, msgid):
+                await keeping.redact(self._store, link.session.network.id, target, msgid)
             case Lookup():
                 self._look_up(link, effect)
             case ServiceCommand():

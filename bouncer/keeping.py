@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from bouncer.session.marks import Noted
 from storage import accounts, messages
 from storage.errors import NotFound, NotWritten
 from storage.records import Channel, Client, Network, User
@@ -43,6 +44,16 @@ def _filled_in(network: Network, user: User, auto_away: bool) -> Network:
         realname=network.realname or user.realname,
         auto_away=auto_away if network.auto_away is None else network.auto_away,
     )
+
+
+async def noted(store: Store, network_id: int) -> Noted:
+    """What the user's clients have noted about a network's conversations."""
+    return await store.read(_noted, network_id)
+
+
+def _noted(connection: Connection, network_id: int) -> Noted:
+    markers = accounts.list_markers(connection, network_id)
+    return Noted(markers, accounts.list_marks(connection, network_id))
 
 
 async def client_record(store: Store, network_id: int, name: str) -> Client:
@@ -77,6 +88,14 @@ async def change_network(store: Store, network_id: int, **changes: Any) -> None:
         await store.run(partial(accounts.change_network, **changes), network_id)
     except (NotWritten, NotFound) as error:
         log.error("network not changed", what=sorted(changes), reason=str(error))
+
+
+async def redact(store: Store, network_id: int, target: str, msgid: str) -> None:
+    """Delete a message that its network has deleted."""
+    try:
+        await store.redact(network_id, target, msgid)
+    except NotWritten as error:
+        log.error("message not redacted", reason=str(error))
 
 
 class Cursors:

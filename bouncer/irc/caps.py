@@ -54,23 +54,23 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "extended-monitor": Offer(  # extended-monitor
         needs=frozenset({"extended-monitor", "draft/extended-monitor"}), served=False
     ),
-    "draft/chathistory": NOT_YET,  # chathistory
-    "draft/event-playback": NOT_YET,  # chathistory, event-playback
-    "draft/read-marker": NOT_YET,  # read-marker
+    "draft/chathistory": ALWAYS,  # chathistory
+    "draft/event-playback": ALWAYS,  # chathistory, event-playback
+    "draft/read-marker": ALWAYS,  # read-marker
     "draft/no-implicit-names": NOT_YET,  # no-implicit-names
     "draft/pre-away": NOT_YET,  # pre-away
     "draft/extended-isupport": NOT_YET,  # extended-isupport
-    "draft/message-redaction": NOT_YET,  # message-redaction
+    "draft/message-redaction": _where_network_has("draft/message-redaction"),
     "draft/multiline": Offer("max-bytes=8192,max-lines=50", served=False),  # multiline
     "draft/metadata-2": Offer("max-subs=50,max-keys=10", served=False),  # metadata
     "soju.im/bouncer-networks": NOT_YET,  # soju doc/ext/bouncer-networks.md
     "soju.im/bouncer-networks-notify": NOT_YET,
-    "soju.im/read": NOT_YET,  # soju doc/ext/read.md
-    "soju.im/search": NOT_YET,  # soju doc/ext/search.md
+    "soju.im/read": ALWAYS,  # soju doc/ext/read.md
+    "soju.im/search": ALWAYS,  # soju doc/ext/search.md
     "soju.im/no-implicit-names": NOT_YET,
     "soju.im/webpush": NOT_YET,  # soju doc/ext/webpush.md
     "znc.in/self-message": NOT_YET,  # ZNC: own messages with our own source
-    "znc.in/playback": NOT_YET,  # ZNC playback module
+    "znc.in/playback": ALWAYS,  # ZNC playback module
     "znc.in/server-time-iso": NOT_YET,  # ZNC: server-time by its first name
 }
 
@@ -86,6 +86,7 @@ UPSTREAM_WANTED: tuple[str, ...] = (
     "batch",  # batch
     "cap-notify",  # capability-negotiation
     "chghost",  # chghost
+    "draft/message-redaction",  # message-redaction: REDACT
     "draft/extended-monitor",  # extended-monitor, by its older name
     "echo-message",  # echo-message: what others really saw of us
     "extended-join",  # extended-join
@@ -102,7 +103,6 @@ UPSTREAM_WANTED: tuple[str, ...] = (
 
 # These change what a network sends or takes; ask for them once something deals with it.
 UPSTREAM_WANTED_LATER: tuple[str, ...] = (
-    "draft/message-redaction",  # message-redaction: REDACT
     "draft/multiline",  # multiline: batches that are one message
     "draft/read-marker",  # read-marker
 )

@@ -20,17 +20,17 @@ class MarkRead(NamedTuple):
     time_ms: int | None
 
 
-def parse_markread(params: Sequence[str]) -> MarkRead:
+def parse_markread(params: Sequence[str], command: str = "MARKREAD") -> MarkRead:
     """Raises Refused, whose `reply` the client is sent."""
     if not params or not params[0]:
-        raise Refused("MARKREAD", "NEED_MORE_PARAMS", text="Missing parameters")
+        raise Refused(command, "NEED_MORE_PARAMS", text="Missing parameters")
     target = params[0]
     if len(params) == 1:
         return MarkRead(target, None)
     kind, _, value = params[1].partition("=")
     time_ms = parse_time(value) if kind == "timestamp" else None
     if time_ms is None:
-        raise Refused("MARKREAD", "INVALID_PARAMS", target, text="Invalid timestamp")
+        raise Refused(command, "INVALID_PARAMS", target, text="Invalid timestamp")
     return MarkRead(target, time_ms)
 
 

@@ -156,6 +156,15 @@ def by_label(session: Session, message: Message) -> Reply | None:
     return Reply(question, last=closing and batch.parent is None)
 
 
+def tell(session: Session, client: int, line: str, out: Effects) -> None:
+    """Tell a client what comes of the message in hand; to who asked it is the answer."""
+    answer = session.reply.question.answer if session.reply is not None else None
+    if answer is not None and client == answer.client:
+        answer.say(line, out)
+    else:
+        out.tell(client, line)
+
+
 def heard(session: Session, reply: Reply, out: Effects) -> None:
     """A reply has been told; where it was the last one its question is over."""
     if reply.last:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bouncer.irc.burst import channel_burst, registration_burst
+from bouncer.irc.people import Channel
+from bouncer.session import marks
 from bouncer.session.clients import Client
 from bouncer.session.dialect import Dialect
 from bouncer.session.effects import Effects, PlayBack
 from bouncer.session.events import Attached
+from bouncer.session.reading import page_limit
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -18,6 +21,20 @@ NO_NETWORK = (
     "This connection is for commands alone: /msg BouncerServ help. "
     "To be on a network, log in as user/network"
 )
+
+
+# "if a client requests this capability, the server (or bouncer) SHOULD NOT play back any history
+# that would otherwise be sent automatically": chathistory. Some request it and never ask.
+FETCHING = frozenset({"draft/chathistory", "znc.in/playback"})
+FETCH_MS = 5_000  # a client that has not fetched by then gets its backlog after all
+
+
+def own_tokens(session: Session) -> dict[str, str | None]:
+    """What the bouncer itself supports, in 005."""
+    return {
+        "CHATHISTORY": str(page_limit(session)),
+        "MSGREFTYPES": "msgid,timestamp",  # "in order of decreasing preference"
+    }
 
 
 def attached(session: Session, event: Attached, out: Effects) -> None:
@@ -30,21 +47,46 @@ def attached(session: Session, event: Attached, out: Effects) -> None:
         sent_id=known_id,
         confirmed_id=known_id,
     )
+    client.attached_ms = session.now_ms
     session.clients.add(client)
     greet(session, client, event.trouble, out)
-    if event.autoplay:
+    if event.autoplay and FETCHING & event.caps:
+        client.live = True
+        client.owed = known_id, session.new_id()
+    elif event.autoplay:
         out.others.append(PlayBack(client.id, known_id, session.last_kept_id))
     else:
         client.live = True
         client.sent_id = session.last_kept_id
 
 
+def tick(session: Session, out: Effects) -> None:
+    """Play back what is owed to clients that could have fetched it and have not."""
+    for client in session.clients.by_id.values():
+        waited = session.now_ms - client.attached_ms >= FETCH_MS
+        if client.owed is not None and waited and not client.played:
+            client.played = True
+            out.others.append(PlayBack(client.id, *client.owed))
+
+
+def entering(session: Session, client: Client, channel: Channel) -> list[str]:
+    """What a client sees on entering a channel that we are in."""
+    caps = client.dialect.caps
+    burst = channel_burst(session.state, channel, session.server_name, caps)
+    join, *rest = map(str, burst)
+    # "MUST be sent before the RPL_ENDOFNAMES reply for that channel": read-marker
+    return [join, *marks.lines(session, client, channel.name), *rest]
+
+
 def greet(session: Session, client: Client, trouble: str, out: Effects) -> None:
     """The registration burst, and the channels we are in."""
     caps = client.dialect.caps
     server_name = session.server_name
-    for line in registration_burst(session.state, client.nick, server_name, VERSION, caps):
-        out.tell(client.id, str(line))
+    tokens = own_tokens(session)
+    for message in registration_burst(
+        session.state, client.nick, server_name, VERSION, caps, tokens
+    ):
+        out.tell(client.id, str(message))
     if not session.ready:
         name = session.network.name
         why = f" ({trouble})" if trouble else ""
@@ -52,6 +94,6 @@ def greet(session: Session, client: Client, trouble: str, out: Effects) -> None:
         out.tell(client.id, session.service_line(client, text))
         return
     for channel in session.state.channels.values():
-        for line in channel_burst(session.state, channel, server_name, caps):
-            out.tell(client.id, str(line))
+        for line in entering(session, client, channel):
+            out.tell(client.id, line)
     session.offer_caps(out)

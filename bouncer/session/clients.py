@@ -22,13 +22,26 @@ class Client:
     sent_id: int
     confirmed_id: int
     live: bool = False
-    fetches: bool = False  # it reads the history itself, by CHATHISTORY
+    owed: tuple[int, int] | None = None  # message ids (after, up to): what it may fetch itself
+    played: bool = False  # what it is owed is on its way, for it has not fetched it
+    attached_ms: int = 0
     asked_ms: int = 0  # when our last confirming PING was put
     asked_id: int = 0  # what its PONG will confirm
 
+    @property
+    def has_id(self) -> int:
+        """The last message that it has, with all before it, once its outbox is empty."""
+        return self.sent_id if self.owed is None else self.owed[0]
+
+    def fetched(self) -> None:
+        """It reads the history itself: nothing has to be played back to it."""
+        if self.owed is not None:
+            self.sent_id = max(self.sent_id, self.owed[1])
+            self.owed = None
+
     def confirmation(self, now_ms: int) -> str | None:
         """The PING that asks whether everything sent has arrived, when it is time for one."""
-        if self.sent_id <= max(self.asked_id, self.confirmed_id):
+        if self.owed is not None or self.sent_id <= max(self.asked_id, self.confirmed_id):
             return None
         if now_ms - self.asked_ms < CONFIRM_EVERY_MS:
             return None

@@ -22,6 +22,7 @@ NEEDS_CAP = {
     "SETNAME": "setname",
     "TAGMSG": "message-tags",
     "BATCH": "batch",
+    "REDACT": "draft/message-redaction",
 }
 
 
@@ -92,6 +93,15 @@ class Dialect:
         text = row.text if self.server_time else stamped(row.text, time)
         return f"{tags}:{row.source} {row.command} {row.addressee or row.name} :{text}"
 
+    def happening(self, row: Row, extra: str = "") -> str:
+        """A kept event as it is played back: IRCv3 chathistory, event-playback."""
+        tags = self.tags(iso_time(row.time_ms), msgid_of(row), row.tags, extra)
+        text = row.text
+        if row.command == "JOIN" and "extended-join" not in self.caps:
+            text = ""
+        where = "" if row.command in ("NICK", "QUIT") else row.addressee or row.name
+        return f"{tags}:{row.source} {row.command} {where} {text}".replace("  ", " ", 1).rstrip(" ")
+
     def adapt(self, message: Message, time: str, msgid: str = "", *, to_me: bool = False) -> str:
         """Any other message from the network, or '' where this client must not see it."""
         command = message.command
@@ -123,6 +133,20 @@ class Dialect:
                 nick = nick.partition("!")[0]
             out.append((prefixes if all_prefixes else prefixes[:1]) + nick)
         return " ".join(out)
+
+
+def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
+    """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
+    time_ms, msgid, others = now_ms, "", ""
+    for tag in raw_tags.split(";"):
+        if tag[:5] == "time=":
+            told_ms = epoch_ms(tag[5:])
+            time_ms = now_ms if told_ms is None else told_ms
+        elif tag[:6] == "msgid=":
+            msgid = parse_tags(tag)["msgid"] if "\\" in tag else tag[6:]
+        elif tag[:6] != "batch=" and tag[:6] != "label=":
+            others = f"{others};{tag}" if others else tag
+    return time_ms, msgid, others
 
 
 def iso_time(time_ms: int) -> str:

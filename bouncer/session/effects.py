@@ -99,6 +99,14 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class Redact:
+    """The network has deleted this message of the conversation (folded); so do we."""
+
+    target: str
+    msgid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceCommand:
     """A client said `text` to the bouncer's own service, which answers as `service`."""
 
@@ -128,6 +136,7 @@ Effect = (
     | PlayBack
     | Delivered
     | Lookup
+    | Redact
     | ServiceCommand
     | OpsCommand
 )

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from bouncer.irc.burst import channel_burst
 from bouncer.irc.labels import label_of
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message, format_tags
-from bouncer.session import answers
+from bouncer.session import answers, arrival, znc
 from bouncer.session.clients import Client
 from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceCommand
-from bouncer.session.reading import chathistory, markread, search
+from bouncer.session.marks import markread
+from bouncer.session.reading import chathistory, search
 from bouncer.session.routing import Asked
 from bouncer.session.secrets import SERVICE_COMMANDS, is_secret
 
@@ -118,6 +118,9 @@ def say(session: Session, client: Client, message: Message, out: Effects) -> Non
         reply(session, client, out, "407", addressee, "Too many targets; not sent to this one")
     for addressee in targets[:MAX_MESSAGE_TARGETS]:
         one = message._replace(params=(addressee, text))
+        if addressee.lower() == znc.NAME and znc.CAP in client.dialect.caps:
+            znc.said(session, client, text, out)
+            continue
         service = SERVICES.get(addressee.lower())
         if service is not None:
             label = session.take_label()
@@ -178,9 +181,8 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
         key = keys[index] if index < len(keys) else ""
         channel = session.state.channel(name) if session.ready else None
         if channel is not None:
-            caps = client.dialect.caps
-            for line in channel_burst(session.state, channel, session.server_name, caps):
-                out.tell(client.id, str(line))
+            for line in arrival.entering(session, client, channel):
+                out.tell(client.id, line)
         elif session.ready:
             if len(session.keys) < MAX_PENDING_KEYS:
                 session.keys[session.state.fold(name)] = key
@@ -240,6 +242,14 @@ def nickserv(session: Session, client: Client, message: Message, out: Effects) -
     forward(session, client, message, out)
 
 
+def redact(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """IRCv3 message-redaction: others have the message, so only their network can delete it."""
+    if "draft/message-redaction" not in session.upstream_caps:
+        text = f"{session.network.name} cannot delete messages"
+        raise Refused("REDACT", "INVALID_TARGET", message.params[0], text=text)
+    forward(session, client, message, out)
+
+
 def motd(session: Session, client: Client, message: Message, out: Effects) -> None:
     """Our own from what the network told us; another server's from the network."""
     if message.params and session.ready:
@@ -283,6 +293,7 @@ COMMANDS: dict[str, Command] = {
     "PRIVMSG": Command(say, 2, needs_network=False),
     "NOTICE": Command(say, 2, needs_network=False),
     "TAGMSG": Command(tagmsg, 1),
+    "REDACT": Command(redact, 2),
     # channels
     "JOIN": Command(join, 1, needs_network=False),
     "PART": Command(part, 1, needs_network=False),
@@ -304,6 +315,7 @@ COMMANDS: dict[str, Command] = {
     # the history
     "CHATHISTORY": Command(chathistory, needs_network=False),
     "MARKREAD": Command(markread, needs_network=False),
+    "READ": Command(markread, needs_network=False),
     "SEARCH": Command(search, 1, needs_network=False),
     # the server
     "MOTD": Command(motd, needs_network=False),

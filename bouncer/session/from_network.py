@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
-from bouncer.session import answers
-from bouncer.session.dialect import CHAT, epoch_ms, iso_time
-from bouncer.session.effects import DropNetwork, Effects, Registered
+from bouncer.session import answers, happenings, marks
+from bouncer.session.dialect import CHAT, iso_time, read_tags
+from bouncer.session.effects import DropNetwork, Effects, Redact, Registered
 from bouncer.session.places import REFUSALS
 from bouncer.session.routing import ENTERING, Asked, Reply
 from bouncer.session.secrets import is_secret
@@ -48,6 +48,8 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
         if message.command in CHAT:
             chat_message(session, message, out)
         else:
+            if message.command in happenings.KEPT:
+                message = happenings.keep(session, message, out)
             HANDLERS.get(message.command, other)(session, message, out)
             if message.command in HEARS:
                 session.upkeep.hear(session, message, out)
@@ -136,20 +138,6 @@ def chat(
         session.ops_heard(message, parse_tags(tags).get("account", ""), out)
 
 
-def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
-    """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
-    time_ms, msgid, others = now_ms, "", ""
-    for tag in raw_tags.split(";"):
-        if tag[:5] == "time=":
-            told_ms = epoch_ms(tag[5:])
-            time_ms = now_ms if told_ms is None else told_ms
-        elif tag[:6] == "msgid=":
-            msgid = parse_tags(tag)["msgid"] if "\\" in tag else tag[6:]
-        elif tag[:6] != "batch=" and tag[:6] != "label=":
-            others = f"{others};{tag}" if others else tag
-    return time_ms, msgid, others
-
-
 def own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden: bool) -> None:
     """Something this user said comes back: from one of our clients, or from elsewhere."""
     label = parse_tags(raw_tags).get("label", "") if "label=" in raw_tags else ""
@@ -192,7 +180,6 @@ def event(
     session: Session, message: Message, out: Effects, only: int | None = None, to_me: bool = False
 ) -> None:
     """Relay something that is not kept, to every client or to one; to who asked as the answer."""
-    answer = session.reply.question.answer if session.reply is not None else None
     time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
     time = iso_time(time_ms)
     bare = message._replace(raw_tags=tags)
@@ -203,10 +190,7 @@ def event(
                 line = line or dialect.adapt(bare, time, msgid, to_me=to_me)
                 if not line:
                     break
-                if answer is not None and client.id == answer.client:
-                    answer.say(line, out)
-                else:
-                    out.tell(client.id, line)
+                answers.tell(session, client.id, line, out)
 
 
 # --- everything but chat, once the greeting is over ---
@@ -254,6 +238,11 @@ def join(session: Session, message: Message, out: Effects) -> None:
         _, key = session.wanted.get(session.state.fold(name), (name, ""))
         session.remember(name, session.keys.pop(session.state.fold(name), key), out)
     event(session, message, out)
+    if message.params and session.state.is_me(message.nick):
+        # "MUST be sent before the RPL_ENDOFNAMES reply for that channel": read-marker
+        for client in session.clients.by_id.values():
+            for line in marks.lines(session, client, message.params[0]):
+                answers.tell(session, client.id, line, out)
 
 
 def nick(session: Session, message: Message, out: Effects) -> None:
@@ -279,6 +268,17 @@ def monitored(session: Session, message: Message, out: Effects) -> None:
         other(session, message, out)
 
 
+def redact(session: Session, message: Message, out: Effects) -> None:
+    """IRCv3 message-redaction: history shall "exclude it entirely"."""
+    if len(message.params) >= 2:
+        name, msgid = message.params[:2]
+        target = session.target(name)
+        if not target.is_channel and session.state.is_me(target.name):
+            target = session.target(message.nick)
+        out.others.append(Redact(target.folded, msgid))
+    event(session, message, out)
+
+
 def invite(session: Session, message: Message, out: Effects) -> None:
     to_me = bool(message.params) and session.state.is_me(message.params[0])
     event(session, message, out, to_me=to_me)
@@ -294,6 +294,7 @@ Handler = Callable[["Session", Message, Effects], None]
 HANDLERS: dict[str, Handler] = {
     "JOIN": join,
     "NICK": nick,
+    "REDACT": redact,
     "INVITE": invite,
     "ERROR": error,
     "PONG": pong,

@@ -18,6 +18,7 @@ class ReadHistory:
 
     request: HistoryRequest
     target: str
+    events: bool = False  # also who came and went, and the like
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,19 @@ class ReadMarker:
     target: str
     name: str
     time_ms: int | None
+    command: str = "MARKREAD"
 
 
-Question = ReadHistory | Search | ReadMarker
+@dataclass(frozen=True, slots=True)
+class PlaySince:
+    """What was said in `buffers` (folded, with wildcards) after `from_ms` and before `to_ms`."""
+
+    buffers: tuple[str, ...]
+    from_ms: int
+    to_ms: int | None
+
+
+Question = ReadHistory | Search | ReadMarker | PlaySince
 
 
 @dataclass(frozen=True, slots=True)

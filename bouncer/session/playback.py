@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 def play(session: Session, client: Client, page: PageRead, out: Effects) -> None:
     """Say one page of the backlog and ask for the next one, or let the client follow live."""
-    rows = [row for row in page.rows if _may_see(session, client, row)]
-    for line in _batched(client, rows) if client.dialect.batch else _plain(client, rows):
+    if client.live:
+        _play_owed(session, client, page, out)
+        return
+    for line in said(session, client, page.rows):
         out.tell(client.id, line)
     if page.rows:
         client.sent_id = page.rows[-1].id
@@ -28,6 +30,26 @@ def play(session: Session, client: Client, page: PageRead, out: Effects) -> None
         out.others.append(PlayBack(client.id, client.sent_id, session.last_kept_id))
 
 
+def _play_owed(session: Session, client: Client, page: PageRead, out: Effects) -> None:
+    """A client that follows live already gets what it could have fetched."""
+    if client.owed is None:  # it has begun to fetch
+        return
+    upto_id = client.owed[1]
+    rows = [row for row in page.rows if row.id <= upto_id]
+    for line in said(session, client, rows):
+        out.tell(client.id, line)
+    if page.more and len(rows) == len(page.rows):
+        client.owed = rows[-1].id, upto_id
+        out.others.append(PlayBack(client.id, *client.owed))
+    else:
+        client.fetched()
+
+
+def said(session: Session, client: Client, rows: list[Row]) -> list[str]:
+    """The rows in the client's dialect, without those that it could not show."""
+    return conversations(session, client, rows, "chathistory")
+
+
 def _may_see(session: Session, client: Client, row: Row) -> bool:
     """An old client cannot show its owner's own private messages: it would take them for a
     query with themselves."""
@@ -36,19 +58,19 @@ def _may_see(session: Session, client: Client, row: Row) -> bool:
     return session.state.fold(row.source.partition("!")[0]) == row.target
 
 
-def _plain(client: Client, rows: list[Row]) -> list[str]:
-    return [client.dialect.backlog(row) for row in rows]
-
-
-def _batched(client: Client, rows: list[Row]) -> list[str]:
-    """One `chathistory` batch for each conversation: IRCv3 batch, chathistory batch type."""
-    conversations: dict[str, list[Row]] = {}
+def conversations(session: Session, client: Client, rows: list[Row], kind: str) -> list[str]:
+    """The same, with one batch of this kind for each conversation where the client knows batches:
+    IRCv3 batch, chathistory batch type."""
+    rows = [row for row in rows if _may_see(session, client, row)]
+    if not client.dialect.batch:
+        return [client.dialect.backlog(row) for row in rows]
+    by_target: dict[str, list[Row]] = {}
     for row in rows:
-        conversations.setdefault(row.target, []).append(row)
+        by_target.setdefault(row.target, []).append(row)
     lines = []
-    for own_rows in conversations.values():
+    for own_rows in by_target.values():
         reference = f"b{own_rows[0].id}"
-        lines.append(f":{client.nick} BATCH +{reference} chathistory {own_rows[0].name}")
+        lines.append(f":{client.nick} BATCH +{reference} {kind} {own_rows[0].name}")
         lines += [client.dialect.backlog(row, f"batch={reference}") for row in own_rows]
         lines.append(f":{client.nick} BATCH -{reference}")
     return lines

@@ -1,6 +1,6 @@
-"""CHATHISTORY, SEARCH and MARKREAD: what a client asks of the history, and what it is told.
+"""CHATHISTORY and SEARCH: what a client asks of the history, and what it is told.
 
-Sources: IRCv3 chathistory, read-marker; soju.im/search.
+Sources: IRCv3 chathistory; soju.im/search.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from bouncer.irc.chathistory import (
     parse_request,
     target_line,
 )
-from bouncer.irc.read_marker import markread_line, parse_markread
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.timestamps import parse_time
 from bouncer.irc.wire import Message, parse_tags
+from bouncer.session import marks, playback, znc
 from bouncer.session.clients import Client
+from bouncer.session.dialect import CHAT
 from bouncer.session.effects import Effects
 from bouncer.session.events import Found
 from bouncer.session.lookups import (
     Marker,
     NoAnswer,
+    PlaySince,
     ReadHistory,
     ReadMarker,
     Rows,
@@ -41,11 +43,18 @@ MAX_SEARCH = 100
 SEARCH_BATCH = "soju.im/search"
 
 
+def page_limit(session: Session) -> int:
+    """How many messages one answer has at most."""
+    return min(session.chathistory_max or MAX_PAGE, MAX_PAGE)
+
+
 def chathistory(session: Session, client: Client, message: Message, out: Effects) -> None:
-    request = parse_request(message.params, session.chathistory_max or MAX_PAGE)
+    request = parse_request(message.params, page_limit(session))
     target = session.target(request.target).folded if request.target else ""
-    client.fetches = True
-    session.look_up(client, ReadHistory(request, target), out)
+    request = request._replace(target=session.canonical(request.target))
+    client.fetched()
+    events = "draft/event-playback" in client.dialect.caps
+    session.look_up(client, ReadHistory(request, target, events), out)
 
 
 def search(session: Session, client: Client, message: Message, out: Effects) -> None:
@@ -53,12 +62,14 @@ def search(session: Session, client: Client, message: Message, out: Effects) -> 
     asked = parse_tags(message.params[0])
     limit = asked.get("limit", "")
     number = int(limit) if limit.isascii() and limit.isdecimal() and len(limit) < 9 else MAX_SEARCH
+    # "at or after", "at or before"; the store's bounds are exclusive
+    after, before = _time(asked.get("after", "")), _time(asked.get("before", ""))
     question = Search(
         text=asked.get("text", ""),
         sender=asked.get("from", ""),
         target=session.target(asked["in"]).folded if asked.get("in") else "",
-        from_ms=_time(asked.get("after", "")),
-        to_ms=_time(asked.get("before", "")),
+        from_ms=None if after is None else after - 1,
+        to_ms=None if before is None else before + 1,
         limit=min(number, MAX_SEARCH),
     )
     session.look_up(client, question, out)
@@ -71,12 +82,6 @@ def _time(text: str) -> int | None:
     if time_ms is None:
         raise Refused("SEARCH", "INVALID_PARAMS", text, text="Invalid timestamp")
     return time_ms
-
-
-def markread(session: Session, client: Client, message: Message, out: Effects) -> None:
-    asked = parse_markread(message.params)
-    target = session.target(asked.target)
-    session.look_up(client, ReadMarker(target.folded, target.name, asked.time_ms), out)
 
 
 def found(session: Session, client: Client, event: Found, out: Effects) -> None:
@@ -94,10 +99,10 @@ def found(session: Session, client: Client, event: Found, out: Effects) -> None:
         case Search(target=target), Rows(rows):
             lines = batch(session, client, SEARCH_BATCH, target, rows)
         case ReadMarker() as question, Marker(time_ms):
-            line = str(markread_line(question.name, time_ms, session.server_name))
-            lines = [line]
-            if question.time_ms is not None:
-                _tell_others(session, client, line, out)
+            assert time_ms is not None
+            lines = [marks.moved(session, client, question, time_ms, out)]
+        case PlaySince(), Rows(rows):
+            lines = playback.conversations(session, client, rows, znc.BATCH)
         case _, NoAnswer(unknown_message):
             lines = [str(_failure(event, unknown_message).reply(session.server_name))]
         case _:
@@ -109,23 +114,20 @@ def _failure(event: Found, unknown_message: bool) -> Refused:
     match event.question:
         case ReadHistory(request):
             return invalid_target(request) if unknown_message else message_error(request)
-        case ReadMarker(_, name):
-            return Refused("MARKREAD", "INTERNAL_ERROR", name, text="The marker cannot be read")
+        case ReadMarker(name=name, command=command):
+            return Refused(command, "INTERNAL_ERROR", name, text="The marker cannot be kept now")
     return Refused("SEARCH", "INTERNAL_ERROR", text="The history cannot be searched now")
-
-
-def _tell_others(session: Session, asker: Client, line: str, out: Effects) -> None:
-    """read-marker: the server tells "all of the user's connections"."""
-    for client in session.clients.by_id.values():
-        if client is not asker and "draft/read-marker" in client.dialect.caps:
-            out.tell(client.id, line)
 
 
 def batch(session: Session, client: Client, kind: str, param: str, rows: list[Row]) -> list[str]:
     """The rows as one batch in the client's dialect."""
     reference = session.reference()
     inside = f"batch={reference}" if client.dialect.batch else ""
-    lines = [client.dialect.backlog(row, inside) for row in rows]
+    dialect = client.dialect
+    lines = [
+        dialect.backlog(row, inside) if row.command in CHAT else dialect.happening(row, inside)
+        for row in rows
+    ]
     return framed(session, reference, kind, param, lines) if inside else lines
 
 

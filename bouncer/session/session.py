@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from bouncer.irc.batch import OpenBatches
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.irc.labels import labelled
+from bouncer.irc.people import Channel
 from bouncer.irc.registration import Identity, UpstreamRegistration
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
@@ -48,6 +49,7 @@ from bouncer.session.events import (
     Tick,
 )
 from bouncer.session.lookups import Question
+from bouncer.session.marks import NOTHING_NOTED, Markers, Noted
 from bouncer.session.routing import Asked, Reply, Routing
 from bouncer.session.services import sasl_login
 from bouncer.session.upkeep import Upkeep
@@ -90,6 +92,7 @@ class Session:
         new_id: Callable[[], int],
         ops_channel: str = "",
         chathistory_max: int = 0,
+        noted: Noted = NOTHING_NOTED,
     ) -> None:
         self.network = network
         self.server_name = server_name
@@ -104,6 +107,7 @@ class Session:
         self.keys: dict[str, str] = {}  # keys given with JOINs that are not answered yet
         self.wanted = {name.lower(): (name, key) for name, key in channels}
         self.clients = Clients()
+        self.markers = Markers(noted.markers)
         self.routing = Routing()
         self.upkeep = Upkeep()
         self.echoes: deque[Echo] = deque(maxlen=MAX_ECHOES)
@@ -124,7 +128,7 @@ class Session:
         _HANDLERS[type(event)](self, event, out)
         for client_id in list(out.to_clients):
             self._ask_for_confirmation(client_id, out)
-        out.sent_ids = {client.id: client.sent_id for client in self.clients.by_id.values()}
+        out.sent_ids = {client.id: client.has_id for client in self.clients.by_id.values()}
         return out
 
     # --- the connection to the network ---
@@ -271,6 +275,7 @@ class Session:
         for client_id in self.clients.by_id:
             self._ask_for_confirmation(client_id, out)
         answers.give_up(self.routing.expired(self.now_ms), out)
+        arrival.tick(self, out)
         self.upkeep.tick(self, out)
         if not self.is_registered:
             from_network.drop_failed(self, out)
@@ -295,6 +300,11 @@ class Session:
             is_channel = self.state.isupport.is_channel(bare)
             known = self._targets[name] = Target(self.state.fold(bare), bare, is_channel)
         return known
+
+    def canonical(self, name: str) -> str:
+        """The name as the network writes it, where we know that."""
+        known = self.state.channel(name) or self.state.user_named(name)
+        return name if known is None else known.name if isinstance(known, Channel) else known.nick
 
     def keep(
         self, row: Row, out: Effects, *, said: Asked | None = None, hidden: bool = False

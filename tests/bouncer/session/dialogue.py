@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import count
 
 from bouncer.irc.wire import Message
+from bouncer.session.dialect import CHAT
 from bouncer.session.effects import Effect, Effects, PlayBack
 from bouncer.session.events import (
     Attached,
@@ -37,7 +38,8 @@ class Dialogue:
             ops_channel="#ops",
         )
         self.now_ms = 1_800_000_000_000
-        self.kept: list[Row] = []
+        self.kept: list[Row] = []  # what was said,
+        self.events: list[Row] = []  # and what happened
         self.up: list[str] = []  # what the network has heard and nobody has looked at
         self.down: dict[int, list[str]] = {}
         self.put_ids: dict[int, int] = {}
@@ -46,7 +48,8 @@ class Dialogue:
     def event(self, event: Event) -> Effects:
         self.now_ms += 1
         effects = self.session.receive(event, self.now_ms)
-        self.kept += effects.keep
+        self.kept += [row for row in effects.keep if row.command in CHAT]
+        self.events += [row for row in effects.keep if row.command not in CHAT]
         for client, lines in effects.to_clients.items():
             if client in self.down:
                 self.down[client] += lines
