@@ -31,6 +31,13 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
+def storage_modules(path: Path) -> set[str]:
+    """The modules of storage that a file imports."""
+    tree = ast.walk(ast.parse(path.read_text()))
+    names = {node.module for node in tree if isinstance(node, ast.ImportFrom) and node.module}
+    return {name for name in names if name.partition(".")[0] == "storage"}
+
+
 def python_files(place: str) -> list[Path]:
     """Every module of a package, or the one module of that name."""
     path = ROOT / place
@@ -51,3 +58,12 @@ def test_deciders_import_no_io(place: str) -> None:
     assert files, f"{place} holds no module"
     wrong = {str(f.relative_to(ROOT)): set(imported(f)) & IO for f in files}
     assert not {name: names for name, names in wrong.items() if names}
+
+
+def test_sessions_know_of_storage_only_its_values() -> None:
+    """Rows and records are plain values; every other module of storage brings the database."""
+    used = {name for path in python_files("bouncer/session") for name in storage_modules(path)}
+    assert used <= {"storage.message", "storage.records"}
+    for name in used:
+        (path,) = python_files(name.replace(".", "/"))
+        assert not set(imported(path)) & IO
