@@ -88,7 +88,7 @@ class Announced:
 
 
 @dataclass
-class _Tracked:
+class Tracked:
     """One voter at run time."""
 
     voter: Voter
@@ -136,7 +136,7 @@ class Beacon:
         self._peers = Peers(key, lambda: os.urandom(NONCE_OCTETS))
         self._boot = secrets.token_hex(8)
         self._sequence = 0
-        self._voters: dict[str, _Tracked] = {}
+        self._voters: dict[str, Tracked] = {}
         self._changed = trio.Event()
         self._roster: Roster | None = None
         self._document: dict[str, bytes] = {}
@@ -284,8 +284,7 @@ class Beacon:
                 del self._voters[name]
         for name, voter in wanted.items():
             if name not in self._voters:
-                one = _Tracked(voter, trio.current_time())
-                self._voters[name] = one
+                one = self.track(voter, trio.current_time())
                 nursery.start_soon(self._attend, one)
         self._voters = {name: self._voters[name] for name in wanted}
         for one in self._voters.values():
@@ -347,7 +346,7 @@ class Beacon:
             one.told = False
             self._tell_ops(f"{one.voter.role} {one.voter.name} answers again ({one.ack.state})")
 
-    def _send(self, one: _Tracked, data: bytes) -> None:
+    def _send(self, one: Tracked, data: bytes) -> None:
         if one.where is not None:
             send_by(self._ports, data, one.where)
 
@@ -358,12 +357,12 @@ class Beacon:
             for one in list(self._voters.values()):
                 self._send(one, self._datagram(one))
                 self._tell_windows(one)
-                self._watch_acks(one, now)
+                self.watch_acks(one, now)
             self._windows.forget_old()
             next_at = max(next_at + BEAT_S, now)  # after a pause, no salvo
             await trio.sleep_until(next_at)
 
-    def _datagram(self, one: _Tracked) -> bytes:
+    def _datagram(self, one: Tracked) -> bytes:
         """The next heartbeat for this voter, or a HELLO until its nonce is known."""
         nonce = self._peers.nonce_of(one.voter.name)
         if nonce == NO_NONCE:
@@ -384,7 +383,13 @@ class Beacon:
         statement = sign_statement(self._key, Kind.HEARTBEAT, beat)
         return self._peers.seal(one.voter.name, Kind.HEARTBEAT, statement)
 
-    def _watch_acks(self, one: _Tracked, now: float) -> None:
+    def track(self, voter: Voter, since: float) -> Tracked:
+        """From here on this voter is beaten to; `since` in trio's time."""
+        one = self._voters[voter.name] = Tracked(voter, since)
+        return one
+
+    def watch_acks(self, one: Tracked, now: float) -> None:
+        """Tell ops, once, when this voter has not answered for five minutes."""
         silent_s = now - max(one.acked_at, one.since)
         if silent_s >= UNPROTECTED_S and not one.told:
             one.told = True
@@ -410,14 +415,14 @@ class Beacon:
         with trio.move_on_after(RESEND_S):
             await self._acked.wait()
 
-    def _tell_windows(self, one: _Tracked) -> None:
+    def _tell_windows(self, one: Tracked) -> None:
         """A notice is sent with each beat until the voter has acked that it holds it."""
         for _window, statement in self._windows.to_tell(one.held):
             self._send(one, self._peers.seal(one.voter.name, Kind.MAINTENANCE, statement))
 
     # -- one voter --------------------------------------------------------------------------------
 
-    async def _attend(self, one: _Tracked) -> None:
+    async def _attend(self, one: Tracked) -> None:
         """Keep the address and the link of one voter until it is removed."""
         with trio.CancelScope() as scope:
             one.scope = scope
@@ -425,7 +430,7 @@ class Beacon:
                 nursery.start_soon(self._resolve, one)
                 nursery.start_soon(self._keep_link, one)
 
-    async def _resolve(self, one: _Tracked) -> None:
+    async def _resolve(self, one: Tracked) -> None:
         host, port = split_address(one.voter.address)
         while True:
             try:
@@ -437,7 +442,7 @@ class Beacon:
                 continue
             await trio.sleep(RESOLVE_S)
 
-    async def _keep_link(self, one: _Tracked) -> None:
+    async def _keep_link(self, one: Tracked) -> None:
         delays = supervise.backoff(longest_s=60.0)
         host, port = split_address(one.voter.address)
         while True:
@@ -460,7 +465,7 @@ class Beacon:
                     await trio.sleep_forever()
                 await one.proven.wait()  # it has just come up: do not let it wait for its roster
 
-    async def _use_link(self, one: _Tracked, link: Link) -> None:
+    async def _use_link(self, one: Tracked, link: Link) -> None:
         one.pushed = -1
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read_link, one, link)
@@ -478,7 +483,7 @@ class Beacon:
                 with trio.move_on_after(LINK_BEAT_S):
                     await one.push.wait()
 
-    async def _read_link(self, one: _Tracked, link: Link) -> None:
+    async def _read_link(self, one: Tracked, link: Link) -> None:
         while True:
             frame = await link.receive()
             if frame.type is FrameType.DATAGRAM and (heard := self._open(frame.content)):

@@ -31,6 +31,7 @@ REGISTER_S = 60.0
 IDENTIFY_S = 8.0  # how long services may take to recognise us before we join without
 JOIN_AGAIN_S = 20.0
 REGAIN_S = 60.0
+MUTED_S = 300.0  # after this long we try to be heard again
 SILENCE_S = 90.0  # without a byte, PONGs included: the connection is gone
 PING_EVERY_S = 30.0
 LONGEST_RETRY_S = 120.0
@@ -110,6 +111,7 @@ class Announcer:
         self._entered = trio.Event()
         self._tried_second_nick = False
         self._excepted = ""  # the host that may join the room uninvited
+        self._muted_at: float | None = None
 
     def listen(self, hall: Hall) -> None:
         """From here on `hall` hears what happens on this network."""
@@ -246,6 +248,7 @@ class Announcer:
         self.state = NetworkState(self.config.nick)
         self._refused.clear()
         self._excepted = ""
+        self._muted_at = None
         self._tried_second_nick = False
         self._recognised = trio.Event()
         self._entered = trio.Event()
@@ -343,6 +346,8 @@ class Announcer:
             self._join()
             await trio.sleep(JOIN_AGAIN_S if self.joined else 5.0)
             self._send(Message("PING", ("alive",)))
+            if self._muted_at is not None and trio.current_time() - self._muted_at > MUTED_S:
+                self._speak_again()
             if trio.current_time() - last_regain > REGAIN_S:
                 last_regain = trio.current_time()
                 self._regain()
@@ -470,6 +475,8 @@ class Announcer:
             if self.state.umodes & {"r", "R"}:
                 self._on_recognised(message)
         else:
+            if self.state.nick in message.params[2:]:
+                self._speak_again()
             self._on_modes(message)
 
     def _on_cannot_speak(self, message: Message) -> None:
@@ -477,7 +484,15 @@ class Announcer:
         if len(message.params) >= 2 and self._configured(message.params[1]) == self.config.lobby:
             self.error = f"{self.config.lobby}: {message.params[-1]}"
             log.warning("muted", network=self.name)
+            self._muted_at = trio.current_time()
             self._hall.lost(self.name)
+
+    def _speak_again(self) -> None:
+        """Our own rank in the lobby changed, or some time has passed: we may be heard again."""
+        if self._muted_at is not None:
+            self._muted_at = None
+            if self.joined:
+                self._hall.joined(self.name)
 
 
 Handler = Callable[[Announcer, Message], None]

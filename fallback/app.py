@@ -36,6 +36,8 @@ from storage.incidents import Incidents, IncidentsError
 
 LOCK_FILE = "fallback.lock"
 GOODBYE_S = 2.0
+CERTIFICATE_LOOK_S = 20.0
+CERTIFICATE_AGAIN_S = 24 * 3600.0  # an ended one is told once a day
 LAST_RANK = 16  # of an agent the roster does not name (yet)
 
 log = structlog.get_logger("fallback")
@@ -150,6 +152,7 @@ class Voter:
                 nursery.start_soon(self.probes.run)
                 nursery.start_soon(self.landmarks.run)
                 nursery.start_soon(self.reception.run)
+                nursery.start_soon(self._watch_certificate)
                 for announcer in self.announcers.values():
                     nursery.start_soon(announcer.run)
                 answers = {"status": self.status, "check": lambda: check.running_findings(self)}
@@ -171,6 +174,15 @@ class Voter:
                 await announcer.goodbye()
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
+
+    async def _watch_certificate(self) -> None:
+        """CERT: the primary is up and its certificate has ended. Ops are told, nobody else."""
+        while True:
+            ends = self.probes.certificate_ends
+            if ends is not None and ends.timestamp() < self.pulse.now():
+                self.conduct.tell_ops(f"the primary's certificate ended {ends:%Y-%m-%d %H:%M}Z")
+                await trio.sleep(CERTIFICATE_AGAIN_S)
+            await trio.sleep(CERTIFICATE_LOOK_S)
 
     # -- from the mesh ----------------------------------------------------------------------------
 

@@ -202,13 +202,14 @@ class Journal:
         """Write journal lines once a second; the last ones even when cancelled."""
         try:
             while True:
-                await self._flush()
+                await self.flush()
                 await trio.sleep(FLUSH_S)
         finally:
             with trio.CancelScope(shield=True):
-                await self._flush()
+                await self.flush()
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Write the lines that wait."""
         lines, self._unwritten = self._unwritten, []
         if lines:
             await self._hop(self._incidents.write, lines)

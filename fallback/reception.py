@@ -285,20 +285,19 @@ class Reception:
 
     def _public(self, network: str, message: Message, target: str, text: str) -> None:
         announcer = self.announcers[network]
+        fold = announcer.state.fold
         self._burn_spilled(text)
-        for (agent, where), nick in self._present.items():
-            same = where == network and announcer.state.fold(nick) == announcer.state.fold(
-                message.nick
-            )
-            if same and "[fallback " in text:
-                self.conduct.put(voter.ForNetwork(network, speaker.LineSeen(agent)))
+        if fold(target) == fold(announcer.config.lobby) and "[fallback " in text:
+            for (agent, where), nick in self._present.items():
+                if where == network and fold(nick) == fold(message.nick):
+                    self.conduct.put(voter.ForNetwork(network, speaker.LineSeen(agent)))
         if self.conduct.incident_id:
             person = self.person(network, message.nick)
             verified = f"{person.member.handle} ({person.proof.name.lower()})" if person else ""
             self._journal.note(
                 self.conduct.incident_id, network, target, message.source, verified, text
             )
-        in_room = announcer.state.fold(target) == announcer.state.fold(announcer.config.room)
+        in_room = fold(target) == fold(announcer.config.room)
         if in_room and text.startswith("!"):
             self._meet(network, message)
             orders.run(self, network, message.nick, text[1:], room=True)

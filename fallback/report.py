@@ -41,6 +41,8 @@ def status_lines(voter: Voter) -> list[str]:
         answered = f"{now - probe.answered_at:.0f}s ago" if probe.answered_at > 0 else "never"
         ends = probe.certificate_ends
         certificate = f", certificate until {ends:%Y-%m-%d}" if ends else ""
+        if ends and ends.timestamp() < now:
+            certificate = f", CERT ended {ends:%Y-%m-%d}"
         lines.append(f"primary {address}: answered {answered}{certificate}")
     for name in voter.mesh.others:
         heard_at = voter.mesh.heard_at.get(name)

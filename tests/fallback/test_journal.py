@@ -1,0 +1,159 @@
+"""The agent's own file: what is kept survives kill -9, what is used stays used, no secret in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bouncer.proofs import code_hash, new_codes
+from fallback import claims, incident, speaker, watch
+from fallback.journal import Journal, read_fact, write_fact
+from storage.incidents import MAX_JOURNAL, Incidents, IncidentsError, Line
+
+FACTS: list[object] = [
+    watch.Armed(),
+    watch.KnownNotices(
+        (watch.Notice("m1", 1.0, 2.0), watch.Notice("t1", 3.0, 4.0, "boot")), ("m0",)
+    ),
+    incident.IncidentFact(
+        "0199.fra", incident.Kind.QUORUM, False, True, watch.Verdict.SITE, 1.5, 2.5
+    ),
+    incident.TombstoneFact(incident.Tombstone("0198.fra", True, 1.0, frozenset({"hel"}))),
+    incident.StoodDownFact(True),
+    incident.StanddownFact(float("-inf"), 7.0),
+    speaker.LineFact("pub", "0199.fra", 3.5),
+    claims.SpentFact("ab" * 32),
+    claims.RevokedFact("ssh:key"),
+    claims.ClaimFact(claims.Claim(claims.Connection("pub", 3), "al", claims.Phase.VERIFIED)),
+]
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: type(fact).__name__)
+def test_a_fact_is_read_as_it_was_written(fact: object) -> None:
+    assert read_fact(type(fact), write_fact(fact)) == fact
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{", b"[]", b'{"id":5}', b"\xff\xfe", b"null"])
+def test_what_cannot_be_read_is_nothing(data: bytes | None) -> None:
+    assert read_fact(incident.IncidentFact, data) is None
+
+
+async def test_everything_kept_is_remembered_by_the_next_process(tmp_path: Path) -> None:
+    incidents = Incidents(tmp_path / "f.db")
+    journal = Journal(incidents, "fra", "boot1", lambda: 100.0)
+    for fact in FACTS:
+        await journal.keep(fact)
+    await journal.keep_roster(b"document")
+    incidents.close()
+
+    incidents = Incidents(tmp_path / "f.db")
+    remembered = Journal(incidents, "fra", "boot2", lambda: 200.0).remember(("pub", "other"))
+    incidents.close()
+    kept = remembered.kept
+    assert kept.armed
+    assert kept.notices == FACTS[1]
+    assert kept.opened == FACTS[2]
+    assert [tombstone.id for tombstone in kept.tombstones] == ["0198.fra"]
+    assert kept.tombstones[0].acked == {"hel"}
+    assert kept.stood_down
+    assert kept.order == FACTS[5]
+    assert kept.lines == (FACTS[6],)
+    assert remembered.stored.spent == {"ab" * 32}
+    assert remembered.stored.revoked == {"ssh:key"}
+    assert remembered.roster == b"document"
+
+
+async def test_a_closed_incident_is_not_remembered_as_open(tmp_path: Path) -> None:
+    incidents = Incidents(tmp_path / "f.db")
+    journal = Journal(incidents, "fra", "boot1", lambda: 100.0)
+    await journal.keep(FACTS[2])
+    none = incident.IncidentFact("", incident.Kind.DRILL, False, False, watch.Verdict.SITE, 0, 0)
+    await journal.keep(none)
+    assert journal.remember(()).kept.opened is None
+    incidents.close()
+
+
+def test_a_code_is_burned_once(tmp_path: Path) -> None:
+    incidents = Incidents(tmp_path / "f.db")
+    assert incidents.burn("spent", ["a", "b"], 1) == ["a", "b"]
+    assert incidents.burn("spent", ["b", "c"], 2) == ["c"]
+    assert incidents.all_burned("spent") == {"a", "b", "c"}
+    incidents.close()
+
+
+async def test_no_secret_is_in_the_journal(tmp_path: Path) -> None:
+    incidents = Incidents(tmp_path / "f.db")
+    journal = Journal(incidents, "fra", "boot", lambda: 100.0)
+    code = new_codes(1)[0]
+    journal.note(
+        "0199.fra", "pub", "#room", "al!a@h", "", f"my code is {code}, proof {'QUJD' * 60}"
+    )
+    await journal.flush()
+    [line] = incidents.lines()
+    assert line.text == "my code is [code], proof [proof]"
+    assert code_hash(code) not in line.text
+    incidents.close()
+
+
+def test_the_file_is_private_and_a_later_format_refused(tmp_path: Path) -> None:
+    path = tmp_path / "f.db"
+    Incidents(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(IncidentsError, match="newer release"):
+        Incidents(path)
+
+
+def test_lines_are_kept_once_by_origin_boot_and_sequence(tmp_path: Path) -> None:
+    incidents = Incidents(tmp_path / "f.db")
+    line = Line("fra", "b", 1, 5, "0199.fra", "pub", "#room", "al", "alice (ssh)", "hello")
+    incidents.write([line])
+    incidents.write([line, Line("fra", "b", 2, 4, "0199.fra", "pub", "#room", "al", "", "first")])
+    assert [each.text for each in incidents.lines("0199.fra")] == ["first", "hello"]
+    assert incidents.lines("other") == []
+    incidents.prune()
+    assert len(incidents.lines(limit=MAX_JOURNAL)) == 2
+    incidents.close()
+
+
+WRITER = """
+import sys, trio
+from pathlib import Path
+from fallback import claims
+from fallback.journal import Journal
+from storage.incidents import Incidents
+
+async def main():
+    journal = Journal(Incidents(Path(sys.argv[1])), "fra", "boot", lambda: 1.0)
+    for number in range(100_000):
+        await journal.keep(claims.SpentFact(str(number)))
+        print(number, flush=True)  # "acted on": only now
+
+trio.run(main)
+"""
+
+
+def test_what_was_acted_on_was_kept_before_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "f.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "0\n"
+        time.sleep(0.3)
+        os.kill(process.pid, signal.SIGKILL)
+        acted = [0, *(int(line) for line in process.stdout if line.endswith("\n"))]
+    incidents = Incidents(path)
+    burned = incidents.all_burned("spent")
+    incidents.close()
+    assert len(acted) > 1
+    assert {str(number) for number in acted} <= burned
