@@ -7,6 +7,7 @@ Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is s
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from dataclasses import dataclass
 from functools import partial
@@ -49,6 +50,16 @@ class Engines:
     def index_path(self) -> Path | None:
         """The file of the search index, where it has one of its own."""
         return Path(f"{self.url.database}{INDEX_SUFFIX}") if self.is_sqlite else None
+
+    def file(self) -> tuple[int, int] | None:
+        """Which file (device, inode) the database is now; None for a server. Raises OSError.
+
+        SQLite goes on writing into a file that was removed or replaced, and all of it is lost.
+        """
+        if not self.is_sqlite:
+            return None
+        found = os.stat(str(self.url.database))
+        return found.st_dev, found.st_ino
 
     def wait_for_lock(self, connection: Connection, wait_s: float) -> None:
         """How long the connection waits for a lock before it fails."""

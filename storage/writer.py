@@ -96,6 +96,8 @@ class Writer:
         self._retry_at = 0.0
         self._connection = engines.writing.connect()
         self._appender = Appender(self._connection)
+        self._file = engines.file()
+        self._looked_at = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="muster-writer", daemon=True)
         self._thread.start()
 
@@ -156,7 +158,20 @@ class Writer:
         with suppress(SQLAlchemyError):
             self._connection.close()
 
+    def _look_for_file(self) -> None:
+        """Once a second: whether the database's file is still the one that is open."""
+        now = time.monotonic()
+        if self._trouble or now - self._looked_at < RETRY_S:
+            return
+        self._looked_at = now
+        try:
+            if self._engines.file() != self._file:
+                raise FileNotFoundError("the file was replaced")
+        except OSError as error:
+            self._enter(Cause.GONE, error)
+
     def _write_rows(self, batch: Batch) -> None:
+        self._look_for_file()
         done = self._try(batch.rows) if self._trouble is None else 0
         if done < len(batch.rows):
             self._keep_in_memory(batch.rows[done:])
@@ -240,6 +255,7 @@ class Writer:
             with suppress(SQLAlchemyError):
                 self._connection.invalidate()
                 self._connection.close()
+            self._file = self._engines.file()  # connecting would make a new one where it is gone
             self._connection = self._engines.writing.connect()
             self._appender = Appender(self._connection)
             # Who appends meanwhile waits for this: a lock that is still held must show at once.

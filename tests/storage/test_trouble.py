@@ -66,6 +66,26 @@ async def test_a_locked_database_delays_nothing_and_loses_nothing(
         assert heard[-1] is None
 
 
+async def test_a_file_that_was_taken_away_is_missed(sqlite_url: str, tmp_path: Path) -> None:
+    path, elsewhere = tmp_path / "muster.db", tmp_path / "elsewhere"
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        rows = [said(store, network, f"line {n}", n) for n in range(3)]
+        assert await store.append(rows[:1])
+        path.rename(elsewhere)
+        await trio.sleep(1.1)
+        assert not await store.append(rows[1:2])
+        assert store.trouble is not None
+        assert store.trouble.cause is Cause.GONE
+        await trio.sleep(1.1)
+        assert not await store.append(rows[2:])
+        assert not path.exists(), "no empty one is made in its place"
+        elsewhere.rename(path)
+        await until_well(store)
+    async with open_store(sqlite_url) as store:
+        assert await kept(store, network) == rows
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 4 MiB."""
