@@ -89,13 +89,17 @@ def start(state: VoterState, kept: Kept, now: float) -> Done:
     state, actions = step(state, booted, now)
     if state.incident is None:
         return state, actions
-    for said in state.speakers:
-        restored = speaker.Restored(_line_at(kept, said.network))
-        state, more = step(state, ForNetwork(said.network, restored), now)
-        actions += more
     restart = incident.Restored(kept.opened, kept.tombstones, kept.stood_down, kept.order)
     state, more = step(state, restart, now)
-    return state, actions + more
+    actions += more
+    # An incident whose time was over while we were dead has closed in this very step: its line
+    # must not pass for the next one's, which would then never be said.
+    still_open = state.incident is not None and bool(state.incident.id)
+    for said in state.speakers:
+        restored = speaker.Restored(_line_at(kept, said.network) if still_open else None)
+        state, more = step(state, ForNetwork(said.network, restored), now)
+        actions += more
+    return state, actions
 
 
 def _line_at(kept: Kept, network: str) -> float | None:
