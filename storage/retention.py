@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, text
 
 from storage import schema
+from storage.directory import get_meta, put_meta
 from storage.rows import folded
 
 STEP_ROWS = 500  # per transaction: a few milliseconds
@@ -22,6 +23,7 @@ FREED_PAGES = 500  # given back per step
 # What a message takes beside its texts: row, two index entries, its share of the search index.
 OVERHEAD_BYTES = 120
 MOST_SOURCES = 10_000  # swept at once
+SWEEP_EVERY_S = 86_400  # it reads all messages
 
 _m = schema.messages.c
 _SIZE = OVERHEAD_BYTES + func.length(_m.text) + func.length(_m.tags) + func.length(_m.msgid)
@@ -168,6 +170,15 @@ def _cut(
     query = select(sums.c.time_ms, sums.c.id).where(sums.c.total > limit).order_by(*outer)
     row = connection.execute(query.limit(1)).first()
     return None if row is None else (row[0], row[1])
+
+
+def is_sweep_due(connection: Connection, now_ms: int) -> bool:
+    """Whether unused senders were last looked for a day ago; notes that they are now."""
+    last_ms = int(get_meta(connection, "swept_ms") or 0)
+    if 0 <= now_ms - last_ms < SWEEP_EVERY_S * 1000 and last_ms:
+        return False
+    put_meta(connection, "swept_ms", str(now_ms))
+    return True
 
 
 def unused_sources(connection: Connection) -> list[int]:

@@ -123,7 +123,7 @@ class Store:
                 if progress is not None:
                     progress(gone)
                 await trio.sleep(PAUSE_S)
-        if gone and alone:
+        if alone and await self.run(retention.is_sweep_due, now_ms):
             await self._sweep_sources()
         await self._give_back()
         return gone
