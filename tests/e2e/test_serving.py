@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ import trio
 
 from tests.e2e.site import CHANNEL, NETWORK, site, unstamped
 from tests.real.certificates import make
+from tests.real.lab import lab
 from tests.real.muster import BIN, PASSWORD, bouncer, command
-from tests.real.needs import require
+from tests.real.needs import NETNS, missing, require
+from tests.real.netns import connected
 from tests.real.ngircd import ngircd
 from tests.real.peer import peer
 from tests.real.process import Program, until
@@ -202,44 +206,48 @@ async def test_a_network_can_be_changed_while_the_bouncer_runs(tmp_path: Path) -
 async def test_the_first_minute(tmp_path: Path) -> None:
     """ "With no config at all: … user `admin` with a password printed once"."""
     require("ngircd")
-    words: list[str | Path] = [BIN / "bouncer", "run"]
-    log = tmp_path / "log"
-    with Program(words, log=log, cwd=tmp_path) as program:
-        # Two fixed ports: where another program has them, the message says so and ends with 2.
-        try:
-            match = await program.prints(r"(?i)password:?\s+(\S+)", 30)
-        except AssertionError:
-            if program.returncode == 2 and re.search("in use", program.output):
-                pytest.skip("ports 6697 and 6667 are taken by another program here")
-            raise
-        password = match[1]
-        for client in ("irssi", "weechat", "hexchat"):
-            assert client in program.output.lower(), f"copy-paste lines for {client}"
-        await until((tmp_path / "var" / "bouncer.sock").exists, 20, "the admin socket")
-        async with (
-            ngircd(tmp_path / "n") as server,
-            peer("127.0.0.1", server.port) as bob,
-        ):
-            await bob.register("bob")
-            await bob.join(CHANNEL)
-            uri = f"irc+insecure://127.0.0.1:{server.port}"
-            add = ("network", "add", "admin", NETWORK, uri, "--nick", "admin", "--join", CHANNEL)
-            await command("bouncer", *add, cwd=tmp_path)
-            await bob.hears("JOIN", CHANNEL, source="admin!*", within_s=20)
-            async with peer("127.0.0.1", 6697, tls=True) as admin:
-                await admin.register("admin", password=f"admin/work:{password}")
-                await admin.hears("366", "admin", CHANNEL)
-                await admin.says(f"PRIVMSG {CHANNEL} :it works")
-                await bob.hears("PRIVMSG", CHANNEL, "it works", source="admin!*")
-        await program.terminate()
-        log.unlink()
+    with ExitStack() as stack:
+        # Two fixed ports: in a namespace of its own nobody else has them.
+        netns = None
+        if not missing("ip", "nft", "nsenter", "setpriv", NETNS):
+            netns = stack.enter_context(lab()).host("home").netns
+        words: list[str | Path] = [BIN / "bouncer", "run"]
+        program = Program(words, log=tmp_path / "log", cwd=tmp_path, netns=netns)
+        password = await _first_start(stack.enter_context(program), tmp_path, netns)
+        program.log.unlink()
         program.start()
-        await until((tmp_path / "var" / "bouncer.sock").exists, 20, "the admin socket")
+        await program.listens(partial(connected, "127.0.0.1", 6697, netns, 1), 20)
         await trio.sleep(0.5)
         assert password not in program.output
         assert not re.search(r"(?i)password:?\s+\S{8,}", program.output)  # "printed once"
         program.send(signal.SIGTERM)
         assert await program.ended() == 0
+
+
+async def _first_start(program: Program, folder: Path, netns: str | None) -> str:
+    match = await program.prints(r"(?i)password:?\s+(\S+)", 30)
+    password = match[1]
+    for client in ("irssi", "weechat", "hexchat"):
+        assert client in program.output.lower(), f"copy-paste lines for {client}"
+    await program.listens(partial(connected, "127.0.0.1", 6697, netns, 1), 20)
+    await until((folder / "var" / "bouncer.sock").exists, 20, "the admin socket")
+    async with (
+        ngircd(folder / "n", netns=netns, port=7667 if netns else 0) as server,
+        peer("127.0.0.1", server.port, netns=netns) as bob,
+    ):
+        await bob.register("bob")
+        await bob.join(CHANNEL)
+        uri = f"irc+insecure://127.0.0.1:{server.port}"
+        add = ("network", "add", "admin", NETWORK, uri, "--nick", "admin", "--join", CHANNEL)
+        await command("bouncer", *add, cwd=folder)
+        await bob.hears("JOIN", CHANNEL, source="admin!*", within_s=20)
+        async with peer("127.0.0.1", 6697, tls=True, netns=netns) as admin:
+            await admin.register("admin", password=f"admin/work:{password}")
+            await admin.hears("366", "admin", CHANNEL)
+            await admin.says(f"PRIVMSG {CHANNEL} :it works")
+            await bob.hears("PRIVMSG", CHANNEL, "it works", source="admin!*")
+    await program.terminate()
+    return password
 
 
 def test_a_wrong_configuration_ends_with_2(tmp_path: Path) -> None:
