@@ -25,6 +25,7 @@ from fallback import check, names, report, voter, watch
 from fallback.announcer import Announcer, Secrets
 from fallback.conduct import Conduct
 from fallback.config import Config, NetworkConfig
+from fallback.frontdesk import FrontDesk
 from fallback.hearing import Hearing
 from fallback.journal import Journal
 from fallback.landmarks import Landmarks
@@ -96,18 +97,28 @@ class Voter:
             irc={name: announcer.ping for name, announcer in self.announcers.items()},
         )
         self.conduct.landmarks = self.landmarks
-        self.reception = Reception(
+        front = FrontDesk(
             self.conduct,
             me=config.name,
             org=config.primary_key,
-            pulse=self.pulse,
             journal=self.journal,
             mesh=self.mesh,
             announcers=self.announcers,
             roster=lambda: self.roster,
             nicks_in_lobby=config.announce_nicks == "lobby",
         )
-        self.conduct.reception = self.reception
+        self.reception = Reception(
+            self.conduct,
+            me=config.name,
+            front=front,
+            pulse=self.pulse,
+            journal=self.journal,
+            mesh=self.mesh,
+            announcers=self.announcers,
+            roster=lambda: self.roster,
+        )
+        self.conduct.front = front
+        self.conduct.began = self.reception.check_all_accounts
         for announcer in self.announcers.values():
             announcer.listen(self.reception)
         self.hearing = Hearing(

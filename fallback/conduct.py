@@ -79,7 +79,8 @@ class Conduct:
         self.silences: list[float] = []
         self.repeating = Repeating(mesh, self._say_again)
         self.landmarks: Landmarks | None = None
-        self.reception: Desk | None = None
+        self.front: Desk | None = None
+        self.began: Callable[[str], None] = lambda _network: None
         self.tell_bouncer: Callable[[str], None] = lambda _note: None
         self.notice_kept: Callable[[str], None] = lambda _id: None
         self._config = config
@@ -192,8 +193,8 @@ class Conduct:
         if was and not self.incident_id:
             log.info("incident closed", id=was)
             await self._desk_step(claims.IncidentClosed())
-            if self.reception is not None:
-                self.reception.closed()
+            if self.front is not None:
+                self.front.closed()
 
     async def _desk_step(self, event: claims.Event) -> None:
         self.desk, actions = claims.step(self.desk, event, self._pulse.now())
@@ -202,8 +203,8 @@ class Conduct:
                 # A used code that cannot be remembered must open nothing: stop here.
                 if not await self._keep(action.fact):
                     return
-            elif self.reception is not None:
-                await self.reception.perform(action)
+            elif self.front is not None:
+                await self.front.perform(action)
 
     async def _perform(self, actions: list[voter.Action]) -> None:
         for action in actions:
@@ -345,8 +346,9 @@ class Conduct:
     def _(self, action: speaker.Announce) -> None:
         log.info("announcing", network=action.network, incident=action.incident_id)
         self._line(action.network)
-        if self.reception is not None:
-            self.reception.announced(action.network)
+        if self.front is not None:
+            self.front.announced(action.network)
+        self.began(action.network)
 
     @_do.register
     def _(self, action: speaker.RepeatLine) -> None:

@@ -1,4 +1,4 @@
-"""Between the public networks and the claims desk: who says what, and what they get for it.
+"""Between the public networks and the claims desk: who says what, and who that is.
 
 Whatever needs the roster, a hash or ssh-keygen is done here; what it is worth, the desk decides.
 Codes and signatures pass through memory alone.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import singledispatchmethod
 
 import structlog
 import trio
@@ -17,26 +16,22 @@ import trio
 from bouncer import supervise
 from bouncer.heartbeat import Kind, write_body
 from bouncer.irc.wire import Message
-from bouncer.keys import PublicKey
 from bouncer.proofs import (
     challenge,
     code_hash,
     codes_in,
     matching_code,
-    namespace,
-    org_name,
     signer_of,
-    signing_command,
     verify_ssh,
 )
 from bouncer.roster import HARD_STALE_S, Member, Roster
-from fallback import claims, nicks, orders, speaker, voter, wording
+from fallback import claims, orders, speaker, voter
 from fallback.announcer import Announcer
 from fallback.conduct import Conduct
-from fallback.gossip import JournalSaid, PresentSaid
+from fallback.frontdesk import FrontDesk
+from fallback.gossip import PresentSaid
 from fallback.journal import Journal
 from fallback.mesh import Mesh
-from fallback.outgoing import Priority
 from fallback.people import People, why_gone
 from fallback.selfcheck import Pulse
 
@@ -44,7 +39,6 @@ REQUESTS_PER_S = 20.0  # private lines taken from one network; more are dropped 
 REQUEST_BURST = 60
 MAX_VERIFYING = 32  # signatures waiting for ssh-keygen; full: "try again"
 PRESENT_EVERY_S = 10.0
-MAX_NICK_LINE = 350  # characters of temp nicks in one line
 MAX_TEXT = 1500
 
 log = structlog.get_logger("reception")
@@ -66,28 +60,24 @@ class Reception:
         conduct: Conduct,
         *,
         me: str,
-        org: PublicKey,
+        front: FrontDesk,
         pulse: Pulse,
         journal: Journal,
         mesh: Mesh,
         announcers: Mapping[str, Announcer],
         roster: Callable[[], Roster | None],
-        nicks_in_lobby: bool,
     ) -> None:
         self.conduct = conduct
         self.me = me
         self.announcers = announcers
         self.roster = roster
         self.pulse = pulse
-        self._org_key = org.raw
-        self._org = org_name(str(org))
+        self.front = front
         self._journal = journal
         self._mesh = mesh
-        self._nicks_in_lobby = nicks_in_lobby
         self._people = {
             name: People(name, announcer.state) for name, announcer in announcers.items()
         }
-        self._asked: dict[claims.Connection, tuple[str, str, str]] = {}  # incident, nick, nonce
         self._buckets = {
             name: supervise.Bucket(REQUESTS_PER_S, REQUEST_BURST) for name in announcers
         }
@@ -106,14 +96,9 @@ class Reception:
                 }
                 if nicks_now:
                     body = write_body(PresentSaid(nicks_now))
-                    for agent in self._other_agents():
+                    for agent in self.front.other_agents():
                         self._mesh.send(agent, Kind.PRESENT, body)
                 await trio.sleep(PRESENT_EVERY_S)
-
-    def _other_agents(self) -> list[str]:
-        roster = self.roster()
-        agents = {one.name for one in roster.agents} if roster else set()
-        return [name for name in self._mesh.others if name in agents]
 
     # -- the hall ---------------------------------------------------------------------------------
 
@@ -154,12 +139,13 @@ class Reception:
         if announcer.state.is_me(message.nick):
             return
         connection = self._meet(network, message)
-        self._check_account(network, message.nick, connection)
+        if self.conduct.speaks(network):  # one agent invites, the one who speaks
+            self._check_account(network, message.nick, connection)
         room = announcer.state.fold(announcer.config.room)
         if message.params and announcer.state.fold(message.params[0]) == room:
             claim = claims.claim_of(self.conduct.desk, connection)
             if claim is not None and claim.phase is claims.Phase.VERIFIED:
-                self._voice(network, message.nick)
+                self.front.voice(network, message.nick)
             self._welcome_agent(network, message.nick)
 
     def _on_nick(self, network: str, message: Message) -> None:
@@ -193,7 +179,7 @@ class Reception:
         connection = self._meet(network, message)
         if message.params and message.params[0] == "*":
             self.conduct.put_claim(claims.Lost(connection, claims.Gone.ACCOUNT_LOST))
-        else:
+        elif self.conduct.speaks(network):
             self._check_account(network, message.nick, connection)
 
     def _on_whox(self, network: str, message: Message) -> None:
@@ -202,7 +188,8 @@ class Reception:
             if people.state.user_named(nick) is not None and not people.state.is_me(nick):
                 source = f"{nick}!{message.params[3]}@{message.params[4]}"
                 connection, _ = people.meet(source, shares=True)
-                self._check_account(network, nick, connection)
+                if self.conduct.speaks(network):
+                    self._check_account(network, nick, connection)
 
     def account_of(self, network: str, nick: str) -> str:
         """The services account of somebody who shares a channel with us, as far as known."""
@@ -262,6 +249,15 @@ class Reception:
 
     def connection(self, network: str, nick: str) -> claims.Connection | None:
         return self._people[network].known(nick)
+
+    def check_all_accounts(self, network: str) -> None:
+        """An incident began: whoever stands here by account needs no claim."""
+        people = self._people[network]
+        for user in list(people.state.users.values()):
+            if user.account and not people.state.is_me(user.nick):
+                source = f"{user.nick}!{user.user}@{user.host}" if user.user else user.nick
+                connection, _ = people.meet(source, shares=True)
+                self._check_account(network, user.nick, connection)
 
     # -- lines ------------------------------------------------------------------------------------
 
@@ -332,9 +328,8 @@ class Reception:
                 orders.run(self, network, message.nick, text.lstrip("!"), room=False)
 
     def reply(self, network: str, nick: str, text: str) -> None:
-        """A NOTICE to one person; their host's turn, so that nicks do not multiply turns."""
-        user = self.announcers[network].state.user_named(nick)
-        self.announcers[network].notice(nick, text, source=user.host if user else nick)
+        """A NOTICE to one person."""
+        self.front.reply(network, nick, text)
 
     # -- claims -----------------------------------------------------------------------------------
 
@@ -355,7 +350,7 @@ class Reception:
         )
 
     def _proof(self, network: str, connection: claims.Connection, nick: str, encoded: str) -> None:
-        asked = self._asked.get(connection)
+        asked = self.front.asked.get(connection)
         if asked is None or self._nursery is None:
             self.reply(network, nick, claims.Refusal.UNASKED.value)
         elif self._verifying >= MAX_VERIFYING:
@@ -378,188 +373,13 @@ class Reception:
             member = roster.member(claim.handle) if roster and claim else None
             text = challenge(incident_id, network, nick, nonce)
             keys = member.keys if member else ()
-            valid = await verify_ssh(encoded, text, self._org, keys)
+            valid = await verify_ssh(encoded, text, self.front.org, keys)
             key = (signer_of(encoded) or "") if valid else ""
             self.conduct.put_claim(
                 claims.Signed(connection, valid, incident_id, network, nick, nonce, key)
             )
         finally:
             self._verifying -= 1
-
-    # -- the desk's actions -----------------------------------------------------------------------
-
-    async def perform(self, action: claims.Action) -> None:
-        self._do(action)
-
-    @singledispatchmethod
-    def _do(self, action: object) -> None:
-        log.debug("nothing to do", action=type(action).__name__)
-
-    @_do.register
-    def _(self, action: claims.Challenge) -> None:
-        network = action.connection.network
-        incident_id = self.conduct.desk.incident
-        self._asked[action.connection] = (incident_id, action.nick, action.nonce)
-        while len(self._asked) > claims.MAX_UNVERIFIED:
-            del self._asked[next(iter(self._asked))]
-        text = challenge(incident_id, network, action.nick, action.nonce)
-        self.reply(network, action.nick, f"challenge {text}")
-        self.reply(
-            network,
-            action.nick,
-            f"sign it (namespace {namespace(self._org)}) and send me `proof` and the result: "
-            + signing_command(text, self._org),
-        )
-
-    @_do.register
-    def _(self, action: claims.Refuse) -> None:
-        network = action.connection.network
-        self.reply(network, action.nick, f"NOT VERIFIED: {action.refusal.value}")
-
-    @_do.register
-    def _(self, action: claims.Admit) -> None:
-        network = action.connection.network
-        announcer = self.announcers[network]
-        room = announcer.state.channel(announcer.config.room)
-        if room is not None and announcer.state.fold(action.nick) in room.members:
-            self._voice(network, action.nick)
-        else:
-            announcer.command(Message("INVITE", (action.nick, announcer.config.room)))
-        self.reply(network, action.nick, wording.admitted(announcer.config.room))
-
-    def _voice(self, network: str, nick: str) -> None:
-        announcer = self.announcers[network]
-        announcer.command(Message("MODE", (announcer.config.room, "+v", nick)))
-
-    @_do.register
-    def _(self, action: claims.DevoiceNick) -> None:
-        announcer = self.announcers[action.connection.network]
-        room = announcer.state.channel(announcer.config.room)
-        if room is not None and announcer.state.fold(action.nick) in room.members:
-            announcer.command(Message("MODE", (announcer.config.room, "-v", action.nick)))
-
-    @_do.register
-    def _(self, action: claims.Kick) -> None:
-        announcer = self.announcers[action.connection.network]
-        params = (announcer.config.room, action.nick, "revoked")
-        announcer.command(Message("KICK", params))
-
-    @_do.register
-    def _(self, action: claims.OfferNick) -> None:
-        network = action.connection.network
-        roster = self.roster()
-        member = roster.member(action.handle) if roster else None
-        if member is not None:
-            wanted = self.temp_nick(network, member, mine=action.nick)
-            if wanted != action.nick:
-                self.reply(network, action.nick, wording.ask_nick(wanted))
-
-    @_do.register
-    def _(self, action: claims.TellRoom) -> None:
-        for network, announcer in self.announcers.items():
-            if announcer.joined and self.conduct.speaks(network):
-                announcer.say((announcer.config.room,), action.text, Priority.VERIFY)
-                self._journal.note(
-                    self.conduct.incident_id,
-                    network,
-                    announcer.config.room,
-                    self.me,
-                    "agent",
-                    action.text,
-                )
-
-    @_do.register
-    def _(self, action: claims.TellAdmins) -> None:
-        roster = self.roster()
-        told = 0
-        for claim in self.conduct.desk.claims:
-            member = roster.member(claim.handle) if roster and claim.handle else None
-            verified = claim.phase is claims.Phase.VERIFIED
-            if member and member.admin and verified and told < MAX_UNASKED:
-                told += 1
-                self.reply(claim.connection.network, claim.nick, action.text)
-
-    @_do.register
-    def _(self, action: claims.Burn) -> None:
-        said = JournalSaid(
-            f"s:{action.spent[:40]}:{self.me}"[:64], "spent", spent=action.spent[:64]
-        )
-        self._tell_agents(said)
-
-    @_do.register
-    def _(self, action: claims.Replicate) -> None:
-        claim = action.claim
-        spent = claim.evidence.removeprefix("code:") if claim.proof is claims.Proof.CODE else ""
-        claim_id = f"{self.me}:{claim.connection.network}:{claim.connection.number}"[:60]
-        said = JournalSaid(
-            f"v:{secrets.token_hex(8)}",
-            "verified",
-            incident=self.conduct.desk.incident[:64],
-            spent=spent[:64],
-            claim_id=claim_id,
-            handle=claim.handle[:64],
-            network=claim.connection.network[:64],
-            nick=claim.nick[:64],
-            proof=claim.proof.value,
-            phase=claim.phase.name,
-        )
-        self._tell_agents(said)
-
-    def _tell_agents(self, said: JournalSaid) -> None:
-        body = write_body(said)
-        agents = self._other_agents()
-        self.conduct.repeating.until_received(agents, said.id, Kind.JOURNAL, lambda: body)
-
-    # -- announcing -------------------------------------------------------------------------------
-
-    def announced(self, network: str) -> None:
-        """With the announcement: the temp nick of everyone on call, and who is known already."""
-        announcer = self.announcers[network]
-        targets = [announcer.config.room]
-        if self._nicks_in_lobby:
-            targets.append(announcer.config.lobby)
-        for line in self.nick_lines(network):
-            announcer.say(tuple(targets), line, Priority.ROSTER)
-        self.check_all_accounts(network)
-
-    def nick_lines(self, network: str) -> list[str]:
-        """`on call: alice -> alice_, bob -> bob-k7`, cut into lines."""
-        roster = self.roster()
-        lines: list[str] = []
-        for member in roster.on_call() if roster else []:
-            entry = f"{member.handle} -> {self.temp_nick(network, member)}"
-            if lines and len(lines[-1]) + len(entry) < MAX_NICK_LINE:
-                lines[-1] += f", {entry}"
-            else:
-                lines.append(f"on call, by temporary nick: {entry}")
-        return lines
-
-    def temp_nick(self, network: str, member: Member, *, mine: str = "") -> str:
-        """The nick this person should use there; `mine` is theirs already."""
-        state = self.announcers[network].state
-        held = {folded: user.account or None for folded, user in state.users.items()}
-        held.pop(state.fold(mine), None)
-        return nicks.temp_nick(
-            member.handle,
-            member.nicks.get(network, ()) or (member.handle,),
-            self._org_key,
-            held,
-            member.accounts.get(network),
-            state.fold,
-            state.isupport.nicklen or nicks.NICKLEN,
-        )
-
-    def check_all_accounts(self, network: str) -> None:
-        """An incident began: whoever stands here by account needs no claim."""
-        people = self._people[network]
-        for user in list(people.state.users.values()):
-            if user.account and not people.state.is_me(user.nick):
-                source = f"{user.nick}!{user.user}@{user.host}" if user.user else user.nick
-                connection, _ = people.meet(source, shares=True)
-                self._check_account(network, user.nick, connection)
-
-    def closed(self) -> None:
-        self._asked.clear()
 
     # -- the other agents -------------------------------------------------------------------------
 
@@ -591,8 +411,6 @@ class Reception:
         if fellow and announcer.is_op and member is not None and "@" not in member.prefixes:
             announcer.command(Message("MODE", (announcer.config.room, "+o", nick)))
 
-
-MAX_UNASKED = 8  # people written to in private who did not ask
 
 Handler = Callable[[Reception, str, Message], None]
 _R = Reception

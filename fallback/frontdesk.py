@@ -1,0 +1,232 @@
+"""The claims desk's actions on the public networks: challenge, voice, invite, tell, replicate.
+
+Also what belongs to an announcement: the temporary nick of everyone on call. Codes and signatures
+never come here; a challenge names no person.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import singledispatchmethod
+
+import structlog
+
+from bouncer.heartbeat import Kind, write_body
+from bouncer.irc.wire import Message
+from bouncer.keys import PublicKey
+from bouncer.proofs import challenge, namespace, org_name, signing_command
+from bouncer.roster import Member, Roster
+from fallback import claims, nicks, wording
+from fallback.announcer import Announcer
+from fallback.conduct import Conduct
+from fallback.gossip import JournalSaid
+from fallback.journal import Journal
+from fallback.mesh import Mesh
+from fallback.outgoing import Priority
+
+MAX_NICK_LINE = 350  # characters of temp nicks in one line
+MAX_UNASKED = 8  # people written to in private who did not ask
+
+log = structlog.get_logger("frontdesk")
+
+
+class FrontDesk:
+    """Performs what the desk decides. Nothing here waits."""
+
+    def __init__(
+        self,
+        conduct: Conduct,
+        *,
+        me: str,
+        org: PublicKey,
+        journal: Journal,
+        mesh: Mesh,
+        announcers: Mapping[str, Announcer],
+        roster: Callable[[], Roster | None],
+        nicks_in_lobby: bool,
+    ) -> None:
+        self.org = org_name(str(org))
+        # What was asked of whom: incident, nick and nonce, as the challenge said them.
+        self.asked: dict[claims.Connection, tuple[str, str, str]] = {}
+        self._conduct = conduct
+        self._me = me
+        self._org_key = org.raw
+        self._journal = journal
+        self._mesh = mesh
+        self._announcers = announcers
+        self._roster = roster
+        self._nicks_in_lobby = nicks_in_lobby
+
+    def other_agents(self) -> list[str]:
+        """The names of the agents besides us."""
+        roster = self._roster()
+        agents = {one.name for one in roster.agents} if roster else set()
+        return [name for name in self._mesh.others if name in agents]
+
+    def reply(self, network: str, nick: str, text: str) -> None:
+        """A NOTICE to one person; their host's turn, so that nicks do not multiply turns."""
+        user = self._announcers[network].state.user_named(nick)
+        self._announcers[network].notice(nick, text, source=user.host if user else nick)
+
+    async def perform(self, action: claims.Action) -> None:
+        self._do(action)
+
+    @singledispatchmethod
+    def _do(self, action: object) -> None:
+        log.debug("nothing to do", action=type(action).__name__)
+
+    @_do.register
+    def _(self, action: claims.Challenge) -> None:
+        network = action.connection.network
+        incident_id = self._conduct.desk.incident
+        self.asked[action.connection] = (incident_id, action.nick, action.nonce)
+        while len(self.asked) > claims.MAX_UNVERIFIED:
+            del self.asked[next(iter(self.asked))]
+        text = challenge(incident_id, network, action.nick, action.nonce)
+        self.reply(network, action.nick, f"challenge {text}")
+        self.reply(
+            network,
+            action.nick,
+            f"sign it (namespace {namespace(self.org)}) and send me `proof` and the result: "
+            + signing_command(text, self.org),
+        )
+
+    @_do.register
+    def _(self, action: claims.Refuse) -> None:
+        network = action.connection.network
+        self.reply(network, action.nick, f"NOT VERIFIED: {action.refusal.value}")
+
+    @_do.register
+    def _(self, action: claims.Admit) -> None:
+        network = action.connection.network
+        announcer = self._announcers[network]
+        room = announcer.state.channel(announcer.config.room)
+        if room is not None and announcer.state.fold(action.nick) in room.members:
+            self.voice(network, action.nick)
+        else:
+            announcer.command(Message("INVITE", (action.nick, announcer.config.room)))
+        self.reply(network, action.nick, wording.admitted(announcer.config.room))
+
+    def voice(self, network: str, nick: str) -> None:
+        """Let somebody speak in the room."""
+        announcer = self._announcers[network]
+        announcer.command(Message("MODE", (announcer.config.room, "+v", nick)))
+
+    @_do.register
+    def _(self, action: claims.DevoiceNick) -> None:
+        announcer = self._announcers[action.connection.network]
+        room = announcer.state.channel(announcer.config.room)
+        if room is not None and announcer.state.fold(action.nick) in room.members:
+            announcer.command(Message("MODE", (announcer.config.room, "-v", action.nick)))
+
+    @_do.register
+    def _(self, action: claims.Kick) -> None:
+        announcer = self._announcers[action.connection.network]
+        params = (announcer.config.room, action.nick, "revoked")
+        announcer.command(Message("KICK", params))
+
+    @_do.register
+    def _(self, action: claims.OfferNick) -> None:
+        network = action.connection.network
+        roster = self._roster()
+        member = roster.member(action.handle) if roster else None
+        if member is not None:
+            wanted = self.temp_nick(network, member, mine=action.nick)
+            if wanted != action.nick:
+                self.reply(network, action.nick, wording.ask_nick(wanted))
+
+    @_do.register
+    def _(self, action: claims.TellRoom) -> None:
+        for network, announcer in self._announcers.items():
+            if announcer.joined and self._conduct.speaks(network):
+                announcer.say((announcer.config.room,), action.text, Priority.VERIFY)
+                self._journal.note(
+                    self._conduct.incident_id,
+                    network,
+                    announcer.config.room,
+                    self._me,
+                    "agent",
+                    action.text,
+                )
+
+    @_do.register
+    def _(self, action: claims.TellAdmins) -> None:
+        roster = self._roster()
+        told = 0
+        for claim in self._conduct.desk.claims:
+            member = roster.member(claim.handle) if roster and claim.handle else None
+            verified = claim.phase is claims.Phase.VERIFIED
+            if member and member.admin and verified and told < MAX_UNASKED:
+                told += 1
+                self.reply(claim.connection.network, claim.nick, action.text)
+
+    @_do.register
+    def _(self, action: claims.Burn) -> None:
+        said = JournalSaid(
+            f"s:{action.spent[:40]}:{self._me}"[:64], "spent", spent=action.spent[:64]
+        )
+        self._tell_agents(said)
+
+    @_do.register
+    def _(self, action: claims.Replicate) -> None:
+        claim = action.claim
+        spent = claim.evidence.removeprefix("code:") if claim.proof is claims.Proof.CODE else ""
+        claim_id = f"{self._me}:{claim.connection.network}:{claim.connection.number}"[:60]
+        said = JournalSaid(
+            f"v:{secrets.token_hex(8)}",
+            "verified",
+            incident=self._conduct.desk.incident[:64],
+            spent=spent[:64],
+            claim_id=claim_id,
+            handle=claim.handle[:64],
+            network=claim.connection.network[:64],
+            nick=claim.nick[:64],
+            proof=claim.proof.value,
+            phase=claim.phase.name,
+        )
+        self._tell_agents(said)
+
+    def _tell_agents(self, said: JournalSaid) -> None:
+        body = write_body(said)
+        agents = self.other_agents()
+        self._conduct.repeating.until_received(agents, said.id, Kind.JOURNAL, lambda: body)
+
+    def announced(self, network: str) -> None:
+        """With the announcement: the temp nick of everyone on call, and who is known already."""
+        announcer = self._announcers[network]
+        targets = [announcer.config.room]
+        if self._nicks_in_lobby:
+            targets.append(announcer.config.lobby)
+        for line in self.nick_lines(network):
+            announcer.say(tuple(targets), line, Priority.ROSTER)
+
+    def nick_lines(self, network: str) -> list[str]:
+        """`on call: alice -> alice_, bob -> bob-k7`, cut into lines."""
+        roster = self._roster()
+        lines: list[str] = []
+        for member in roster.on_call() if roster else []:
+            entry = f"{member.handle} -> {self.temp_nick(network, member)}"
+            if lines and len(lines[-1]) + len(entry) < MAX_NICK_LINE:
+                lines[-1] += f", {entry}"
+            else:
+                lines.append(f"on call, by temporary nick: {entry}")
+        return lines
+
+    def temp_nick(self, network: str, member: Member, *, mine: str = "") -> str:
+        """The nick this person should use there; `mine` is theirs already."""
+        state = self._announcers[network].state
+        held = {folded: user.account or None for folded, user in state.users.items()}
+        held.pop(state.fold(mine), None)
+        return nicks.temp_nick(
+            member.handle,
+            member.nicks.get(network, ()) or (member.handle,),
+            self._org_key,
+            held,
+            member.accounts.get(network),
+            state.fold,
+            state.isupport.nicklen or nicks.NICKLEN,
+        )
+
+    def closed(self) -> None:
+        self.asked.clear()
