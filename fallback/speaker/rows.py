@@ -115,14 +115,15 @@ def note(state: SpeakerState, event: Event, now: float) -> SpeakerState:
 
 
 def _hear(state: SpeakerState, claim: ClaimHeard, now: float) -> SpeakerState:
-    """Note a CLAIM that counts; of several claimants the one with precedence is followed."""
+    """Note a CLAIM that counts; of several claimants the one with precedence is followed, as long
+    as it claims itself: else a liar's CLAIMs would keep us following a dead one."""
     if not _counts(state, claim.line_at):
         return state
     old = state.claimant
-    stale = now >= state.heard_at + state.timings.speaker_lease_s
+    stale = old is None or now >= old.heard_at + state.timings.speaker_lease_s
     new = Claimant(claim.agent, claim.rank, now, claim.line_at)
     if old is not None and old.agent == claim.agent:
-        new = replace(new, since=old.since, line_from=old.line_from)
+        new = replace(new, line_from=old.line_from)
     elif old is not None and not stale and _key(old) < _key(new):
         return replace(state, heard_at=now)
     if new.line_at is not None and new.line_from == NEVER:

@@ -173,11 +173,11 @@ Action = Persist | Announce | RepeatLine | SendClaim | StopTalking
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """The agent we follow: since when it claims, when its line was sent, whether we saw one."""
+    """The agent we follow: its last CLAIM, and when it says that its line was sent."""
 
     agent: str
     rank: int
-    since: float
+    heard_at: float
     line_at: float | None
     line_from: float = NEVER  # since when its claims carry a line
 

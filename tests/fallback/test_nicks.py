@@ -11,8 +11,8 @@ KEY = bytes(range(32))
 fold = str.casefold
 
 
-def nick(held: dict[str, str | None], usual: tuple[str, ...] = ("alice", "ali"), **more: object):
-    return nicks.temp_nick("alice", usual, KEY, held, "alice-acc", fold, **more)  # type: ignore[arg-type]
+def nick(held: dict[str, str | None], usual: tuple[str, ...] = ("alice", "ali")) -> str:
+    return nicks.temp_nick("alice", usual, KEY, held, "alice-acc", fold)
 
 
 def test_the_usual_nick_if_it_is_free() -> None:

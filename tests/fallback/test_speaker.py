@@ -271,6 +271,16 @@ def test_only_who_was_there_can_judge_a_speaker_mute() -> None:
     assert say.state.muted == frozenset()
 
 
+def test_a_liar_does_not_keep_us_following_a_dead_speaker() -> None:
+    """The specification counts any CLAIM: one liar's would silence everybody for good."""
+    say = fresh()
+    following(say)
+    for second in range(2, 40):
+        say.at(second, claim(1, "ams", 2))
+    assert say.state.muted == {"ams"}
+    assert say.state.phase is Phase.SPEAKING
+
+
 @row("a line of a muted claimant seen")
 def _(say: Dialogue, _row: Any) -> None:
     waiting(say)

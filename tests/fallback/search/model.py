@@ -165,7 +165,7 @@ def _aged_speaker(said: SpeakerState) -> SpeakerState:
     if claimant is not None:
         claimant = replace(
             claimant,
-            since=0,
+            heard_at=_back(claimant.heard_at),
             line_at=_back_line(claimant.line_at),
             line_from=max(claimant.line_from - 1, NOW - FLOOR)
             if claimant.line_from != NEVER

@@ -13,10 +13,10 @@ from tests.fallback.simulator.run import Setup, simulate
 
 
 @pytest.mark.parametrize("setup", GOALS, ids=lambda setup: setup.name)
-def test_one_year_meets_the_goal(setup: Setup) -> None:
-    result = simulate(setup, 1, seed=7)
+def test_a_slice_of_a_year_meets_the_goal(setup: Setup) -> None:
+    result = simulate(setup, 1, seed=7, share=0.25)
     print(line(setup, result))
-    assert result.cuts >= 8
+    assert result.cuts >= 2
     assert (result.false, result.missed, result.late) == (0, 0, 0), result.notes
 
 
@@ -35,6 +35,6 @@ def test_twenty_years_meet_the_goal(setup: Setup) -> None:
 @pytest.mark.parametrize("setup", CONTRASTS, ids=lambda setup: setup.name)
 def test_each_ingredient_is_needed(setup: Setup) -> None:
     """Without it, voters believe in outages that are none."""
-    result = simulate(setup, 2)
+    result = simulate(setup, 1)
     print(line(setup, result))
     assert result.false_verdicts / result.years > 5
