@@ -12,7 +12,6 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -40,74 +39,27 @@ from bouncer.keys import MeshKey
 from bouncer.link import FrameType, Link, LinkFault, dial_voter
 from bouncer.peers import Heard, Peers
 from bouncer.roster import PUSH_EVERY_S, Roster, Voter, sign_roster
+from bouncer.voters import (
+    LINK_BEAT_S,
+    Announced,
+    Site,
+    Tracked,
+    VoterStatus,
+    split_address,
+    summary,
+)
 from bouncer.windows import Windows, Writes
 
 BEAT_S = 1.0
-LINK_BEAT_S = 5.0
 LINK_PROOF_S = 30.0  # from the handshake to the voter's first fresh datagram
 UNPROTECTED_S = 300.0  # without an ack for so long, ops are told
 RESOLVE_S = 60.0  # a voter given by name is looked up this often; the last good answer is kept
 ACK_WAIT_S = 5.0
 RESEND_S = 0.3  # a notice or order that was not acked
-MAX_HELD = 256
-CALM = frozenset({"WATCHING"})  # what a voter that can vote and sees nothing wrong says
+
+__all__ = ["Announced", "Beacon", "Site", "VoterStatus"]
 
 log = structlog.get_logger("beacon")
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What a heartbeat says about the site. `home` is `up`, `down` or `none`."""
-
-    home: str = "none"
-    certificate_ends_s: int = 0
-    drill: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VoterStatus:
-    """One voter as the bouncer knows it. `acked_s` is None before the first ack."""
-
-    name: str
-    role: str
-    state: str
-    acked_s: float | None
-    incident: str
-    roster: int
-    linked: bool
-    maintenance: str
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """What became of a notice: success may be claimed only when `acked` is `voters`."""
-
-    window: Maintenance
-    acked: int
-    voters: int
-
-
-@dataclass
-class Tracked:
-    """One voter at run time."""
-
-    voter: Voter
-    since: float
-    where: tuple[str, int] | None = None
-    ack: Ack | None = None
-    acked_at: float = float("-inf")
-    told: bool = False
-    link: Link | None = None
-    pushed: int = -1  # the roster version that went over this link
-    push: trio.Event = field(default_factory=trio.Event)
-    proven: trio.Event = field(default_factory=trio.Event)  # its nonce is known
-    scope: trio.CancelScope | None = None
-    held: set[str] = field(default_factory=set)  # notices and orders it has acked
-
-    def hold(self, name: str) -> None:
-        if len(self.held) >= MAX_HELD:
-            self.held.clear()  # at worst a notice is sent once more
-        self.held.add(name)
 
 
 class Beacon:
@@ -170,38 +122,11 @@ class Beacon:
     def status(self) -> list[VoterStatus]:
         """Who protects the bouncer, by rank."""
         now = trio.current_time()
-        return [
-            VoterStatus(
-                one.voter.name,
-                one.voter.role,
-                one.ack.state if one.ack else "never heard",
-                now - one.acked_at if one.ack else None,
-                one.ack.incident if one.ack else "",
-                one.ack.roster if one.ack else 0,
-                one.link is not None,
-                one.ack.maintenance if one.ack else "",
-            )
-            for one in self._voters.values()
-        ]
+        return [one.status(now) for one in self._voters.values()]
 
     def summary(self) -> str:
         """One line for `!status`: `agents fra=OK hel=OK(w); hb 0.4s; roster v118 3h`, or ''."""
-        voters = self.status()
-        if not voters or self._roster is None:
-            return ""
-        seen = []
-        for voter in voters:
-            state = voter.state
-            if voter.acked_s is None or voter.acked_s >= LINK_BEAT_S * 2:
-                state = "SILENT"
-            elif state in CALM:
-                # Without the newest roster it may not know the other voters, or a person on call.
-                state = "OK" if voter.roster == self._roster.version else "OLD-ROSTER"
-            seen.append(f"{voter.name}={state}{'(w)' if voter.role == 'witness' else ''}")
-        newest = min((one.acked_s for one in voters if one.acked_s is not None), default=None)
-        beat = "never answered" if newest is None else f"{newest:.1f}s"
-        age_h = self._roster.age_s(round(self._wall() * 1000)) / 3600
-        return f"agents {' '.join(seen)}; hb {beat}; roster v{self._roster.version} {age_h:.0f}h"
+        return summary(self.status(), self._roster, round(self._wall() * 1000))
 
     @property
     def roster(self) -> Roster | None:
@@ -491,11 +416,3 @@ class Beacon:
                     await link.send(FrameType.DATAGRAM, heard.reply)
                 if heard.peer == one.voter.name:
                     self._take(heard)
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Host and port of a voter's `host:port` or `[v6]:port`. Raises ValueError."""
-    address = Address.parse(text)
-    if not address.host or not address.port:
-        raise ValueError(f'"{text}" is not where a voter can be; write "host:port"')
-    return address.host, address.port

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 import structlog
 import trio
 
-from bouncer.beacon import split_address
 from bouncer.config import Address
 from bouncer.datagrams import Port, Where, open_ports, send_by
 from bouncer.heartbeat import NO_NONCE, NONCE_OCTETS, DatagramFault, Kind
@@ -22,6 +21,7 @@ from bouncer.keys import MeshKey, PublicKey
 from bouncer.link import HANDSHAKE_S, FrameType, Link, LinkFault, server_context
 from bouncer.peers import Heard, Peers
 from bouncer.roster import Voter
+from bouncer.voters import split_address
 
 PRIMARY = "@primary"  # the bouncer among the peers: no voter can be called so
 MAX_LINKS = 8  # open at once; a new one closes the oldest that proved nothing
