@@ -112,9 +112,12 @@ def adopt(state: IncidentState, event: PeerIncident, now: float, phase: Phase) -
         opened_at=now,
         operator_at=now if event.kind is Kind.OPERATOR else NEVER,
         drill_ends=event.drill_ends,
-        stood_down=state.stood_down and event.kind is not Kind.OPERATOR,
     )
-    return state, [fact(state, phase), Gossip()]
+    actions: list[Action] = [fact(state, phase), Gossip()]
+    if state.stood_down:  # only an operator's is adopted then
+        state = replace(state, stood_down=False)
+        actions.insert(0, Persist(StoodDownFact(False)))
+    return state, actions
 
 
 def adopt_open(state: IncidentState, event: PeerIncident, now: float) -> Done:

@@ -306,6 +306,16 @@ def _(say: Dialogue, _row: Any) -> None:
     say.taken = taken
 
 
+def test_a_peers_declared_incident_overrides_the_stand_down() -> None:
+    say = fresh()
+    stood_down(say)
+    say.at(95, down(0, 95), peer(an_id(94), Kind.QUORUM))
+    assert say.state.phase is Phase.NONE
+    say.at(96, peer(an_id(95), Kind.OPERATOR))
+    assert say.state.phase is Phase.OPEN
+    assert StoodDownFact(False) in facts(say)
+
+
 @row("A for 60 s [stood down by hand]")
 def _(say: Dialogue, _row: Any) -> None:
     stood_down(say)

@@ -14,9 +14,9 @@ from tests.fallback.simulator.run import Setup, simulate
 
 @pytest.mark.parametrize("setup", GOALS, ids=lambda setup: setup.name)
 def test_a_slice_of_a_year_meets_the_goal(setup: Setup) -> None:
-    result = simulate(setup, 1, seed=7, share=0.25)
+    result = simulate(setup, 1, seed=7, share=0.1)
     print(line(setup, result))
-    assert result.cuts >= 2
+    assert result.cuts >= 1
     assert (result.false, result.missed, result.late) == (0, 0, 0), result.notes
 
 
