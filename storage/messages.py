@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, literal_column, or_, select, tuple_
 
-from storage import index, schema
+from storage import coverage, index, schema
 from storage.message import (
     FIRST_POSITION,
     LAST,
@@ -23,6 +23,7 @@ from storage.message import (
     own_msgid,
 )
 from storage.pages import SELECT_ROWS, Rows
+from storage.tokens import buffer_token, msgid_token
 from storage.words import SEARCHABLE, Wanted
 
 __all__ = [
@@ -269,14 +270,14 @@ def _find_network_msgid(
     connection: Connection, network_id: int, buffer_id: int, msgid: str
 ) -> Position | None:
     values = {"buffer_id": buffer_id, "msgid": msgid}
-    tokens = [index.msgid_token(msgid), index.buffer_token(buffer_id)]
+    tokens = [msgid_token(msgid), buffer_token(buffer_id)]
     covered = index.of(connection).covered(connection)
     ids = index.of(connection).find(connection, tokens, Wanted(), covered, MSGID_CANDIDATES)
     if ids:
         row = connection.execute(_MSGID, {**values, "ids": ids}).first()
         if row is not None:
             return Position(*row)
-    for low, high in index.uncovered(connection, covered):
+    for low, high in coverage.uncovered(connection, covered):
         tail = {**values, "network_id": network_id, "low": low, "high": high}
         row = connection.execute(_MSGID_TAIL, tail).first()
         if row is not None:

@@ -12,11 +12,12 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, bindparam
 
-from storage import index, schema
-from storage.index import Covered
+from storage import coverage, index, schema
+from storage.coverage import Covered
 from storage.message import Row
 from storage.messages import buffer_number
 from storage.pages import SELECT_ROWS, Rows
+from storage.tokens import buffer_token, network_token, sender_token
 from storage.words import SEARCHABLE, Wanted, fold_nick
 
 FIRST_CHUNK = 200  # candidates looked at first; doubled until the answer is complete
@@ -37,6 +38,7 @@ _TAIL = Rows(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
+    network_id: int
     wanted: Wanted
     sender: str
     target: str
@@ -44,6 +46,8 @@ class _Asked:
     to_ms: int | None
 
     def takes(self, row: Row) -> bool:
+        if row.network_id != self.network_id:
+            return False
         if self.target and row.target != self.target:
             return False
         if self.from_ms is not None and row.time_ms <= self.from_ms:
@@ -75,15 +79,15 @@ def search(
     wanted = Wanted.parse(text)
     if text.strip() and not wanted:
         return []  # nothing but punctuation: no word can match
-    asked = _Asked(wanted, fold_nick(sender), target, from_ms, to_ms)
-    tokens = [index.network_token(network_id)]
+    asked = _Asked(network_id, wanted, fold_nick(sender), target, from_ms, to_ms)
+    tokens = [network_token(network_id)]
     if target:
         buffer_id = buffer_number(connection, network_id, target)
         if buffer_id is None:
             return []
-        tokens.append(index.buffer_token(buffer_id))
+        tokens.append(buffer_token(buffer_id))
     if sender:
-        tokens.append(index.sender_token(sender))
+        tokens.append(sender_token(sender))
     # The index is read first: what it does not cover then, the later look at the messages shows.
     covered = index.of(connection).covered(connection)
     best = _indexed(connection, asked, tokens, covered, limit)
@@ -99,7 +103,7 @@ def _newest(rows: Iterable[Row], limit: int) -> list[Row]:
 def _indexed(
     connection: Connection, asked: _Asked, tokens: list[str], covered: Covered, limit: int
 ) -> list[Row]:
-    limits = index.zone_limits(connection, asked.from_ms, asked.to_ms)
+    limits = coverage.zone_limits(connection, asked.from_ms, asked.to_ms)
     low, high = max(limits.low, covered.low), min(limits.high, covered.high)
     best: list[Row] = []
     chunk = max(FIRST_CHUNK, limit)
@@ -112,7 +116,7 @@ def _indexed(
         if len(ids) < chunk:
             break
         high = ids[-1] - 1
-        if len(best) == limit and best[-1].time_ms > index.latest_below(connection, high):
+        if len(best) == limit and best[-1].time_ms > coverage.latest_below(connection, high):
             break
         chunk = min(chunk * 2, MAX_CHUNK)
     return best
@@ -121,7 +125,7 @@ def _indexed(
 def _tail(
     connection: Connection, asked: _Asked, network_id: int, covered: Covered
 ) -> Iterator[Row]:
-    for low, high in index.uncovered(connection, covered):
+    for low, high in coverage.uncovered(connection, covered):
         values = {"network_id": network_id, "high": high, "limit": MAX_CHUNK}
         while rows := _TAIL(connection, low=low, **values):
             yield from filter(asked.takes, rows)

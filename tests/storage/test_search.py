@@ -12,6 +12,7 @@ from storage import index, messages
 from storage.messages import Position
 from storage.search import search
 from storage.store import Store, open_store
+from storage.tokens import network_token
 from storage.words import Wanted, words
 from tests.storage.model import add_network, said
 
@@ -70,6 +71,19 @@ async def test_search_by_everything(store: Store, caught_up: bool) -> None:
     assert await find("?!") == []
     assert await find('" OR *') == []
     assert await find("日本") == []
+
+
+@pytest.mark.parametrize("caught_up", [False, True])
+async def test_nobody_speaks_into_the_search_of_another_network(
+    store: Store, caught_up: bool
+) -> None:
+    mine, theirs = await add_network(store), await add_network(store, "oftc", "carol")
+    trick = said(store, theirs, f"needle {network_token(mine)} a\ue000b", 1)
+    await store.append([trick])
+    if caught_up:
+        await store.catch_up()
+    assert await store.read(search, mine, "needle") == []
+    assert await store.read(search, theirs, "needle b") == [trick]
 
 
 @pytest.mark.parametrize("caught_up", [False, True])

@@ -1,0 +1,98 @@
+"""Which messages are in the search index, and between which times they lie.
+
+The index covers the ids from `low` to `high`; whoever asks scans the rest himself. Zones are the
+earliest and latest time of each block of ids: ids follow the order of arrival, times mostly do too,
+and zones tell how far a search by time has to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+ZONE = 4096  # ids per zone
+# Two selects: SQLite goes straight to one end of an index only for a single min or max.
+_EXTENT = text("SELECT (SELECT min(id) FROM messages), (SELECT max(id) FROM messages)")
+FIRST_ID = f"coalesce(min(id), {1 << 32})"  # where a new index begins
+
+
+class Covered(NamedTuple):
+    """The ids that are in the index, both ends included. Empty when high < low."""
+
+    low: int
+    high: int
+
+
+def uncovered(connection: Connection, covered: Covered) -> Iterator[Covered]:
+    """The stretches of ids in use that are not in the index: above it, and below it."""
+    low, high = connection.execute(_EXTENT).one()
+    if high is not None and high > covered.high:
+        yield Covered(covered.high + 1, high)
+    if low is not None and low < covered.low:
+        yield Covered(low, covered.low - 1)
+
+
+def zone_limits(connection: Connection, from_ms: int | None, to_ms: int | None) -> Covered:
+    """The ids among which everything between two times (exclusive) must lie."""
+    low, high = -(1 << 62), 1 << 62
+    if from_ms is not None:
+        query = f"SELECT min(zone) FROM {_zones(connection)} WHERE max_ms > :at"
+        zone = connection.execute(text(query), {"at": from_ms}).scalar()
+        low = high + 1 if zone is None else zone * ZONE
+    if to_ms is not None:
+        query = f"SELECT max(zone) FROM {_zones(connection)} WHERE min_ms < :at"
+        zone = connection.execute(text(query), {"at": to_ms}).scalar()
+        high = low - 1 if zone is None else (zone + 1) * ZONE - 1
+    return Covered(low, high)
+
+
+def latest_below(connection: Connection, message_id: int) -> int:
+    """A time that no message in the index with a lower id exceeds."""
+    query = f"SELECT max(max_ms) FROM {_zones(connection)} WHERE zone <= :zone"
+    found = connection.execute(text(query), {"zone": message_id // ZONE}).scalar()
+    return -(1 << 62) if found is None else int(found)
+
+
+class Stretch(NamedTuple):
+    """Ids to take in next, and how many messages they are."""
+
+    first: int
+    last: int
+    rows: int
+
+
+def next_stretch(connection: Connection, covered: Covered, rows: int) -> Stretch | None:
+    """What lies next above what is covered, else next below it: imports are numbered downward."""
+    for condition, edge in (
+        ("id > :edge ORDER BY id", covered.high),
+        ("id < :edge ORDER BY id DESC", covered.low),
+    ):
+        query = (
+            "SELECT min(id), max(id), count(*) FROM "
+            f"(SELECT id FROM messages WHERE {condition} LIMIT :rows) AS part"
+        )
+        found = connection.execute(text(query), {"edge": edge, "rows": rows}).one()
+        if found[2]:
+            return Stretch(*found)
+    return None
+
+
+def note(connection: Connection, state: str, covered: Covered, new: Stretch) -> None:
+    """Record that these ids are in the index now."""
+    values = {"low": min(covered.low, new.first), "high": max(covered.high, new.last)}
+    connection.execute(text(f"UPDATE {state} SET low = :low, high = :high"), values)
+    least, greatest = ("min", "max") if "." in state else ("least", "greatest")
+    query = (
+        f"INSERT INTO {_zones(connection)} AS z (zone, min_ms, max_ms) "
+        f"SELECT id / {ZONE} AS part, min(time_ms), max(time_ms) FROM messages "
+        "WHERE id BETWEEN :first AND :last GROUP BY part ON CONFLICT (zone) DO UPDATE SET "
+        f"min_ms = {least}(z.min_ms, excluded.min_ms), "
+        f"max_ms = {greatest}(z.max_ms, excluded.max_ms)"
+    )
+    connection.execute(text(query), {"first": new.first, "last": new.last})
+
+
+def _zones(connection: Connection) -> str:
+    return "search.zones" if connection.dialect.name == "sqlite" else "search_zones"

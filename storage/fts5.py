@@ -1,0 +1,109 @@
+"""The search index on SQLite: FTS5 in a file of its own, attached as `search`.
+
+Indexing takes ten times as long as storing and would hold the write lock of the messages. All is
+done inside SQLite, without Python and its lock. FTS5 keeps no text, no positions and no sizes.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from storage.coverage import FIRST_ID, Covered, next_stretch, note
+from storage.tokens import MARK, VERSION
+from storage.words import Wanted
+
+_UNICODE_3_2 = unicodedata.ucd_3_2_0
+
+
+class SqliteIndex:
+    """FTS5 in the attached database `search`. All work is done inside SQLite, without Python."""
+
+    _TEXT = (
+        "CASE WHEN m.command IN ('PRIVMSG', 'NOTICE') THEN "
+        "replace(replace(CASE WHEN instr(m.text, char(3)) OR instr(m.text, char(4)) "
+        "THEN without_colours(m.text) ELSE m.text END, 'M', ' '), char(1) || 'ACTION ', '') "
+        "|| ' M' || 's' || hex(replace(replace(replace(replace(lower("
+        "substr(s.source, 1, instr(s.source || '!', '!') - 1)), "
+        "'[', '{'), ']', '}'), '\\', '|'), '^', '~')) ELSE '' END "
+        "|| ' M' || 'n' || m.network_id || ' M' || 'b' || m.buffer_id "
+        "|| CASE m.msgid WHEN '' THEN '' ELSE ' M' || 'm' || hex(substr(m.msgid, -6)) END"
+    ).replace("M'", f"{MARK}'")
+    _FROM = "FROM messages AS m JOIN sources AS s ON s.id = m.source_id"
+    _WORTH = "(m.command IN ('PRIVMSG', 'NOTICE') OR m.msgid <> '')"
+
+    def prepare(self, connection: Connection, identity: str) -> None:
+        run = connection.exec_driver_sql
+        if run("PRAGMA search.user_version").scalar() != VERSION or (
+            run("SELECT identity FROM search.state").scalar() != identity
+        ):
+            for table in ("fts", "zones", "state"):
+                run(f"DROP TABLE IF EXISTS search.{table}")
+            run(
+                "CREATE VIRTUAL TABLE search.fts USING fts5(words, content='', detail=none, "
+                "columnsize=0, tokenize='unicode61 remove_diacritics 0')"
+            )
+            run(
+                "CREATE TABLE search.zones "
+                "(zone INTEGER PRIMARY KEY, min_ms INTEGER, max_ms INTEGER)"
+            )
+            run("CREATE TABLE search.state (identity TEXT, low INTEGER, high INTEGER)")
+            run(
+                f"INSERT INTO search.state SELECT ?, {FIRST_ID}, {FIRST_ID} - 1 FROM messages",
+                (identity,),
+            )
+            run(f"PRAGMA search.user_version = {VERSION}")
+
+    def covered(self, connection: Connection) -> Covered:
+        return Covered(*connection.exec_driver_sql("SELECT low, high FROM search.state").one())
+
+    def extend(self, connection: Connection, rows: int) -> int:
+        # Another process may index too: take the lock first, then look.
+        connection.exec_driver_sql("UPDATE search.state SET high = high")
+        covered = self.covered(connection)
+        new = next_stretch(connection, covered, rows)
+        if new is None:
+            return 0
+        connection.exec_driver_sql(
+            f"INSERT INTO search.fts (rowid, words) SELECT m.id, {self._TEXT} {self._FROM} "
+            f"WHERE m.id BETWEEN ? AND ? AND {self._WORTH} ORDER BY m.id",
+            (new.first, new.last),
+        )
+        note(connection, "search.state", covered, new)
+        return new.rows
+
+    def remove(self, connection: Connection, ids: Sequence[int]) -> None:
+        connection.exec_driver_sql(
+            f"INSERT INTO search.fts (fts, rowid, words) SELECT 'delete', m.id, {self._TEXT} "
+            f"{self._FROM} WHERE m.id IN (SELECT value FROM json_each(?)) AND {self._WORTH} "
+            "AND m.id BETWEEN (SELECT low FROM search.state) AND (SELECT high FROM search.state)",
+            (json.dumps(list(ids)),),
+        )
+
+    def find(
+        self,
+        connection: Connection,
+        tokens: Sequence[str],
+        wanted: Wanted,
+        between: Covered,
+        rows: int,
+    ) -> list[int]:
+        terms = [f'"{token}"' for token in (*tokens, *filter(surely_alike, wanted.whole))]
+        terms += [f'"{word}"*' for word in filter(surely_alike, wanted.beginnings)]
+        # All ids in one row: see storage.pages.
+        found = connection.exec_driver_sql(
+            "SELECT json_group_array(rowid) FROM (SELECT rowid FROM search.fts WHERE fts MATCH ? "
+            "AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?)",
+            (" AND ".join(terms), between.low, between.high, rows),
+        )
+        ids: list[int] = json.loads(found.scalar_one())
+        return ids
+
+
+def surely_alike(word: str) -> bool:
+    """Whether SQLite sees the same word: it knows Unicode 6.1, Python a later one. What already
+    was a letter or digit in 3.2 is one in both."""
+    return all(_UNICODE_3_2.category(char)[0] in "LN" for char in word)

@@ -1,0 +1,99 @@
+"""The search index on PostgreSQL: a table of tsvectors under a GIN index, with Python's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from storage.coverage import FIRST_ID, Covered, next_stretch, note
+from storage.tokens import VERSION, buffer_token, msgid_token, network_token, sender_token
+from storage.words import SEARCHABLE, Wanted, words
+
+LONGEST_WORD = 500  # characters; PostgreSQL refuses lexemes of 2 KiB
+
+
+class PostgresqlIndex:
+    """A table of tsvectors under a GIN index, filled with the words that Python finds."""
+
+    def prepare(self, connection: Connection, identity: str) -> None:
+        run = connection.exec_driver_sql
+        run(
+            "CREATE TABLE IF NOT EXISTS search_state "
+            "(version int, identity text, low bigint, high bigint)"
+        )
+        found = run("SELECT version, identity FROM search_state").first()
+        if found is None or tuple(found) != (VERSION, identity):
+            run("DROP TABLE IF EXISTS search_words, search_zones")
+            run("DELETE FROM search_state")
+            run("CREATE TABLE search_words (id bigint PRIMARY KEY, words tsvector NOT NULL)")
+            run("CREATE INDEX ix_search_words_words ON search_words USING gin (words)")
+            run(
+                "CREATE TABLE search_zones "
+                "(zone bigint PRIMARY KEY, min_ms bigint NOT NULL, max_ms bigint NOT NULL)"
+            )
+            run(
+                f"INSERT INTO search_state SELECT {VERSION}, %s, {FIRST_ID}, {FIRST_ID} - 1 "
+                "FROM messages",
+                (identity,),
+            )
+
+    def covered(self, connection: Connection) -> Covered:
+        return Covered(*connection.exec_driver_sql("SELECT low, high FROM search_state").one())
+
+    def extend(self, connection: Connection, rows: int) -> int:
+        connection.exec_driver_sql("UPDATE search_state SET high = high")  # locks the row
+        covered = self.covered(connection)
+        new = next_stretch(connection, covered, rows)
+        if new is None:
+            return 0
+        found = connection.exec_driver_sql(
+            "SELECT m.id, m.network_id, m.buffer_id, m.command, s.source, m.msgid, m.text "
+            "FROM messages AS m JOIN sources AS s ON s.id = m.source_id "
+            "WHERE m.id BETWEEN %s AND %s ORDER BY m.id",
+            (new.first, new.last),
+        )
+        values = [(row[0], self._tokens(row)) for row in found]
+        if values:
+            connection.exec_driver_sql(
+                "INSERT INTO search_words (id, words) VALUES (%s, array_to_tsvector(%s::text[])) "
+                "ON CONFLICT DO NOTHING",
+                values,
+            )
+        note(connection, "search_state", covered, new)
+        return new.rows
+
+    def _tokens(self, row: Any) -> list[str]:
+        _, network_id, buffer_id, command, source, msgid, said = row
+        tokens = [network_token(network_id), buffer_token(buffer_id)]
+        if command in SEARCHABLE:
+            tokens += filter(_fits, words(said))
+            tokens.append(sender_token(source.partition("!")[0]))
+        if msgid:
+            tokens.append(msgid_token(msgid))
+        return tokens
+
+    def remove(self, connection: Connection, ids: Sequence[int]) -> None:
+        connection.exec_driver_sql("DELETE FROM search_words WHERE id = ANY(%s)", (list(ids),))
+
+    def find(
+        self,
+        connection: Connection,
+        tokens: Sequence[str],
+        wanted: Wanted,
+        between: Covered,
+        rows: int,
+    ) -> list[int]:
+        terms = [f"'{token}'" for token in (*tokens, *filter(_fits, wanted.whole))]
+        terms += [f"'{word}':*" for word in filter(_fits, wanted.beginnings)]
+        found = connection.exec_driver_sql(
+            "SELECT id FROM search_words WHERE words @@ %s::tsquery AND id BETWEEN %s AND %s "
+            "ORDER BY id DESC LIMIT %s",
+            (" & ".join(terms), between.low, between.high, rows),
+        )
+        return list(found.scalars())
+
+
+def _fits(word: str) -> bool:
+    return len(word) <= LONGEST_WORD
