@@ -333,9 +333,9 @@ def closed_too_early(state: IncidentState, event: PeerClosed, now: float) -> boo
     return ours and own_down_and_quorum(state, now)
 
 
-def closed_by_hand(state: IncidentState, event: PeerClosed, _now: float) -> bool:
+def closed_by_hand(state: IncidentState, event: PeerClosed, now: float) -> bool:
     """An order to stand down reaches what was open when it was given, whatever the id."""
-    if not event.by_hand or is_tombstoned(state, event.id):
+    if not event.by_hand or is_tombstoned(state, event.id) or not sane(event.id, now):
         return False
     return proposed_at(state.id) <= event.at + state.timings.standdown_after_s
 
