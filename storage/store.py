@@ -97,7 +97,10 @@ class Store:
 
     async def read(self, fn: Callable[..., T], *args: Any) -> T:
         """`fn(connection, *args)` in a read-only transaction, beside others and the writer."""
-        return await trio.to_thread.run_sync(self._read, fn, args, limiter=self._readers)
+        # Who is cancelled does not wait for the thread: a long search must not hold up the end.
+        return await trio.to_thread.run_sync(
+            self._read, fn, args, limiter=self._readers, abandon_on_cancel=True
+        )
 
     async def prune(
         self,

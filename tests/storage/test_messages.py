@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 import trio
+from sqlalchemy import Connection
 
 from storage import accounts, messages
 from storage.messages import Position, Row
@@ -84,3 +87,17 @@ async def test_numbers_rise_across_restarts(url: str) -> None:
     async with open_store(url) as store:
         assert store.next_id() > row.id
         assert await store.read(messages.latest, network, "#ops", 10) == [row]
+
+
+async def test_the_end_does_not_wait_for_a_long_search(store: Store) -> None:
+    go = threading.Event()
+
+    def slow(_connection: Connection) -> None:
+        go.wait(30)
+
+    try:
+        with trio.fail_after(5), trio.move_on_after(0.05):
+            await store.read(slow)
+    finally:
+        go.set()
+    assert await store.read(messages.latest, 1, "#ops", 1) == []
