@@ -22,10 +22,11 @@ from bouncer import supervise
 from bouncer.dial import dial
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.irc.registration import Identity, SaslLogin, UpstreamRegistration
-from bouncer.irc.state import OWN_WHOX, NetworkState
+from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import LineReader, Message, ProtocolError
 from fallback.config import NetworkConfig
 from fallback.outgoing import Outgoing, Priority
+from fallback.venue import Venue
 
 REGISTER_S = 60.0
 IDENTIFY_S = 8.0  # how long services may take to recognise us before we join without
@@ -36,7 +37,6 @@ SILENCE_S = 90.0  # without a byte, PONGs included: the connection is gone
 PING_EVERY_S = 30.0
 LONGEST_RETRY_S = 120.0
 MAX_PINGS = 16
-ROOM_MODES = "ims"  # invite only, moderated, secret: voiced = verified
 WANTED = tuple(name for name in UPSTREAM_WANTED if name not in ("away-notify", "labeled-response"))
 
 log = structlog.get_logger("announcer")
@@ -94,6 +94,7 @@ class Announcer:
     def __init__(self, config: NetworkConfig, secret: Secrets) -> None:
         self.config = config
         self.state = NetworkState(config.nick)
+        self.venue = Venue(config, self.state)
         self.outgoing = Outgoing()
         self.standing = Standing.WAITING
         self.error = ""
@@ -105,12 +106,10 @@ class Announcer:
         self._wake = trio.Event()
         self._registration: UpstreamRegistration | None = None
         self._was_joined = False
-        self._refused: dict[str, str] = {}  # channel -> why it does not let us in
         self._pings: dict[str, trio.Event] = {}
         self._recognised = trio.Event()
         self._entered = trio.Event()
         self._tried_second_nick = False
-        self._excepted = ""  # the host that may join the room uninvited
         self._muted_at: float | None = None
 
     def listen(self, hall: Hall) -> None:
@@ -160,12 +159,7 @@ class Announcer:
     @property
     def is_op(self) -> bool:
         """Whether the room obeys us."""
-        return "@" in self._own_prefixes(self.config.room)
-
-    def _own_prefixes(self, name: str) -> str:
-        channel = self.state.channel(name)
-        member = channel.members.get(self.state.folded_nick) if channel else None
-        return member.prefixes if member else ""
+        return self.venue.is_op
 
     async def goodbye(self) -> None:
         """QUIT, where we are in: a network should not see a mere timeout."""
@@ -246,8 +240,7 @@ class Announcer:
     async def _converse(self, stream: trio.abc.Stream) -> None:
         """From the open stream to its end."""
         self.state = NetworkState(self.config.nick)
-        self._refused.clear()
-        self._excepted = ""
+        self.venue = Venue(self.config, self.state)
         self._muted_at = None
         self._tried_second_nick = False
         self._recognised = trio.Event()
@@ -294,6 +287,7 @@ class Announcer:
             self._send(reply)
         if message.command == "001":
             self.state = NetworkState(registration.nick)
+            self.venue = Venue(self.config, self.state)
         self.state.receive(message)
         if registration.registered:
             self._entered.set()
@@ -343,7 +337,7 @@ class Announcer:
         self.standing = Standing.JOINING
         last_regain = trio.current_time()
         while True:
-            self._join()
+            self._send_all(self.venue.joins())
             await trio.sleep(JOIN_AGAIN_S if self.joined else 5.0)
             self._send(Message("PING", ("alive",)))
             if self._muted_at is not None and trio.current_time() - self._muted_at > MUTED_S:
@@ -373,10 +367,9 @@ class Announcer:
         if letter and len(letter) == 1:
             self._send(Message("MODE", (self.state.nick, f"+{letter}")))
 
-    def _join(self) -> None:
-        for name, key in ((self.config.lobby, ""), (self.config.room, self.config.room_key)):
-            if self.state.channel(name) is None:
-                self._send(Message("JOIN", (name, key) if key else (name,)))
+    def _send_all(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._send(message)
 
     def _regain(self) -> None:
         if self.state.nick != self.config.nick:
@@ -386,15 +379,12 @@ class Announcer:
             self._send(Message("NICK", (self.config.nick,)))
 
     def _check_joined(self) -> None:
-        lobby = self.state.channel(self.config.lobby)
-        room = self.state.channel(self.config.room)
-        stand = lobby is not None and (room is not None or self.config.room in self._refused)
-        if stand and not self._was_joined:
+        if self.venue.stands and not self._was_joined:
             self._was_joined = True
             self.standing = Standing.JOINED
             self._hall.joined(self.name)
             self._wake.set()
-        elif self._was_joined and lobby is None:
+        elif self._was_joined and not self.venue.in_lobby:
             self._was_joined = False
             self.standing = Standing.JOINING
             self._hall.lost(self.name)
@@ -408,62 +398,27 @@ class Announcer:
 
     def _on_join(self, message: Message) -> None:
         if self.state.is_me(message.nick) and message.params:
-            name = message.params[0]
-            self._refused.pop(self._configured(name), None)
-            if "whox" in {token.lower() for token in self.state.isupport.tokens}:
-                self._send(Message("WHO", (name, ",".join(OWN_WHOX))))
-            self._send(Message("MODE", (name,)))
+            self._send_all(self.venue.entered(message.params[0]))
+            if not self.venue.refused:
+                self.error = ""
         self._check_joined()
-
-    def _configured(self, name: str) -> str:
-        for known in (self.config.lobby, self.config.room):
-            if self.state.fold(known) == self.state.fold(name):
-                return known
-        return name
 
     def _on_left(self, _message: Message) -> None:
         self._check_joined()
 
     def _on_refused(self, message: Message) -> None:
-        """A channel does not let us in: ask ChanServ for an invitation, and try again later."""
-        if len(message.params) < 2:
-            return
-        name = self._configured(message.params[1])
-        self._refused[name] = message.params[-1]
-        self.error = f"{name}: {message.params[-1]}"
-        if message.command == "473" and self.identified:
-            self._send(Message("PRIVMSG", ("ChanServ", f"INVITE {name}")))
-        self._check_joined()
+        if len(message.params) >= 2:
+            self._send_all(self.venue.refuses(message, identified=self.identified))
+            self.error = f"{self.venue.configured(message.params[1])}: {message.params[-1]}"
+            self._check_joined()
 
     def _on_invite(self, message: Message) -> None:
-        if len(message.params) >= 2 and self._configured(message.params[1]) == self.config.room:
-            self._join()
+        if len(message.params) >= 2:
+            room = self.venue.configured(message.params[1]) == self.config.room
+            self._send_all(self.venue.joins() if room else [])
 
     def _on_modes(self, message: Message) -> None:
-        """Keep the room invite-only, moderated and secret, once it obeys us."""
-        room = self.state.channel(self.config.room)
-        known = (message.params[:1], message.params[1:2])
-        about_room = any(
-            self.state.fold(name) == self.state.fold(self.config.room)
-            for names in known
-            for name in names
-        )
-        if room is None or not about_room or not self.is_op or not room.modes_known:
-            return
-        self._let_us_back_in()
-        missing = "".join(letter for letter in ROOM_MODES if letter not in room.modes)
-        if missing:
-            self._send(Message("MODE", (self.config.room, f"+{missing}")))
-            room.modes.update(dict.fromkeys(missing))  # so as not to ask twice
-
-    def _let_us_back_in(self) -> None:
-        """An invite exception for our own host, so that a restarted agent can join again."""
-        state = self.state
-        letter = state.isupport.tokens.get("INVEX", "") or "I"
-        if state.host and "INVEX" in state.isupport.tokens and self._excepted != state.host:
-            self._excepted = state.host
-            mask = f"*!{state.user}@{state.host}"
-            self._send(Message("MODE", (self.config.room, f"+{letter}", mask)))
+        self._send_all(self.venue.modes_seen(message, identified=self.identified))
 
     def _on_recognised(self, _message: Message) -> None:
         self.identified = True
@@ -481,7 +436,10 @@ class Announcer:
 
     def _on_cannot_speak(self, message: Message) -> None:
         """404 in the lobby: muted or banned, so another agent takes this network."""
-        if len(message.params) >= 2 and self._configured(message.params[1]) == self.config.lobby:
+        if (
+            len(message.params) >= 2
+            and self.venue.configured(message.params[1]) == self.config.lobby
+        ):
             self.error = f"{self.config.lobby}: {message.params[-1]}"
             log.warning("muted", network=self.name)
             self._muted_at = trio.current_time()
@@ -507,7 +465,6 @@ _HANDLERS: dict[str, Handler] = {
     "324": _A._on_modes,
     "366": _A._on_modes,
     "900": _A._on_recognised,
-    "396": _A._on_recognised,
     "404": _A._on_cannot_speak,
     "471": _A._on_refused,
     "473": _A._on_refused,

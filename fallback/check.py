@@ -25,11 +25,12 @@ from bouncer.heartbeat import NO_NONCE
 from bouncer.keys import KeyFault, MeshKey
 from bouncer.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
 from fallback import report, watch
-from fallback.announcer import ROOM_MODES, Announcer
+from fallback.announcer import Announcer
 from fallback.config import Config, NetworkConfig
 from fallback.journal import ROSTER
 from fallback.landmarks import ANSWER_S, ask_clock, asker
 from fallback.probes import CONNECT_S, served_certificate
+from fallback.venue import ROOM_MODES
 from storage.incidents import Incidents, IncidentsError
 
 if TYPE_CHECKING:

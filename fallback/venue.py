@@ -1,0 +1,104 @@
+"""Lobby and room of one public network: joining them, keeping the room private. Pure.
+
+Each method takes what the network said and returns what to send. `state` has taken the message in
+before.
+"""
+
+from __future__ import annotations
+
+from bouncer.irc.state import OWN_WHOX, NetworkState
+from bouncer.irc.wire import Message
+from fallback.config import NetworkConfig
+
+ROOM_MODES = "ims"  # invite only, moderated, secret: voiced = verified
+
+
+class Venue:
+    """One connection's view of the place; a new connection begins with a new one."""
+
+    def __init__(self, config: NetworkConfig, state: NetworkState) -> None:
+        self.config = config
+        self.state = state
+        self.refused: dict[str, str] = {}  # channel -> why it does not let us in
+        self._excepted = ""  # the host that may join the room uninvited
+        self._asked_op = False
+
+    def configured(self, name: str) -> str:
+        """The channel as the configuration writes it, if it is ours; else as it came."""
+        for known in (self.config.lobby, self.config.room):
+            if self.state.fold(known) == self.state.fold(name):
+                return known
+        return name
+
+    @property
+    def in_lobby(self) -> bool:
+        return self.state.channel(self.config.lobby) is not None
+
+    @property
+    def stands(self) -> bool:
+        """In lobby and room; or the room does not let us in, which must not silence the lobby."""
+        room = self.state.channel(self.config.room)
+        return self.in_lobby and (room is not None or self.config.room in self.refused)
+
+    @property
+    def is_op(self) -> bool:
+        """Whether the room obeys us."""
+        channel = self.state.channel(self.config.room)
+        member = channel.members.get(self.state.folded_nick) if channel else None
+        return member is not None and "@" in member.prefixes
+
+    def joins(self) -> list[Message]:
+        """JOINs of what we are not in."""
+        places = ((self.config.lobby, ""), (self.config.room, self.config.room_key))
+        return [
+            Message("JOIN", (name, key) if key else (name,))
+            for name, key in places
+            if self.state.channel(name) is None
+        ]
+
+    def entered(self, name: str) -> list[Message]:
+        """We are in: ask for its modes, and who is who where the network can tell (WHOX)."""
+        self.refused.pop(self.configured(name), None)
+        if self.configured(name) == self.config.room:
+            self._excepted, self._asked_op = "", False
+        asks = [Message("MODE", (name,))]
+        if "whox" in {token.lower() for token in self.state.isupport.tokens}:
+            asks.append(Message("WHO", (name, ",".join(OWN_WHOX))))
+        return asks
+
+    def refuses(self, message: Message, *, identified: bool) -> list[Message]:
+        """A channel does not let us in: ask ChanServ for an invitation; later it is tried again."""
+        name = self.configured(message.params[1])
+        self.refused[name] = message.params[-1]
+        if message.command == "473" and identified:
+            return [Message("PRIVMSG", ("ChanServ", f"INVITE {name}"))]
+        return []
+
+    def modes_seen(self, message: Message, *, identified: bool) -> list[Message]:
+        """Keep the room invite-only, moderated and secret, once it obeys us."""
+        room = self.state.channel(self.config.room)
+        about = {self.configured(name) for name in message.params[:2]}
+        if room is None or self.config.room not in about or not room.modes_known:
+            return []
+        if not self.is_op:
+            if identified and not self._asked_op:
+                self._asked_op = True
+                words = f"OP {self.config.room} {self.state.nick}"
+                return [Message("PRIVMSG", ("ChanServ", words))]
+            return []
+        lines = self._let_us_back_in()
+        missing = "".join(letter for letter in ROOM_MODES if letter not in room.modes)
+        if missing:
+            lines.append(Message("MODE", (self.config.room, f"+{missing}")))
+            room.modes.update(dict.fromkeys(missing))  # so as not to ask twice
+        return lines
+
+    def _let_us_back_in(self) -> list[Message]:
+        """An invite exception for our own host, so that a restarted agent can join again."""
+        state = self.state
+        letter = state.isupport.tokens.get("INVEX", "") or "I"
+        if not state.host or "INVEX" not in state.isupport.tokens or self._excepted == state.host:
+            return []
+        self._excepted = state.host
+        mask = f"*!{state.user}@{state.host}"
+        return [Message("MODE", (self.config.room, f"+{letter}", mask))]
