@@ -30,11 +30,24 @@ def find_config(option: Path | None = None, environ: Mapping[str, str] = os.envi
     """
     named = option or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
     if named is not None:
-        if not named.is_file():
+        if not is_there(named):
             origin = "--config" if option else f"${VARIABLE}"
             raise Misplaced(f"{named}: no such file; correct {origin}, or leave it out")
         return named
-    return next((path for path in (HERE, SYSTEM) if path.is_file()), None)
+    return next((path for path in (HERE, SYSTEM) if is_there(path)), None)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a configuration file is there. Raises Misplaced where one may not even look; but a
+    working directory that is closed to us (root's home, after `sudo -u muster`) holds none."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        if not path.is_absolute():
+            return False
+        raise Misplaced(
+            f"{path}: not yours to read; run this as the service's user, or as root"
+        ) from None
 
 
 def read_toml(path: Path) -> dict[str, object]:

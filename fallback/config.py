@@ -233,8 +233,11 @@ def find(option: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
     """The file to read: --config, $MUSTER_FALLBACK_CONFIG, ./, /etc/muster/. Raises ConfigError."""
     named = option or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
     for path in (named,) if named else (HERE, SYSTEM):
-        if path.is_file():
-            return path
+        try:
+            if place.is_there(path):
+                return path
+        except place.Misplaced as error:
+            raise ConfigError([str(error)]) from None
     if named:
         raise ConfigError([f"{named}: no such file; correct the path"])
     raise ConfigError(
