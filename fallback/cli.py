@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,9 @@ def _key(chosen: argparse.Namespace) -> int:
     path = folder / config.KEY_FILE
     try:
         key = MeshKey.load_or_make(path)
+        if os.geteuid() == 0:  # in the service's folder: the service has to read it
+            owner = folder.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
     except (KeyFault, OSError) as error:
         print(f"{error}; or name a folder: fallback key --data-dir DIR", file=sys.stderr)
         return WRONG_USE
