@@ -51,7 +51,7 @@ def test_without_the_quorum_one_liar_announces() -> None:
     [
         Rules(faults=1, recovers=False),
         Rules(faults=0, liar=0, lies=2, recovers=False),
-        Rules(faults=0, liar=2, lies=2, recovers=True),
+        Rules(faults=0, liar=2, lies=1, recovers=True),
         Rules(faults=1, liar=2, lies=1, recovers=False),
     ],
     ids=["one fault", "liar of rank 0", "liar of rank 2, recovery", "liar and fault"],
