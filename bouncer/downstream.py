@@ -179,7 +179,8 @@ class Downstream:
         self.client.name = login.client or ""
         enabled = frozenset(self.registration.caps)
         try:
-            await hub.attach(self.client, login.network, self.registration.nick, enabled)
+            nick, away = self.registration.nick, self.registration.away or ""
+            await hub.attach(self.client, login.network, nick, enabled, away)
         except KeyError:
             names = ", ".join(sorted(hub.links)) or "none yet: /msg BouncerServ help network"
             self.client.drop(f"There is no network {login.network}; yours are: {names}")

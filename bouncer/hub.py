@@ -26,6 +26,7 @@ from bouncer.session.effects import (
     Effect,
     Effects,
     ForgetChannel,
+    KeepMark,
     Lookup,
     NetworkCaps,
     OpsCommand,
@@ -269,7 +270,12 @@ class Hub:
     # --- clients ---
 
     async def attach(
-        self, client: Attachment, network: str | None, nick: str, caps: frozenset[str]
+        self,
+        client: Attachment,
+        network: str | None,
+        nick: str,
+        caps: frozenset[str],
+        away: str = "",
     ) -> None:
         """Let a client in that has logged in. Without a network it can give commands alone.
 
@@ -290,7 +296,9 @@ class Hub:
                 autoplay = self.defaults.autoplay
             known_id = self._cursors.of(record)
             trouble = link.upstream.error if link.upstream else ""
-            attached = Attached(client.id, client.name, nick, caps, known_id, autoplay, trouble)
+            attached = Attached(
+                client.id, client.name, nick, caps, known_id, autoplay, trouble, away
+            )
         client.link = link
         self.clients[client.id] = client
         await self.post(link, attached)
@@ -388,6 +396,8 @@ class Hub:
                 await keeping.change_network(self._store, link.session.network.id, **changes)
             case ForgetChannel(name):
                 await keeping.forget_channel(self._store, link.session.network.id, name)
+            case KeepMark(target, key, value):
+                await keeping.keep_mark(self._store, link.session.network.id, target, key, value)
             case Redact(target, msgid):
                 await keeping.redact(self._store, link.session.network.id, target, msgid)
             case Lookup():

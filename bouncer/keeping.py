@@ -90,6 +90,14 @@ async def change_network(store: Store, network_id: int, **changes: Any) -> None:
         log.error("network not changed", what=sorted(changes), reason=str(error))
 
 
+async def keep_mark(store: Store, network_id: int, target: str, key: str, value: str) -> None:
+    """Keep what the user has noted of a conversation."""
+    try:
+        await store.run(accounts.put_mark, network_id, target, key, value)
+    except NotWritten as error:
+        log.error("note not kept", reason=str(error))
+
+
 async def redact(store: Store, network_id: int, target: str, msgid: str) -> None:
     """Delete a message that its network has deleted."""
     try:

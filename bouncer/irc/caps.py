@@ -16,6 +16,10 @@ MAX_VALUE = 1_000  # characters of a value; a longer one is cut
 REQUEST_ROOM = 400  # octets of names in one REQ, so that its ACK with source and nick fits a line
 
 
+MULTILINE_BYTES, MULTILINE_LINES = 8_192, 50  # of one message of several lines
+METADATA_SUBS = 50  # keys that one client may subscribe to
+
+
 class Offer(NamedTuple):
     """A row of what clients may have. With `needs`, only where the network has one of these;
     `served` False keeps a row out until something answers for it."""
@@ -57,21 +61,22 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "draft/chathistory": ALWAYS,  # chathistory
     "draft/event-playback": ALWAYS,  # chathistory, event-playback
     "draft/read-marker": ALWAYS,  # read-marker
-    "draft/no-implicit-names": NOT_YET,  # no-implicit-names
-    "draft/pre-away": NOT_YET,  # pre-away
-    "draft/extended-isupport": NOT_YET,  # extended-isupport
+    "draft/no-implicit-names": ALWAYS,  # no-implicit-names
+    "draft/pre-away": ALWAYS,  # pre-away
+    "draft/extended-isupport": ALWAYS,  # extended-isupport
     "draft/message-redaction": _where_network_has("draft/message-redaction"),
-    "draft/multiline": Offer("max-bytes=8192,max-lines=50", served=False),  # multiline
-    "draft/metadata-2": Offer("max-subs=50,max-keys=10", served=False),  # metadata
+    # multiline: line by line to the network
+    "draft/multiline": Offer(f"max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}"),
+    "draft/metadata-2": Offer(f"max-subs={METADATA_SUBS},max-keys=0"),  # metadata: notes
     "soju.im/bouncer-networks": NOT_YET,  # soju doc/ext/bouncer-networks.md
     "soju.im/bouncer-networks-notify": NOT_YET,
     "soju.im/read": ALWAYS,  # soju doc/ext/read.md
     "soju.im/search": ALWAYS,  # soju doc/ext/search.md
-    "soju.im/no-implicit-names": NOT_YET,
+    "soju.im/no-implicit-names": ALWAYS,
     "soju.im/webpush": NOT_YET,  # soju doc/ext/webpush.md
-    "znc.in/self-message": NOT_YET,  # ZNC: own messages with our own source
+    "znc.in/self-message": ALWAYS,  # ZNC: own messages with our own source
     "znc.in/playback": ALWAYS,  # ZNC playback module
-    "znc.in/server-time-iso": NOT_YET,  # ZNC: server-time by its first name
+    "znc.in/server-time-iso": ALWAYS,  # ZNC: server-time by its first name
 }
 
 # Never disabled by a client: CAP version 302 brings it along and says it stays.

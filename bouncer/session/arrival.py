@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bouncer.irc.burst import channel_burst, registration_burst
+from bouncer.irc.burst import channel_burst, isupport_lines, registration_burst
 from bouncer.irc.people import Channel
-from bouncer.session import marks
+from bouncer.irc.wire import Message
+from bouncer.session import marks, metadata
 from bouncer.session.clients import Client
 from bouncer.session.dialect import Dialect
 from bouncer.session.effects import Effects, PlayBack
@@ -31,10 +32,20 @@ FETCH_MS = 5_000  # a client that has not fetched by then gets its backlog after
 
 def own_tokens(session: Session) -> dict[str, str | None]:
     """What the bouncer itself supports, in 005."""
-    return {
+    tokens: dict[str, str | None] = {
         "CHATHISTORY": str(page_limit(session)),
         "MSGREFTYPES": "msgid,timestamp",  # "in order of decreasing preference"
     }
+    if session.ready and "message-tags" not in session.upstream_caps:
+        tokens["CLIENTTAGDENY"] = "*"  # message-tags: the network would cut them off
+    return tokens
+
+
+def isupport(session: Session, client: Client) -> list[Message]:
+    """The 005s for this client."""
+    caps = client.dialect.caps
+    known = session.state.isupport
+    return isupport_lines(known, client.nick, session.server_name, caps, own_tokens(session))
 
 
 def attached(session: Session, event: Attached, out: Effects) -> None:
@@ -49,6 +60,7 @@ def attached(session: Session, event: Attached, out: Effects) -> None:
     )
     client.attached_ms = session.now_ms
     session.clients.add(client)
+    session.upkeep.presence.came(client, event.away)
     greet(session, client, event.trouble, out)
     if event.autoplay and FETCHING & event.caps:
         client.live = True
@@ -86,6 +98,8 @@ def greet(session: Session, client: Client, trouble: str, out: Effects) -> None:
     for message in registration_burst(
         session.state, client.nick, server_name, VERSION, caps, tokens
     ):
+        out.tell(client.id, str(message))
+    for message in metadata.greeting(session, client):
         out.tell(client.id, str(message))
     if not session.ready:
         name = session.network.name

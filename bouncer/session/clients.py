@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bouncer.irc.multiline import MultilineReader
 from bouncer.session.dialect import Dialect
 
 CONFIRM_TOKEN = "muster-"  # our PING's token: this and the message id that its PONG confirms
@@ -25,6 +26,9 @@ class Client:
     owed: tuple[int, int] | None = None  # message ids (after, up to): what it may fetch itself
     played: bool = False  # what it is owed is on its way, for it has not fetched it
     attached_ms: int = 0
+    pasted: MultilineReader | None = None  # a message of several lines that is on its way
+    pasted_label: str = ""
+    subscriptions: set[str] = field(default_factory=set)  # metadata keys; bounded by metadata
     asked_ms: int = 0  # when our last confirming PING was put
     asked_id: int = 0  # what its PONG will confirm
 

@@ -60,7 +60,7 @@ class Dialect:
 
     def tags(self, time: str, msgid: str, raw_tags: str, extra: str = "") -> str:
         """The tag block with '@' and its space, or ''. `raw_tags` are the message's other tags."""
-        if self.server_time and self.message_tags and not extra:  # most clients, most lines
+        if self.server_time and self.message_tags and msgid and not extra:  # most lines
             return (
                 f"@time={time};msgid={msgid};{raw_tags} "
                 if raw_tags

@@ -100,6 +100,15 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Redact:
+@dataclass(frozen=True, slots=True)
+class KeepMark:
+    """The user has noted this of a conversation (folded); '' takes it back."""
+
+    target: str
+    key: str
+    value: str
+
+
     """The network has deleted this message of the conversation (folded); so do we."""
 
     target: str
@@ -139,6 +148,7 @@ Effect = (
     | Redact
     | ServiceCommand
     | OpsCommand
+    | KeepMark
 )
 
 

@@ -50,6 +50,7 @@ class Attached:
 @dataclass(frozen=True, slots=True)
 class CapsChanged:
     client: int
+    away: str = ""  # what it said in AWAY before it was registered
     caps: frozenset[str]
 
 

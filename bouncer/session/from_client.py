@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from bouncer.irc.burst import names_lines
 from bouncer.irc.labels import label_of
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message, format_tags
-from bouncer.session import answers, arrival, znc
+from bouncer.session import answers, arrival, metadata, pasted, tagged, znc
 from bouncer.session.clients import Client
 from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceCommand
 from bouncer.session.marks import markread
@@ -33,11 +34,16 @@ def receive(session: Session, client: Client, message: Message, out: Effects) ->
     session.label, session.answer_in_hand = "", None
     if message.raw_tags and client.dialect.labels:
         session.label = label_of(message)
-    if not session.label:
-        _handle(session, client, message, out)
+    messages = [message]
+    if pasted.takes(client, message):
+        messages = pasted.collect(session, client, message, out)
+    if not session.label or not messages:
+        for each in messages:
+            _handle(session, client, each, out)
         return
     before = out.to_clients.pop(client.id, [])
-    _handle(session, client, message, out)
+    for each in messages:
+        _handle(session, client, each, out)
     said = out.to_clients.pop(client.id, [])
     if before:
         out.to_clients[client.id] = before
@@ -143,6 +149,10 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
             session.upkeep.services.seen(session, addressee, text)
         session.routing.note(addressee, Asked(client, message.command, "", 0))
         to_network(session, message, out)
+        asker = session.clients.by_id.get(client)
+        echoes = asker is not None and asker.dialect.echo and not secret
+        if echoes and "echo-message" not in session.upstream_caps:
+            out.tell(client, str(message._replace(source=session.state.mask, raw_tags="")))
         return
     echoed = "echo-message" in session.upstream_caps
     if echoed or answers.network_labels(session):
@@ -163,10 +173,11 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
         session.ops_heard(said_as, session.state.account or "", out)
 
 
-def tagmsg(session: Session, _client: Client, message: Message, out: Effects) -> None:
-    """Client-only tags alone: nothing to keep, and nothing to send where nobody could read it."""
-    if "message-tags" in session.upstream_caps:
-        to_network(session, message, out)
+def tagmsg(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """Client-only tags alone."""
+    own = message._replace(source="", raw_tags=client_tags(message))
+    if own.raw_tags:
+        tagged.said(session, client, own, out)
 
 
 def join(session: Session, client: Client, message: Message, out: Effects) -> None:
@@ -250,6 +261,23 @@ def redact(session: Session, client: Client, message: Message, out: Effects) -> 
     forward(session, client, message, out)
 
 
+def names(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """Who is in a channel that we are in is known here."""
+    channel = session.state.channel(message.params[0]) if message.params else None
+    if channel is None or not channel.names_complete or len(message.params) > 1:
+        forward(session, client, message, out)
+        return
+    caps = client.dialect.caps
+    for line in names_lines(session.state, channel, session.server_name, caps):
+        out.tell(client.id, str(line))
+
+
+def isupport(session: Session, client: Client, _message: Message, out: Effects) -> None:
+    """IRCv3 extended-isupport: the ISUPPORT command."""
+    for line in arrival.isupport(session, client):
+        out.tell(client.id, str(line))
+
+
 def motd(session: Session, client: Client, message: Message, out: Effects) -> None:
     """Our own from what the network told us; another server's from the network."""
     if message.params and session.ready:
@@ -292,7 +320,7 @@ COMMANDS: dict[str, Command] = {
     # conversation
     "PRIVMSG": Command(say, 2, needs_network=False),
     "NOTICE": Command(say, 2, needs_network=False),
-    "TAGMSG": Command(tagmsg, 1),
+    "TAGMSG": Command(tagmsg, 1, needs_network=False),
     "REDACT": Command(redact, 2),
     # channels
     "JOIN": Command(join, 1, needs_network=False),
@@ -301,7 +329,7 @@ COMMANDS: dict[str, Command] = {
     "INVITE": Command(forward, 2),
     "MODE": Command(forward, 1),
     "TOPIC": Command(forward, 1),
-    "NAMES": Command(forward),
+    "NAMES": Command(names),
     "LIST": Command(forward),
     # people
     "NICK": Command(nick, 1, needs_network=False, missing="431"),
@@ -315,9 +343,11 @@ COMMANDS: dict[str, Command] = {
     # the history
     "CHATHISTORY": Command(chathistory, needs_network=False),
     "MARKREAD": Command(markread, needs_network=False),
+    "METADATA": Command(metadata.command, 2, needs_network=False),
     "READ": Command(markread, needs_network=False),
     "SEARCH": Command(search, 1, needs_network=False),
     # the server
+    "ISUPPORT": Command(isupport, needs_network=False),
     "MOTD": Command(motd, needs_network=False),
     "OPER": Command(forward, 2),
     # this connection

@@ -5,11 +5,12 @@ Chat takes the short path on top; everything else has a row in HANDLERS or is re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from bouncer.irc.burst import NO_IMPLICIT_NAMES
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
-from bouncer.session import answers, happenings, marks
+from bouncer.session import answers, happenings, marks, tagged
 from bouncer.session.dialect import CHAT, iso_time, read_tags
 from bouncer.session.effects import DropNetwork, Effects, Redact, Registered
 from bouncer.session.places import REFUSALS
@@ -123,7 +124,8 @@ def chat(
             return
     if text[:1] == "\x01" and not text.startswith("\x01ACTION"):
         # a CTCP question or answer is not conversation
-        event(session, Message(command, (addressee, text), source, raw_tags), out)
+        told = Message(command, (addressee, text), source, raw_tags)
+        event(session, told, out, echo_only=own)
         return
     row = Row(
         session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid, command,
@@ -177,15 +179,24 @@ def tell_row(session: Session, row: Row, out: Effects, said: Asked | None, *, hi
 
 
 def event(
-    session: Session, message: Message, out: Effects, only: int | None = None, to_me: bool = False
+    session: Session,
+    message: Message,
+    out: Effects,
+    only: int | None = None,
+    to_me: bool = False,
+    but: Collection[str] = (),
+    echo_only: bool = False,
 ) -> None:
-    """Relay something that is not kept, to every client or to one; to who asked as the answer."""
+    """Relay something that is not kept, to every client or to one; to who asked as the answer.
+    Clients with one of the capabilities `but` are left out."""
     time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
     time = iso_time(time_ms)
     bare = message._replace(raw_tags=tags)
     for dialect, clients in session.clients.groups:
         line = ""
         for client in clients:
+        if (but and not dialect.caps.isdisjoint(but)) or (echo_only and not dialect.echo):
+            continue
             if only is None or client.id == only:
                 line = line or dialect.adapt(bare, time, msgid, to_me=to_me)
                 if not line:
@@ -210,7 +221,10 @@ def other(session: Session, message: Message, out: Effects) -> None:
     reply = session.reply
     # what follows a JOIN is for everybody: the channel is new to all
     everybody = reply is None or (reply.question.command == "JOIN" and message.command in ENTERING)
-    event(session, message, out, only=None if everybody or reply is None else reply.question.asker)
+    only = None if everybody or reply is None else reply.question.asker
+    # "servers MUST NOT send an implicit NAMES reply after sending a JOIN": no-implicit-names
+    implicit = everybody and message.command in ("353", "366")
+    event(session, message, out, only=only, but=NO_IMPLICIT_NAMES if implicit else ())
 
 
 def handshake(session: Session, message: Message, out: Effects) -> None:
@@ -296,6 +310,7 @@ HANDLERS: dict[str, Handler] = {
     "NICK": nick,
     "REDACT": redact,
     "INVITE": invite,
+    "TAGMSG": tagged.heard,
     "ERROR": error,
     "PONG": pong,
     "BATCH": swallow,

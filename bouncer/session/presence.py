@@ -54,6 +54,13 @@ class Presence:
         out.tell(client.id, str(Message(numeric, (client.nick, line), session.server_name)))
         return True
 
+    def came(self, client: Client, away: str) -> None:
+        """A client is attached that had said AWAY before: IRCv3 pre-away."""
+        if away == NOBODY:
+            self.idle.add(client.id)
+        elif away:
+            self.by_hand = away
+
     def left(self, session: Session, client_id: int) -> None:
         self.idle.discard(client_id)
         if not session.clients.by_id:

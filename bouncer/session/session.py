@@ -50,6 +50,7 @@ from bouncer.session.events import (
 )
 from bouncer.session.lookups import Question
 from bouncer.session.marks import NOTHING_NOTED, Markers, Noted
+from bouncer.session.metadata import Marks
 from bouncer.session.routing import Asked, Reply, Routing
 from bouncer.session.services import sasl_login
 from bouncer.session.upkeep import Upkeep
@@ -108,6 +109,7 @@ class Session:
         self.wanted = {name.lower(): (name, key) for name, key in channels}
         self.clients = Clients()
         self.markers = Markers(noted.markers)
+        self.marks = Marks(noted.marks)
         self.routing = Routing()
         self.upkeep = Upkeep()
         self.echoes: deque[Echo] = deque(maxlen=MAX_ECHOES)
@@ -320,8 +322,9 @@ class Session:
 
     def expect_echo(self, said: Asked, message: Message) -> None:
         """The network will say this own message back to us; keep it then, with its msgid."""
-        addressee, text = message.params
-        self.echoes.append(Echo(said, message.command, self.target(addressee).folded, text))
+        addressee, *text = message.params  # a TAGMSG has none
+        folded = self.target(addressee).folded
+        self.echoes.append(Echo(said, message.command, folded, "".join(text)))
 
     def own_row(self, command: str, addressee: str, text: str, tags: str) -> Row:
         """What this user says now, as it will be kept."""

@@ -7,6 +7,7 @@ from bouncer.irc.caps import (
     MAX_AVAILABLE,
     UPSTREAM_WANTED,
     CapNegotiation,
+    Offer,
     offered,
     parse_caps,
 )
@@ -133,8 +134,9 @@ def test_every_offer_says_where_it_comes_from() -> None:
     assert "SCRAM-SHA-256" in bare["sasl"].split(",")
     assert "away-notify" not in bare  # only the network knows who is away
     assert "away-notify" in offered({"away-notify"})
-    assert "draft/chathistory" not in bare
-    assert "draft/chathistory" in offered(serving={"draft/chathistory"})
+    table = {"later": Offer(served=False)}
+    assert "later" not in offered(table=table)
+    assert "later" in offered(serving={"later"}, table=table)
     assert "sasl" in UPSTREAM_WANTED
     for name, row in DOWNSTREAM_OFFERED.items():
         assert row.needs <= set(UPSTREAM_WANTED), f"{name} needs what we never ask for"

@@ -73,7 +73,8 @@ async def test_a_marker_from_the_future_is_cut(tmp_path: Path) -> None:
 
 
 def test_a_conversation_without_a_marker_has_a_star() -> None:
-    """ "If there is no known last message read timestamp, the timestamp parameter is a literal *"."""
+    """ "If there is no known last message read timestamp, the timestamp parameter is a literal
+    *." """
     talk = Dialogue()
     talk.connect()
     talk.attach(1, READING | {"labeled-response"})

@@ -1,0 +1,70 @@
+"""TAGMSG: client-only tags without a text, such as "is typing" and reactions.
+
+They go on where the network takes tags; the user's other clients see them everywhere. Source: IRCv3
+message-tags.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bouncer.irc.wire import Message
+from bouncer.session import answers, happenings
+from bouncer.session.clients import Client
+from bouncer.session.dialect import iso_time, read_tags
+from bouncer.session.effects import Effects
+from bouncer.session.routing import Reply
+
+if TYPE_CHECKING:
+    from bouncer.session.session import Session
+
+
+def said(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """A client says `message`, whose tags are its client-only ones."""
+    if "message-tags" not in session.upstream_caps:
+        return  # CLIENTTAGDENY has told the client that nobody will see it
+    echoed = "echo-message" in session.upstream_caps
+    if echoed or answers.network_labels(session):
+        asked = answers.ask(session, client.id, message, out, message.raw_tags, fence=False)
+    else:
+        asked = None
+        out.to_network.append(message)
+    if echoed and asked is not None:
+        session.expect_echo(asked, message)
+        return
+    own = message._replace(source=session.state.mask)
+    relay(session, happenings.keep(session, own, out), out, sender=client.id)
+
+
+def heard(session: Session, message: Message, out: Effects) -> None:
+    """The network says a TAGMSG; one of ours is the echo of what a client has said."""
+    sender = None
+    if message.params and session.state.is_me(message.nick):
+        reply = session.reply = session.reply or _echo_of(session, message)
+        sender = reply.question.asker if reply is not None else None
+    if message.params:
+        relay(session, message, out, sender)
+
+
+def _echo_of(session: Session, message: Message) -> Reply | None:
+    folded = session.target(message.params[0]).folded
+    for echo in session.echoes:
+        if echo.command == "TAGMSG" and echo.target == folded:
+            session.echoes.remove(echo)
+            return Reply(echo.said, last=True)
+    return None
+
+
+def relay(session: Session, message: Message, out: Effects, sender: int | None) -> None:
+    """Tell the clients that take it; the one that said it only where it wants echoes."""
+    own = session.state.is_me(message.nick)
+    hidden = own and not session.target(message.params[0]).is_channel
+    time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
+    bare, time = message._replace(raw_tags=tags), iso_time(time_ms)
+    for dialect, clients in session.clients.groups:
+        if hidden and not dialect.own_private:
+            continue
+        line = dialect.adapt(bare, time, msgid)
+        for client in clients if line else ():
+            if client.id != sender or dialect.echo:
+                answers.tell(session, client.id, line, out)
