@@ -173,7 +173,7 @@ class Conduct:
         now = self._pulse.now()
         if voter.wake_at(self.state, now - TICK_S) <= now or event is None:
             await self._voter_step(voter.Tick())
-        if event is None:
+        if claims.wake_at(self.desk, now - TICK_S) <= now or event is None:
             await self._desk_step(claims.Tick())
 
     async def _voter_step(self, event: voter.Event) -> None:
@@ -193,8 +193,15 @@ class Conduct:
         if was and not self.incident_id:
             log.info("incident closed", id=was)
             await self._desk_step(claims.IncidentClosed())
+            await self._forget_people()
             if self.front is not None:
                 self.front.closed()
+
+    async def _forget_people(self) -> None:
+        try:
+            await self._journal.forget_people()
+        except IncidentsError as error:
+            log.error("cannot write the agent's own file", error=str(error))
 
     async def _desk_step(self, event: claims.Event) -> None:
         self.desk, actions = claims.step(self.desk, event, self._pulse.now())
