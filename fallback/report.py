@@ -115,6 +115,9 @@ async def serve_status(path: Path, answers: Mapping[str, Callable[[], list[str]]
     before = os.umask(0o177)
     try:
         await raw.bind(str(path))
+    except BaseException:
+        raw.close()
+        raise
     finally:
         os.umask(before)
     raw.listen(4)
@@ -136,6 +139,7 @@ async def serve_status(path: Path, answers: Mapping[str, Callable[[], list[str]]
     try:
         await trio.serve_listeners(answer, [trio.SocketListener(raw)])
     finally:
+        raw.close()
         path.unlink(missing_ok=True)
 
 

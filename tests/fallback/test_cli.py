@@ -1,0 +1,113 @@
+"""The `fallback` command: its words, its exit codes, and that two never run on one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+import trio
+
+from bouncer.config import Address
+from bouncer.keys import MeshKey, PublicKey
+from fallback import app, report
+from fallback.cli import main
+from tests.fallback.ircd import open_ircd
+from tests.fallback.voters import open_site
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """`run` sets up the logs of the whole process: they go back to what they were."""
+    yield
+    structlog.reset_defaults()
+
+
+def write_config(folder: Path, **changes: str) -> Path:
+    lines = {
+        "name": '"hel"',
+        "role": '"witness"',
+        "data_dir": f'"{folder}/state"',
+        "primary": '["irc+insecure://127.0.0.1:1"]',
+        "primary_key": f'"{MeshKey(b"o" * 32).public}"',
+        "mesh": '"127.0.0.1:0"',
+    }
+    path = folder / "fallback.toml"
+    path.write_text("\n".join(f"{key} = {value}" for key, value in (lines | changes).items()))
+    return path
+
+
+def test_key_makes_one_once_and_prints_its_public_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["key", "--data-dir", str(tmp_path)]) == 0
+    first = capsys.readouterr().out
+    PublicKey.parse(first)
+    config = write_config(tmp_path, data_dir=f'"{tmp_path}"')
+    assert main(["key", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == first
+    assert MeshKey.load(tmp_path / "mesh.key").seed.hex() not in first
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status"])
+def test_a_bad_configuration_is_wrong_use(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, mesh='"nowhere"', colour='"red"')
+    assert main([command, "--config", str(config)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2, "one line per fault"
+
+
+def test_without_a_key_it_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--config", str(write_config(tmp_path))]) == 2
+    assert "`fallback key` makes one" in capsys.readouterr().err
+
+
+def test_a_status_of_nothing_is_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--config", str(write_config(tmp_path))]) == 1
+    assert "is it running?" in capsys.readouterr().err
+
+
+def test_check_fails_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--config", str(write_config(tmp_path))]) == 2
+    told = capsys.readouterr().err
+    assert "FAIL  the voter is not running: start it: `fallback run`" in told
+    assert all(line.startswith("FAIL") for line in told.splitlines())
+
+
+async def test_two_never_run_on_one_folder(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        config = await site.pairs("hel", role="witness")
+        await site.starts(config)
+        with pytest.raises(app.Fault, match="is in use"):
+            app.Voter(config)
+
+
+async def test_metrics_are_served_on_loopback_and_nothing_else(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site, open_ircd(), trio.open_nursery() as nursery:
+        voter = await site.starts(await site.pairs("hel", role="witness"))
+        [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        port = listener.socket.getsockname()[1]
+        await listener.aclose()
+        nursery.start_soon(report.serve_metrics, Address("127.0.0.1", port), voter.figures)
+        for path, status in (("/metrics", b"200 OK"), ("/", b"404 Not Found")):
+            with trio.fail_after(5):
+                answer = await get(port, path)
+            assert answer.startswith(b"HTTP/1.1 " + status)
+        assert b"muster_fallback_roster_version 0" in await get(port, "/metrics")
+        nursery.cancel_scope.cancel()
+
+
+async def get(port: int, path: str) -> bytes:
+    while True:
+        try:
+            stream = await trio.open_tcp_stream("127.0.0.1", port)
+            break
+        except OSError:
+            await trio.sleep(0.02)
+    async with stream:
+        await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return b"".join([bytes(chunk) async for chunk in stream])
