@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 
 import structlog
 import trio
 
 from bouncer.dial import DialError, ServerAddress, describe, dial
+from bouncer.irc.registration.upstream import is_ban
 from bouncer.irc.wire import LineReader, Message, encode_all
 from bouncer.session.effects import DropNetwork
 from bouncer.session.events import Connected, Event, FromNetwork, Lost
 from bouncer.session.session import Session
-from bouncer.supervise import GHOST_S, STABLE_S, Bucket, Gate, backoff
+from bouncer.supervise import Bucket, Ending, Gate, Patience
 
 READ_CHUNK = 65_536  # octets of one read; also what one user's flood may do before others' turn
 QUEUE_LINES = 2_000  # lines waiting for the rate limit; full: the client is told what was not sent
@@ -31,20 +31,14 @@ URGENT = frozenset({"PONG", "CAP", "AUTHENTICATE", "PASS", "USER", "QUIT"})
 log = structlog.get_logger("upstream")
 
 
+Dialer = Callable[..., Awaitable[trio.abc.Stream]]  # as `dial`
+
+
 class State(StrEnum):
     CONNECTING = "connecting"
     CONNECTED = "connected"
     WAITING = "waiting"  # for the next try
     STOPPED = "stopped"  # trying again is of no use until somebody acts
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a connection ended. `silent`: the server's side of it may still stand."""
-
-    reason: str
-    silent: bool = False
-    permanent: bool = False
 
 
 class SendQueue:
@@ -104,6 +98,7 @@ class Upstream:
         *,
         gate: Gate,
         default_rate: float,
+        dial: Dialer = dial,
     ) -> None:
         self.session = session
         self.state = State.WAITING
@@ -111,6 +106,7 @@ class Upstream:
         self.since = trio.current_time()
         self._post = post
         self._gate = gate
+        self._dial = dial
         self._default_rate = default_rate
         self._queue: SendQueue | None = None
         self._scope: trio.CancelScope | None = None
@@ -133,7 +129,7 @@ class Upstream:
 
     def drop(self, effect: DropNetwork) -> None:
         """Close the connection for the reason given."""
-        self._end(Ending(effect.reason, effect.silent, effect.permanent))
+        self._end(Ending(effect.reason, effect.silent, effect.permanent, effect.banned))
 
     def say_goodbye(self, text: str) -> None:
         """QUIT; the connection closes when it is sent."""
@@ -160,7 +156,7 @@ class Upstream:
 
     async def _keep_connected(self) -> None:
         network = self.session.network
-        delays = backoff()
+        patience = Patience()
         try:
             address = ServerAddress.parse(network.uri)
         except ValueError as error:
@@ -171,7 +167,7 @@ class Upstream:
             self._become(State.CONNECTING, self.error)
             opened_at = trio.current_time()
             try:
-                stream = await dial(
+                stream = await self._dial(
                     address,
                     source=network.source_address or None,
                     pin=network.fingerprint,
@@ -181,14 +177,13 @@ class Upstream:
                 ending = Ending(str(error))
             else:
                 ending = await self._hold(stream, address)
-                if trio.current_time() - opened_at > STABLE_S:
-                    delays = backoff()
             log.info("disconnected", network=network.name, reason=ending.reason)
-            if ending.permanent:
-                self._become(State.STOPPED, ending.reason)
+            delay_s = patience.after(ending, trio.current_time() - opened_at)
+            self._become(State.STOPPED if delay_s is None else State.WAITING, ending.reason)
+            await self._post(Lost(ending.reason, ending.refused, delay_s))
+            if delay_s is None:
                 return
-            self._become(State.WAITING, ending.reason)
-            await trio.sleep(_pause(ending, delays))
+            await trio.sleep(delay_s)
 
     async def _pass_gate(self, address: ServerAddress) -> None:
         if not address.is_loopback:
@@ -215,6 +210,7 @@ class Upstream:
         self._queue = SendQueue(Bucket(rate, BURST_LINES))
         self._ended = trio.Event()
         self._ending = None
+        broken: Ending | None = None
         try:
             await self._post(Connected(tls=address.tls))
             with trio.CancelScope() as self._scope:
@@ -222,18 +218,18 @@ class Upstream:
         except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as group:
             error = group.exceptions[0]
             silent = isinstance(error, TimeoutError) or "timed out" in str(error)
-            self._ending = self._ending or Ending(describe(error), silent=silent)
+            broken = Ending(describe(error), silent=silent and self.session.is_registered)
         finally:
             self._queue = None
             self._scope = None
             self._ended.set()
             with trio.CancelScope(deadline=trio.current_time() + GOODBYE_S, shield=True):
                 await trio.aclose_forcefully(stream)
-        ending = self._ending or Ending("closed by the server")
-        if self.session.goodbye:
-            ending = Ending(self.session.goodbye, permanent=ending.permanent)
-        await self._post(Lost(ending.reason))
-        return ending
+        if self._ending is not None:  # we have closed it, and know why
+            return self._ending
+        if goodbye := self.session.goodbye:
+            return Ending(goodbye, banned=is_ban(goodbye))
+        return broken or Ending("closed by the server")
 
     async def _converse(self, stream: trio.abc.Stream) -> None:
         queue = self._queue
@@ -256,9 +252,3 @@ class Upstream:
         while data := await stream.receive_some(READ_CHUNK):
             if lines := reader.feed(bytes(data)):
                 await self._post(FromNetwork(lines))
-
-
-def _pause(ending: Ending, delays: Iterator[float]) -> float:
-    """Seconds until the next try: a ghost's time where one may stand, else the next delay."""
-    delay = next(delays)
-    return max(delay, GHOST_S) if ending.silent else delay

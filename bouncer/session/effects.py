@@ -43,11 +43,13 @@ class RememberLogin:
 @dataclass(frozen=True, slots=True)
 class DropNetwork:
     """Close the connection. `silent` when the server stopped answering, so that its side of the
-    session may still stand; `permanent` when trying again is of no use until somebody acts."""
+    session may still stand; `permanent` when trying again is of no use until somebody acts;
+    `banned` when only time can help."""
 
     reason: str
     silent: bool = False
     permanent: bool = False
+    banned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,6 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
-class Redact:
-@dataclass(frozen=True, slots=True)
 class KeepMark:
     """The user has noted this of a conversation (folded); '' takes it back."""
 
@@ -109,6 +109,8 @@ class KeepMark:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Redact:
     """The network has deleted this message of the conversation (folded); so do we."""
 
     target: str

@@ -27,9 +27,14 @@ class FromNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The stream to the network ended; `reason` is in a person's words."""
+    """The stream to the network ended, or could not be had; `reason` is in a person's words.
+
+    `refused` when the network does not want us; `retry_s` is when the next try comes, None where
+    none does until somebody acts."""
 
     reason: str
+    refused: bool = False
+    retry_s: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,12 @@ class Attached:
     delivered_id: int
     autoplay: bool = True
     trouble: str = ""
+    away: str = ""  # what it said in AWAY before it was registered
 
 
 @dataclass(frozen=True, slots=True)
 class CapsChanged:
     client: int
-    away: str = ""  # what it said in AWAY before it was registered
     caps: frozenset[str]
 
 

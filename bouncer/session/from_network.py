@@ -83,7 +83,8 @@ def drop_failed(session: Session, out: Effects) -> None:
     """Close the connection whose registration has failed, if it has."""
     failure = session.registration.failure if session.registration else None
     if failure is not None:
-        out.others.append(DropNetwork(failure.text, permanent=failure.permanent))
+        text, permanent, banned = failure
+        out.others.append(DropNetwork(text, permanent=permanent, banned=banned))
 
 
 def chat_message(session: Session, message: Message, out: Effects) -> None:
@@ -194,9 +195,9 @@ def event(
     bare = message._replace(raw_tags=tags)
     for dialect, clients in session.clients.groups:
         line = ""
-        for client in clients:
         if (but and not dialect.caps.isdisjoint(but)) or (echo_only and not dialect.echo):
             continue
+        for client in clients:
             if only is None or client.id == only:
                 line = line or dialect.adapt(bare, time, msgid, to_me=to_me)
                 if not line:

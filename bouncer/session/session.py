@@ -116,6 +116,7 @@ class Session:
         self.state = NetworkState(network.nick)
         self.registration: UpstreamRegistration | None = None
         self.ready = False  # registered, and the greeting is over
+        self.told_refusal = ""  # why the network does not let us in, told once
         self.goodbye = ""  # the text of the network's ERROR
         self.now_ms = 0  # of the event in hand
         self.heard_ms = 0  # when the network last said anything
@@ -165,7 +166,13 @@ class Session:
         self.registration = None
         self.ready = False
         answers.give_up(self.routing.clear(), out)
-        if was_registered:
+        if event.refused and event.reason != self.told_refusal:
+            self.told_refusal = event.reason
+            again = "not tried again until its settings change"
+            if event.retry_s is not None:
+                again = f"tried again in {max(event.retry_s, 60) / 60:.0f} min"
+            self.notify(out, f"{self.network.name} does not let us in: {event.reason}; {again}")
+        elif was_registered:
             self.notify(out, f"The connection to {self.network.name} was lost: {event.reason}")
 
     @property
@@ -179,6 +186,7 @@ class Session:
     def welcomed(self, out: Effects) -> None:
         """The greeting is over: be where the user wants to be."""
         self.ready = True
+        self.told_refusal = ""
         self._targets.clear()  # what came before 005 was folded by guess
         for client in self.clients.by_id.values():
             if client.nick != self.state.nick:

@@ -7,7 +7,19 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bouncer.supervise import LONGEST_RETRY_S, Bucket, Gate, backoff
+from bouncer.supervise import (
+    BAN_RETRY_S,
+    GHOST_S,
+    LONGEST_BAN_RETRY_S,
+    LONGEST_RETRY_S,
+    STABLE_S,
+    THROTTLED_S,
+    Bucket,
+    Ending,
+    Gate,
+    Patience,
+    backoff,
+)
 
 
 def test_the_first_retry_comes_within_two_seconds_and_delays_grow_to_a_bound() -> None:
@@ -58,3 +70,32 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     assert bucket.take(15, 104.0) == 2
     assert bucket.take(15, 1000.0) == 10
     assert Bucket(rate=0, burst=1).take(500, 0.0) == 500
+
+
+def test_only_a_session_that_ended_in_silence_leaves_a_ghost_to_wait_for() -> None:
+    patience = Patience(jitter=lambda: 1.0)
+    assert patience.after(Ending("closed by the server"), 1.0) == 2.0
+    assert patience.after(Ending("not answered for 120 s", silent=True), 1.0) == GHOST_S
+    assert patience.after(Ending("connection refused"), 1.0) == 8.0
+
+
+def test_a_ban_is_tried_again_slowly_and_never_given_up() -> None:
+    patience = Patience(jitter=lambda: 1.0)
+    banned = Ending("Closing Link: me (K-Lined)", banned=True)
+    delays = [patience.after(banned, 1.0) for _ in range(5)]
+    assert delays[0] == BAN_RETRY_S
+    assert delays[-1] == LONGEST_BAN_RETRY_S
+
+
+def test_a_network_that_says_we_come_too_often_is_left_alone_for_a_while() -> None:
+    patience = Patience(jitter=lambda: 0.0)
+    too_fast = Ending("Closing Link: (Trying to reconnect too fast.)")
+    assert patience.after(too_fast, 1.0) == THROTTLED_S
+
+
+def test_errors_never_end_the_tries_and_a_long_hold_starts_the_delays_anew() -> None:
+    patience = Patience(jitter=lambda: 1.0)
+    refused = Ending("connection refused")
+    assert [patience.after(refused, 0.1) for _ in range(1_000)][-1] == LONGEST_RETRY_S
+    assert patience.after(refused, STABLE_S + 1) == 2.0
+    assert patience.after(Ending("password incorrect", permanent=True), 0.1) is None

@@ -34,10 +34,12 @@ class Identity:
 
 
 class Failure(NamedTuple):
-    """Why the network does not let us in. `permanent`: trying again soon cannot help."""
+    """Why the network does not let us in. `permanent`: trying again is of no use until somebody
+    acts; `banned`: only time can help."""
 
     text: str
     permanent: bool = False
+    banned: bool = False
 
 
 class UpstreamRegistration:
@@ -262,12 +264,13 @@ class UpstreamRegistration:
 
     def _on_refused_for_good(self, message: Message) -> list[Message]:
         if not self.registered:
-            self.failure = Failure(_text(message), permanent=True)
+            banned = message.command == numerics.ERR_YOUREBANNEDCREEP
+            self.failure = Failure(_text(message), permanent=not banned, banned=banned)
         return []
 
     def _on_error(self, message: Message) -> list[Message]:
         text = _text(message)
-        self.failure = Failure(text, permanent=is_ban(text))
+        self.failure = Failure(text, banned=is_ban(text))
         return []
 
 
@@ -303,6 +306,14 @@ _BAN_WORDS = ("banned", "ban ", "k-line", "g-line", "z-line", "d-line", "klined"
 def is_ban(text: str) -> bool:
     """Whether an ERROR tells of a ban; servers have only words for it."""
     return any(word in f"{text.lower()} " for word in _BAN_WORDS)
+
+
+_THROTTLE_WORDS = ("throttle", "too fast", "too many", "connections from", "try again later")
+
+
+def is_throttle(text: str) -> bool:
+    """Whether an ERROR tells that we, or others at our address, connect too often."""
+    return any(word in text.lower() for word in _THROTTLE_WORDS)
 
 
 def nick_candidates(nick: str, nicklen: int = DEFAULT_NICKLEN) -> Iterator[str]:

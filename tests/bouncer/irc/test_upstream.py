@@ -132,7 +132,7 @@ def test_wrong_credentials_fail_closed_and_for_good() -> None:
     talk = to_sasl(sasl=PLAIN, sasl_required=True)
     talk.says("AUTHENTICATE +")
     assert talk.says(":s 904 * :SASL authentication failed") == ["QUIT"]
-    assert talk.us.failure == ("SASL authentication failed", True)
+    assert talk.us.failure == ("SASL authentication failed", True, False)
     assert talk.says(":s 001 me :Welcome") == []
     assert not talk.us.registered
 
@@ -229,21 +229,21 @@ def test_after_registration_a_taken_nick_is_not_our_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "permanent"),
+    ("line", "permanent", "banned"),
     [
-        (":s 464 * :Password incorrect", True),
-        (":s 465 * :You are banned from this server", True),
-        ("ERROR :Closing Link: me (K-Lined)", True),
-        ("ERROR :Closing Link: Ping timeout", False),
-        ("ERROR :Too many connections from your address", False),
-        ("ERROR", False),
+        (":s 464 * :Password incorrect", True, False),
+        (":s 465 * :You are banned from this server", False, True),
+        ("ERROR :Closing Link: me (K-Lined)", False, True),
+        ("ERROR :Closing Link: Ping timeout", False, False),
+        ("ERROR :Too many connections from your address", False, False),
+        ("ERROR", False, False),
     ],
 )
-def test_what_a_network_turns_us_away_with(line: str, permanent: bool) -> None:
+def test_what_a_network_turns_us_away_with(line: str, permanent: bool, banned: bool) -> None:
     talk = Talk()
     talk.says(line)
     assert talk.us.failure is not None
-    assert talk.us.failure.permanent is permanent
+    assert (talk.us.failure.permanent, talk.us.failure.banned) == (permanent, banned)
 
 
 def test_words_that_tell_of_a_ban() -> None:
