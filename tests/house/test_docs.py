@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,14 @@ def test_the_places_of_the_files_are_documented() -> None:
         assert f"`{path}`" in text
 
 
-def test_the_printed_tables_are_the_deciders_tables() -> None:
-    said = "docs/deciders.md is old; write it anew: .venv/bin/python -m tests.house.documents"
-    assert documents.DECIDERS.read_text() == documents.deciders(), said
+@pytest.mark.parametrize(
+    ("path", "printed"),
+    [(documents.DECIDERS, documents.deciders), (documents.SUPPORT, documents.support)],
+    ids=["deciders", "support"],
+)
+def test_what_is_printed_from_the_code_is_fresh(path: Path, printed: Callable[[], str]) -> None:
+    said = f"{path.name} is old; write it anew: .venv/bin/python -m tests.house.documents"
+    assert path.read_text() == printed(), said
 
 
 def links(document: Path) -> Iterator[str]:
