@@ -62,8 +62,8 @@ def _line(row: Row[Any, Any], every: set[str]) -> str:
 _SUPPORT_HEAD = """\
 # What Muster understands
 
-Printed from the code by `python -m tests.house.documents`; a test compares. soju is as its documents
-describe it; ZNC is the 1.8 of Debian 12, as its `CAP LS` answers.
+Printed from the code by `python -m tests.house.documents`; a test compares. soju is as its
+documents describe it; ZNC is the 1.8 of Debian 12, as its `CAP LS` answers.
 
 ## Capabilities
 
@@ -85,38 +85,45 @@ Every command that is not listed is forwarded too. Too few parameters are answer
 _CONTROL_HEAD = """
 ## Control commands
 
-To `BouncerServ` (or `*status`), by `bouncer ctl` on the host, and, those marked *ops*, as `!word` in
-the ops channel. Words may be abbreviated. On the host there is no "me": there the user is named, as
+To `BouncerServ` (or `*status`), by `bouncer ctl` on the host, and, those marked *ops*, as `!word`
+in the ops channel. Words may be abbreviated. On the host there is no "me": there the user is named, as
 in `bouncer network list alice`.
 
 | command | for | ops | what it does |
 |---|---|---|---|
 """
 _YES, _NO, _PASSED = "yes", "no", "where the network has it"
+_MINE, _SENT, _REFUSED = "handled by the bouncer", "forwarded", "refused (but BATCH for multiline)"
+
+
+def _each(value: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), value)
+
+
 # Peers: what each offers. Not in the table: not offered.
 _SOJU = {
-    **dict.fromkeys(
+    **_each(
+        _YES,
         """server-time message-tags batch echo-message labeled-response standard-replies cap-notify
         multi-prefix invite-notify setname draft/chathistory draft/event-playback draft/read-marker
         draft/no-implicit-names draft/pre-away draft/extended-isupport draft/message-redaction
         draft/metadata-2 soju.im/bouncer-networks soju.im/bouncer-networks-notify soju.im/read
-        soju.im/search soju.im/no-implicit-names soju.im/webpush""".split(),
-        _YES,
+        soju.im/search soju.im/no-implicit-names soju.im/webpush""",
     ),
-    **dict.fromkeys(
-        """away-notify account-notify account-tag extended-join chghost extended-monitor""".split(),
+    **_each(
         _PASSED,
+        "away-notify account-notify account-tag extended-join chghost extended-monitor",
     ),
     "sasl": "PLAIN, EXTERNAL, OAUTHBEARER",
     "draft/multiline": "partly",
 }
 _ZNC = {
-    **dict.fromkeys(
-        """server-time batch echo-message cap-notify multi-prefix userhost-in-names
-        znc.in/self-message znc.in/server-time-iso""".split(),
+    **_each(
         _YES,
+        """server-time batch echo-message cap-notify multi-prefix userhost-in-names
+        znc.in/self-message znc.in/server-time-iso""",
     ),
-    **dict.fromkeys("away-notify account-notify account-tag extended-join".split(), _PASSED),
+    **_each(_PASSED, "away-notify account-notify account-tag extended-join"),
     "sasl": "PLAIN, EXTERNAL, by module",
     "znc.in/playback": "by module",
 }
@@ -140,14 +147,10 @@ def _offer(offer: Offer) -> str:
 
 
 def _irc() -> str:
-    fates: dict[str, list[str]] = {
-        "handled by the bouncer": [],
-        "forwarded": [],
-        "refused (but BATCH for multiline)": [],
-    }
+    fates: dict[str, list[str]] = {_MINE: [], _SENT: [], _REFUSED: []}
     for name, row in sorted(COMMANDS.items()):
-        fate = {forward: "forwarded", refused: "refused (but BATCH for multiline)"}.get(row.handler)
-        fates[fate or "handled by the bouncer"].append(f"`{name}`")
+        fate = _SENT if row.handler is forward else _REFUSED if row.handler is refused else _MINE
+        fates[fate].append(f"`{name}`")
     return "\n".join(f"| {', '.join(names)} | {fate} |" for fate, names in fates.items())
 
 
