@@ -9,13 +9,14 @@ import fcntl
 import os
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
 import structlog
 import trio
 
+from bouncer import supervise
 from bouncer.datagrams import Where
 from bouncer.heartbeat import Ack, Kind, write_body
 from bouncer.keys import KeyFault, MeshKey
@@ -160,12 +161,12 @@ class Voter:
                 nursery.start_soon(self.journal.run)
                 nursery.start_soon(self._take_documents)
                 nursery.start_soon(self.conduct.run, self.remembered.kept, self.remembered.stored)
-                nursery.start_soon(self.probes.run)
-                nursery.start_soon(self.landmarks.run)
-                nursery.start_soon(self.reception.run)
+                nursery.start_soon(keep_running, "probes", self.probes.run)
+                nursery.start_soon(keep_running, "landmarks", self.landmarks.run)
+                nursery.start_soon(keep_running, "reception", self.reception.run)
                 nursery.start_soon(self._watch_certificate)
                 for announcer in self.announcers.values():
-                    nursery.start_soon(announcer.run)
+                    nursery.start_soon(keep_running, announcer.name, announcer.run)
                 answers = {"status": self.status, "check": lambda: check.running_findings(self)}
                 nursery.start_soon(report.serve_status, self.config.socket, answers)
                 if self.config.metrics is not None:
@@ -250,6 +251,17 @@ class Voter:
 
     def figures(self) -> str:
         return report.metrics_text(self)
+
+
+async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """A task's border: a fault in what faces the outside must not end the watch or the mesh."""
+    delays = supervise.backoff(longest_s=60.0)
+    while True:
+        try:
+            await run()
+        except Exception:
+            log.exception("a task failed and is started again", task=name)
+        await trio.sleep(next(delays))
 
 
 def read_secrets(network: NetworkConfig) -> Secrets:

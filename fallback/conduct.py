@@ -75,6 +75,7 @@ class Conduct:
         self.state = state
         self.desk = claims.Desk()
         self.note = ""  # the last line for the operators
+        self.announced: dict[str, str] = {}  # the line as it was last put, by network
         self.dropped = 0
         self.silences: list[float] = []
         self.repeating = Repeating(mesh, self._say_again)
@@ -409,6 +410,7 @@ class Conduct:
 
     def _line(self, network: str) -> None:
         if text := self.line(network):
+            self.announced[network] = text
             self._say(network, text)
 
     def _say(self, network: str, text: str) -> None:

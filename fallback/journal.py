@@ -12,19 +12,23 @@ from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import Any, TypeVar
 
+import structlog
 import trio
 from pydantic import TypeAdapter, ValidationError
 
 from bouncer.proofs import without_secrets
 from fallback import claims, incident, speaker, watch
 from fallback.voter import Kept
-from storage.incidents import Incidents, Line
+from storage.incidents import Incidents, IncidentsError, Line
 
 MAX_UNWRITTEN = 1000  # journal lines waiting for the disk; full: new ones are dropped and counted
 FLUSH_S = 1.0
+PRUNE_S = 3600.0
 ROSTER = "roster"
 SPENT = "spent"
 REVOKED = "revoked"
+
+log = structlog.get_logger("journal")
 
 Fact = TypeVar("Fact")
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
@@ -200,9 +204,13 @@ class Journal:
 
     async def run(self) -> None:
         """Write journal lines once a second; the last ones even when cancelled."""
+        next_prune = trio.current_time()
         try:
             while True:
                 await self.flush()
+                if trio.current_time() >= next_prune:
+                    next_prune += PRUNE_S
+                    await self._prune()
                 await trio.sleep(FLUSH_S)
         finally:
             with trio.CancelScope(shield=True):
@@ -211,5 +219,16 @@ class Journal:
     async def flush(self) -> None:
         """Write the lines that wait."""
         lines, self._unwritten = self._unwritten, []
-        if lines:
+        if not lines:
+            return
+        try:
             await self._hop(self._incidents.write, lines)
+        except IncidentsError as error:  # a full disk must not silence the agent
+            self.dropped += len(lines)
+            log.error("journal lines lost", lines=len(lines), error=str(error))
+
+    async def _prune(self) -> None:
+        try:
+            await self._hop(self._incidents.prune)
+        except IncidentsError as error:
+            log.error("journal not pruned", error=str(error))

@@ -115,7 +115,7 @@ class Reception:
         """A line has left: if it was the announcement, it stands now."""
         place = self.announcers[network].config
         targets, text = message.params[0].split(","), message.params[1]
-        if place.lobby in targets and text == self.conduct.line(network):
+        if place.lobby in targets and text == self.conduct.announced.get(network):
             self.conduct.put(voter.ForNetwork(network, speaker.LineSaid()))
 
     def received(self, network: str, message: Message) -> None:

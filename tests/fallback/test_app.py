@@ -147,6 +147,17 @@ async def test_an_ended_maintenance_is_acked_and_the_watch_goes_on(tmp_path: Pat
         await until(lambda: phase(agent) is watch.Phase.WATCHING)
 
 
+async def test_a_broken_disk_does_not_silence_the_announcement(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        agent, _ = await pair_two(site, ircd)
+        with sqlite3.connect(agent.config.database_file) as connection:
+            connection.execute("DROP TABLE facts")
+        connection.close()
+        site.is_cut()
+        assert "unreachable" in await ircd.hears("PRIVMSG #lobby", within_s=15)
+        assert "cannot write" in agent.conduct.note
+
+
 async def test_with_the_witness_dead_the_solo_rule_says_so(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site, open_ircd() as ircd:
         agent = await site.starts(await site.pairs("fra", ircd=ircd))

@@ -102,6 +102,21 @@ async def test_no_secret_is_in_the_journal(tmp_path: Path) -> None:
     incidents.close()
 
 
+async def test_a_broken_file_loses_lines_and_nothing_else(tmp_path: Path) -> None:
+    incidents = Incidents(tmp_path / "f.db")
+    journal = Journal(incidents, "fra", "boot", lambda: 100.0)
+    with sqlite3.connect(tmp_path / "f.db") as connection:
+        connection.execute("DROP TABLE journal")
+        connection.execute("DROP TABLE facts")
+    connection.close()
+    journal.note("0199.fra", "pub", "#room", "al!a@h", "", "hello")
+    await journal.flush()
+    assert journal.dropped == 1
+    with pytest.raises(IncidentsError):
+        await journal.keep(watch.Armed())
+    incidents.close()
+
+
 def test_the_file_is_private_and_a_later_format_refused(tmp_path: Path) -> None:
     path = tmp_path / "f.db"
     Incidents(path).close()

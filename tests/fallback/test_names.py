@@ -1,0 +1,43 @@
+"""Names of public hosts: the last good answer is kept, over restarts too."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from fallback.names import FILE, MAX_NAMES, RememberingResolver
+
+
+async def ask(resolver: RememberingResolver, host: bytes) -> list[tuple[object, ...]]:
+    found: list[tuple[object, ...]] = await resolver.getaddrinfo(host, 6697)
+    return found
+
+
+async def test_a_good_answer_is_kept_for_when_there_is_none(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    answer = await ask(RememberingResolver(path), b"localhost")
+    assert answer
+    # The file as another name's: a lookup of `.invalid` always fails (RFC 6761 section 6.4).
+    path.write_text(path.read_text("utf-8").replace("localhost", "kept.invalid"), "utf-8")
+    assert await ask(RememberingResolver(path), b"kept.invalid") == answer
+
+
+async def test_a_name_never_found_stays_unknown(tmp_path: Path) -> None:
+    with pytest.raises(socket.gaierror):
+        await ask(RememberingResolver(tmp_path / FILE), b"never.invalid")
+
+
+@pytest.mark.parametrize("kept", ["", "[]", "{", '{"a": 5}', "\x00"])
+async def test_a_broken_file_is_as_none(kept: str, tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_text(kept, "utf-8")
+    assert await ask(RememberingResolver(path), b"localhost")
+
+
+async def test_it_keeps_so_many_and_no_more(tmp_path: Path) -> None:
+    resolver = RememberingResolver(tmp_path / FILE)
+    for port in range(MAX_NAMES + 10):
+        await resolver.getaddrinfo(b"127.0.0.1", port)
+    assert len(resolver._known) == MAX_NAMES
