@@ -86,8 +86,8 @@ _CONTROL_HEAD = """
 ## Control commands
 
 To `BouncerServ` (or `*status`), by `bouncer ctl` on the host, and, those marked *ops*, as `!word`
-in the ops channel. Words may be abbreviated. On the host there is no "me": there the user is named, as
-in `bouncer network list alice`.
+in the ops channel. Words may be abbreviated. On the host there is no "me": there the user
+is named, as in `bouncer network list alice`.
 
 | command | for | ops | what it does |
 |---|---|---|---|
