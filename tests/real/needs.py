@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -109,10 +108,14 @@ def become_root_of_our_own(words: list[str]) -> None:
     os.execv(unshare, [*line, "sh", "-c", mounted, "sh", *words])
 
 
-def only_root_is_mapped() -> bool:
-    """Whether we run as `become_root_of_our_own` arranged it: root, and no other user exists."""
-    mapped = Path("/proc/self/uid_map").read_text().split() if sys.platform == "linux" else []
-    return len(mapped) == 3 and mapped[0] == "0" and mapped[2] == "1"
+@cache
+def user_namespaces_work() -> bool:
+    """Whether programs can be started under another user's name (unshare --user)."""
+    unshare = program("unshare")
+    if sys.platform != "linux" or unshare is None:
+        return False
+    words = [unshare, "--user", "--map-user=65534", "--map-group=65534", "--", "true"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def require(*names: str) -> None:

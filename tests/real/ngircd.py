@@ -103,9 +103,11 @@ async def ngircd(
         text += f"[Operator]\n  Name = {operator[0]}\n  Password = {operator[1]}\n"
     config.write_text(text)
     args: list[str | Path] = [found("ngircd"), "--nodaemon", "--config", config]
-    if needs.only_root_is_mapped():
-        # It refuses to be root, and there is nobody else to become: be called otherwise.
-        args = [found("unshare"), "--user", "--map-user=65534", "--map-group=65534", "--", *args]
+    if needs.user_namespaces_work():
+        # As root it would become nobody, which may not exist here, and which frees it from
+        # PDEATHSIG: called nobody from the beginning it stays as it was started.
+        renamed = [found("unshare"), "--user", "--map-user=65534", "--map-group=65534", "--"]
+        args = [*renamed, found("setpriv"), "--pdeathsig", "KILL", "--", *args]
     with Program(args, log=folder / "ngircd.log", netns=netns) as program:
         server = Ngircd(program, listen[0], port, tls_port, netns)
         await server._ready()
