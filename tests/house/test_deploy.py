@@ -172,6 +172,7 @@ def test_a_sample_says_what_the_default_is() -> None:
     config = bouncer_config.parse(tomllib.loads(uncommented(path.read_text())), path)
     plain = bouncer_config.Config()
     assert (config.limits, config.user_defaults) == (plain.limits, plain.user_defaults)
+    assert config.history == plain.history
     assert config.database.synchronous == plain.database.synchronous
 
 

@@ -27,6 +27,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "bouncer: `[[listen]]`": bouncer.Listen,
     "bouncer: `[limits]`": bouncer.Limits,
     "bouncer: `[user_defaults]`": bouncer.UserDefaults,
+    "bouncer: `[history]`": bouncer.History,
     "bouncer: `[ops]`": bouncer.Ops,
     "bouncer: `[mesh]`": bouncer.Mesh,
     "fallback: top level": fallback.Config,
