@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tests.bench.crowd import NotServed
 from tests.bench.network import FakeNetwork, NetworkFailed, fake_network
-from tests.bench.process import Failed, cpu_s, settled_cpu_s
+from tests.bench.process import LONG_REST_S, Failed, cpu_s, settled_cpu_s
 from tests.bench.subjects.floor import Floor
 from tests.bench.subjects.muster import Muster
 from tests.bench.subjects.subject import Account, Subject
@@ -167,8 +167,8 @@ class Meter:
         return cpu_s(self._pid) - self._before
 
     def settled_s(self) -> float:
-        """CPU seconds, once the process rests again."""
-        return settled_cpu_s(self._pid) - self._before
+        """CPU seconds, once the process has also done what it put off."""
+        return settled_cpu_s(self._pid, LONG_REST_S) - self._before
 
 
 def expect_all(numbers: Sequence[int], first: int, count: int) -> None:

@@ -72,8 +72,8 @@ class Dialogue:
         """Negotiate what is offered of `wanted` and log in, by SASL PLAIN where there is SASL."""
         login = self._login
         self.send("CAP LS 302", f"NICK {login.nick}", f"USER {login.user} 0 * :bench")
-        offered = self.until(rb"CAP \S+ LS :")
-        words = b" ".join(re.findall(rb" LS (?:\* )?:(.*)\r\n", offered)).decode().split()
+        offered = self.until(rb"CAP \S+ LS (?!\* )")
+        words = b" ".join(re.findall(rb" LS (?:\* )?:?(.*)\r\n", offered)).decode().split()
         self.caps = {word.partition("=")[0] for word in words}
         sasl = "sasl" in self.caps
         names = [name for name in (*wanted, *(["sasl"] if sasl else [])) if name in self.caps]
@@ -81,7 +81,7 @@ class Dialogue:
             self.send(f"PASS {login.user}:{login.password}")
         if names:
             self.send(f"CAP REQ :{' '.join(names)}")
-            self.until(rb"CAP \S+ ACK :")
+            self.until(rb"CAP \S+ ACK ")
         if sasl:
             self.send("AUTHENTICATE PLAIN")
             self.until(rb"AUTHENTICATE \+\r\n")
