@@ -55,9 +55,8 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "account-tag": _where_network_has("account-tag"),  # account-tag
     "extended-join": _where_network_has("extended-join"),  # extended-join
     "chghost": _where_network_has("chghost"),  # chghost
-    "extended-monitor": Offer(  # extended-monitor
-        needs=frozenset({"extended-monitor", "draft/extended-monitor"}), served=False
-    ),
+    "extended-monitor": _where_network_has("extended-monitor", "draft/extended-monitor"),
+    "draft/extended-monitor": _where_network_has("extended-monitor", "draft/extended-monitor"),
     "draft/chathistory": ALWAYS,  # chathistory
     "draft/event-playback": ALWAYS,  # chathistory, event-playback
     "draft/read-marker": ALWAYS,  # read-marker

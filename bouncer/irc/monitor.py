@@ -13,7 +13,8 @@ from bouncer.irc.wire import MAX_LINE, Message
 MAX_TARGETS = 100  # told as MONITOR=100 in 005; full: 734
 MAX_NICK = 100  # characters; a longer word is no nick and is not listed
 
-Online = Callable[[str], str]  # a nick -> its mask or nick when online, '' when not
+# a nick -> its mask or nick when online, '' when not, None while nobody knows
+Online = Callable[[str], str | None]
 
 
 class MonitorList:
@@ -71,12 +72,13 @@ class MonitorList:
 
 
 def status(nicks: Iterable[str], nick: str, server_name: str, online: Online) -> list[Message]:
-    """730 for those online, 731 for the others."""
+    """730 for those online, 731 for the others; nothing while that is not known."""
     here: list[str] = []
     gone: list[str] = []
     for each in nicks:
         mask = online(each)
-        (here if mask else gone).append(mask or each)
+        if mask is not None:
+            (here if mask else gone).append(mask or each)
     return [
         *_lines(numerics.RPL_MONONLINE, here, nick, server_name),
         *_lines(numerics.RPL_MONOFFLINE, gone, nick, server_name),

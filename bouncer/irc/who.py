@@ -67,6 +67,20 @@ def who_lines(state: NetworkState, request: WhoRequest, server_name: str) -> lis
     return [*lines, Message(numerics.RPL_ENDOFWHO, end, server_name)]
 
 
+def extended(state: NetworkState, request: WhoRequest, message: Message) -> Message:
+    """A 352 of the network as the 354 that was asked for; other messages as they are."""
+    if message.command != numerics.RPL_WHOREPLY or len(message.params) < 8:
+        return message
+    _, channel, name, host, server, nick, flags, last = message.params[:8]
+    known = state.user_named(nick)
+    account = known.account if known is not None else None
+    values = {"c": channel, "u": name, "h": host, "s": server, "n": nick, "f": flags}
+    values |= {"t": request.token, "a": account or "0", "d": last.partition(" ")[0]}
+    values |= {"i": "255.255.255.255", "l": "0", "o": "n/a", "r": last.partition(" ")[2]}
+    params = tuple(values[field] for field in request.fields)
+    return Message(numerics.RPL_WHOSPCRPL, (state.nick, *params), message.source, message.raw_tags)
+
+
 def _line(
     state: NetworkState,
     request: WhoRequest,

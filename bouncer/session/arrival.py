@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bouncer.irc.burst import channel_burst, isupport_lines, registration_burst
+from bouncer.irc.monitor import MAX_TARGETS
 from bouncer.irc.people import Channel
 from bouncer.irc.wire import Message
 from bouncer.session import marks, metadata
@@ -35,6 +36,8 @@ def own_tokens(session: Session) -> dict[str, str | None]:
     tokens: dict[str, str | None] = {
         "CHATHISTORY": str(page_limit(session)),
         "MSGREFTYPES": "msgid,timestamp",  # "in order of decreasing preference"
+        "MONITOR": str(MAX_TARGETS),
+        "WHOX": None,
     }
     if session.ready and "message-tags" not in session.upstream_caps:
         tokens["CLIENTTAGDENY"] = "*"  # message-tags: the network would cut them off
@@ -90,6 +93,15 @@ def entering(session: Session, client: Client, channel: Channel) -> list[str]:
     return [join, *marks.lines(session, client, channel.name), *rest]
 
 
+def show(session: Session, folded: str, out: Effects) -> None:
+    """Let every client enter a channel that we are in."""
+    channel = session.state.channels.get(folded)
+    if channel is not None:
+        for client in session.clients.by_id.values():
+            for line in entering(session, client, channel):
+                out.tell(client.id, line)
+
+
 def greet(session: Session, client: Client, trouble: str, out: Effects) -> None:
     """The registration burst, and the channels we are in."""
     caps = client.dialect.caps
@@ -107,7 +119,8 @@ def greet(session: Session, client: Client, trouble: str, out: Effects) -> None:
         text = f"Not connected to {name} now{why}; still trying" if name else NO_NETWORK
         out.tell(client.id, session.service_line(client, text))
         return
-    for channel in session.state.channels.values():
-        for line in entering(session, client, channel):
-            out.tell(client.id, line)
+    for folded, channel in session.state.channels.items():
+        if not session.screen.is_detached(folded):
+            for line in entering(session, client, channel):
+                out.tell(client.id, line)
     session.offer_caps(out)

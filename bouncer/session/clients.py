@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bouncer.irc.monitor import MonitorList
 from bouncer.irc.multiline import MultilineReader
 from bouncer.session.dialect import Dialect
 
@@ -29,6 +30,7 @@ class Client:
     pasted: MultilineReader | None = None  # a message of several lines that is on its way
     pasted_label: str = ""
     subscriptions: set[str] = field(default_factory=set)  # metadata keys; bounded by metadata
+    monitor: MonitorList | None = None
     asked_ms: int = 0  # when our last confirming PING was put
     asked_id: int = 0  # what its PONG will confirm
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bouncer.irc.burst import names_lines
 from bouncer.irc.labels import label_of
 from bouncer.irc.standard_replies import Refused
+from bouncer.irc.who import is_known, parse_who, who_lines
 from bouncer.irc.wire import Message, format_tags
 from bouncer.session import answers, arrival, metadata, pasted, tagged, znc
 from bouncer.session.clients import Client
@@ -279,6 +280,25 @@ def isupport(session: Session, client: Client, _message: Message, out: Effects) 
 
 
 def motd(session: Session, client: Client, message: Message, out: Effects) -> None:
+def watch(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """MONITOR."""
+    session.monitoring.command(session, client, message, out)
+
+
+def who(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """WHOX for everybody: where the network lacks it from what we know, or from its plain WHO."""
+    asked = parse_who(message.params)
+    if not asked.fields or session.state.isupport.whox:
+        forward(session, client, message, out)
+    elif is_known(session.state, asked.mask):
+        for line in who_lines(session.state, asked, session.server_name):
+            out.tell(client.id, str(line))
+    else:
+        params = (asked.mask, "o") if asked.operators else (asked.mask,)
+        question = answers.ask(session, client.id, Message("WHO", params), out)
+        question.who = asked
+
+
     """Our own from what the network told us; another server's from the network."""
     if message.params and session.ready:
         forward(session, client, message, out)
@@ -335,7 +355,8 @@ COMMANDS: dict[str, Command] = {
     "NICK": Command(nick, 1, needs_network=False, missing="431"),
     "WHOIS": Command(forward, 1, missing="431"),
     "WHOWAS": Command(forward, 1, missing="431"),
-    "WHO": Command(forward),
+    "WHO": Command(who),
+    "MONITOR": Command(watch, 1, needs_network=False),
     "ISON": Command(forward, 1),
     "USERHOST": Command(forward, 1),
     "AWAY": Command(away, needs_network=False),

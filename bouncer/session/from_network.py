@@ -9,10 +9,12 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from bouncer.irc.burst import NO_IMPLICIT_NAMES
+from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
 from bouncer.session import answers, happenings, marks, tagged
 from bouncer.session.dialect import CHAT, iso_time, read_tags
 from bouncer.session.effects import DropNetwork, Effects, Redact, Registered
+from bouncer.session.monitoring import ABOUT_PEOPLE, POLLING
 from bouncer.session.places import REFUSALS
 from bouncer.session.routing import ENTERING, Asked, Reply
 from bouncer.session.secrets import is_secret
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from bouncer.session.session import Session
 
 GREETING_END = frozenset({"376", "422"})
+SEEN = frozenset({"JOIN", "NICK", "QUIT"})  # by which somebody shows to be here, or not
 STANDARD_REPLIES = frozenset({"FAIL", "WARN", "NOTE"})
 OWN_ACTS = frozenset({"KICK", "MODE", "PART", "SETNAME", "TOPIC"})  # they answer their command
 # What the handshake goes on answering after registration.
@@ -52,6 +55,8 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
             if message.command in happenings.KEPT:
                 message = happenings.keep(session, message, out)
             HANDLERS.get(message.command, other)(session, message, out)
+            if message.command in SEEN:
+                session.monitoring.seen(session, message, out)
             if message.command in HEARS:
                 session.upkeep.hear(session, message, out)
         if session.reply is not None:
@@ -215,7 +220,11 @@ def other(session: Session, message: Message, out: Effects) -> None:
         own = message.command in OWN_ACTS and session.state.is_me(message.nick)
         if session.reply is None and own:
             session.reply = session.routing.settle(message.command, "".join(message.params[:1]))
-        event(session, message, out)
+        strangers = message.command in ABOUT_PEOPLE and not (
+            session.state.is_me(message.nick) or session.state.user_named(message.nick)
+        )
+        for client in session.monitoring.watchers(session, message.nick) if strangers else (None,):
+            event(session, message, out, only=client)
         return
     if session.reply is None:
         session.reply = session.routing.route(message)
@@ -224,6 +233,12 @@ def other(session: Session, message: Message, out: Effects) -> None:
     everybody = reply is None or (reply.question.command == "JOIN" and message.command in ENTERING)
     only = None if everybody or reply is None else reply.question.asker
     # "servers MUST NOT send an implicit NAMES reply after sending a JOIN": no-implicit-names
+    if message.params[:1] == ("*",):  # we know who the client is, though the network says it so
+        message = message._replace(params=(session.state.nick, *message.params[1:]))
+    if reply is not None and reply.question.who is not None:
+        message = extended(session.state, reply.question.who, message)
+    elif reply is not None and reply.question.asker == POLLING and message.command == "303":
+        session.monitoring.polled(session, reply.question.subject, message.params[-1], out)
     implicit = everybody and message.command in ("353", "366")
     event(session, message, out, only=only, but=NO_IMPLICIT_NAMES if implicit else ())
 
@@ -277,10 +292,9 @@ def join_refused(session: Session, message: Message, out: Effects) -> None:
 
 
 def monitored(session: Session, message: Message, out: Effects) -> None:
-    """730 and 731: the nick that the session itself watches is for no client."""
+    """730, 731 and 734: for the clients that watch whom they name."""
     session.state.receive(message)
-    if not session.upkeep.nick.watches_alone(session, message):
-        other(session, message, out)
+    session.monitoring.heard(session, message, out)
 
 
 def redact(session: Session, message: Message, out: Effects) -> None:
@@ -321,3 +335,4 @@ HANDLERS: dict[str, Handler] = {
     "730": monitored,
     "731": monitored,
 }
+    "734": monitored,

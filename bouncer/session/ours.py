@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 OURS = -2  # in the place of a client's number: the session itself
 
 
-def ask(session: Session, message: Message, out: Effects) -> None:
+def ask(session: Session, message: Message, out: Effects, asker: int = OURS) -> None:
     """Send a command of our own; its replies are told to nobody.
 
     A client's labelled command may be in hand: its answer stays its own.
     """
     in_hand = session.label, session.answer_in_hand
     session.label, session.answer_in_hand = "", None
-    answers.ask(session, OURS, message, out)
+    answers.ask(session, asker, message, out)
     session.label, session.answer_in_hand = in_hand
 
 
-def watch(nick: str, out: Effects) -> None:
+def watch(session: Session, nick: str, out: Effects) -> None:
     """Have the network tell when `nick` comes and goes: IRCv3 monitor."""
-    out.to_network.append(Message("MONITOR", ("+", nick)))
+    session.monitoring.watch(session, OURS, [nick], out)
 
 
-def unwatch(nick: str, out: Effects) -> None:
-    out.to_network.append(Message("MONITOR", ("-", nick)))
+def unwatch(session: Session, nick: str, out: Effects) -> None:
+    session.monitoring.unwatch(session, OURS, [nick], out)

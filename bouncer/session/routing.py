@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from bouncer.irc.who import WhoRequest
 from bouncer.irc.wire import Message
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Asked:
     asked_ms: int
     answer: Answer | None = None
     label: str = ""
+    who: WhoRequest | None = None  # fields that the network does not know
 
 
 class Reply(NamedTuple):

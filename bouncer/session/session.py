@@ -51,6 +51,7 @@ from bouncer.session.events import (
 from bouncer.session.lookups import Question
 from bouncer.session.marks import NOTHING_NOTED, Markers, Noted
 from bouncer.session.metadata import Marks
+from bouncer.session.monitoring import Monitoring
 from bouncer.session.routing import Asked, Reply, Routing
 from bouncer.session.services import sasl_login
 from bouncer.session.upkeep import Upkeep
@@ -112,6 +113,7 @@ class Session:
         self.marks = Marks(noted.marks)
         self.routing = Routing()
         self.upkeep = Upkeep()
+        self.monitoring = Monitoring()
         self.echoes: deque[Echo] = deque(maxlen=MAX_ECHOES)
         self.state = NetworkState(network.nick)
         self.registration: UpstreamRegistration | None = None
@@ -157,6 +159,7 @@ class Session:
         out.to_network += self.registration.start()
 
     def from_network(self, event: FromNetwork, out: Effects) -> None:
+        self.monitoring.lost()
         self.heard_ms = self.now_ms
         self.pinged = False
         from_network.receive(self, event.lines, out)
@@ -197,6 +200,7 @@ class Session:
         self.offer_caps(out)
 
     # --- clients ---
+        self.monitoring.welcomed(self, out)
 
     def attached(self, event: Attached, out: Effects) -> None:
         arrival.attached(self, event, out)
@@ -243,6 +247,7 @@ class Session:
         client.confirmed_id = max(client.confirmed_id, event.delivered_id)
         out.others.append(Delivered(client.id, client.confirmed_id))
 
+        self.monitoring.left(self, client, out)
     def confirmed(self, client: Client, token: str, out: Effects) -> None:
         if client.confirmed(token):
             out.others.append(Delivered(client.id, client.confirmed_id))
@@ -275,6 +280,7 @@ class Session:
         self.network = event.network
         self.upkeep.network_set(self, out)
 
+        self.monitoring.tick(self, out)
     def change_network(self, **changes: Any) -> None:
         """Take over what is being written to the store."""
         self.network = replace(self.network, **changes)

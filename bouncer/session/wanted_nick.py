@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bouncer.irc.wire import Message
 from bouncer.session.effects import Effects, RememberNick
-from bouncer.session.ours import ask, unwatch, watch
+from bouncer.session.ours import OURS, ask, unwatch, watch
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -91,11 +91,6 @@ class WantedNick:
         if self.step is Step.WATCHING:
             self._words = WORDS
             self._look(session, out)
-
-    def watches_alone(self, session: Session, message: Message) -> bool:
-        """Whether a 730 or 731 tells of the watched nick and nothing else."""
-        nicks = _nicks(message)
-        return bool(self._watched) and all(self._is_wanted(session, nick) for nick in nicks)
 
     def changed(self, session: Session, out: Effects) -> None:
         """A command has set another nick to want."""
@@ -206,6 +201,8 @@ class WantedNick:
             self._take(session, out)
 
     def _ison(self, session: Session, message: Message, out: Effects) -> None:
+        if session.reply is None or session.reply.question.asker != OURS:
+            return  # somebody asked about others
         here = message.params[-1].split() if len(message.params) > 1 else []
         if self.step is Step.WATCHING and not any(self._is_wanted(session, nick) for nick in here):
             self._take(session, out)
@@ -225,7 +222,7 @@ class WantedNick:
         self._retry_ms = FIRST_RETRY_MS
         self._words = WORDS
         if self._watched and session.state.isupport.monitor:
-            unwatch(self._watched, out)
+            unwatch(session, self._watched, out)
         self._watched = ""
 
     def _watch(self, session: Session, out: Effects) -> None:
@@ -233,9 +230,9 @@ class WantedNick:
         wanted = session.network.nick
         if session.state.isupport.monitor and self._watched != wanted:
             if self._watched:
-                unwatch(self._watched, out)
+                unwatch(session, self._watched, out)
             self._watched = wanted
-            watch(wanted, out)
+            watch(session, wanted, out)
 
     def _look(self, session: Session, out: Effects) -> None:
         self.step, self._account = Step.ASKING, ""

@@ -60,7 +60,7 @@ NICK_AND_USER = ("NICK al", "USER al 0 * :Alice A")
 def test_the_way_most_clients_come_in() -> None:
     client = Client()
     listed = client.says("CAP LS 302")
-    assert listed[0].startswith("CAP * LS :sasl=PLAIN,EXTERNAL,SCRAM-SHA-256 server-time")
+    assert listed[0].startswith("CAP * LS * :sasl=PLAIN,EXTERNAL,SCRAM-SHA-256 server-time")
     assert client.says(*NICK_AND_USER) == []
     assert client.says("CAP REQ :sasl server-time") == ["CAP * ACK :sasl server-time"]
     assert client.says("AUTHENTICATE PLAIN") == ["AUTHENTICATE +"]

@@ -92,9 +92,9 @@ def test_a_client_that_is_away_from_the_start_counts_as_nobody() -> None:
 
 def test_tags_without_a_text_reach_the_network_and_the_users_other_clients() -> None:
     """message-tags: "This message MUST be delivered to targets in the same way as PRIVMSG and
-    NOTICE messages [...] honouring [...] echo-message"; "Servers MUST NOT deliver TAGMSG to clients that
-    haven't negotiated the message tags capability"; "Tags without the client-only prefix MUST be
-    removed by the server before being relayed" """
+    NOTICE messages [...] honouring [...] echo-message"; "Servers MUST NOT deliver TAGMSG
+    to clients that haven't negotiated the message tags capability"; "Tags without the client-only
+    prefix MUST be removed by the server before being relayed" """
     talk = Dialogue()
     talk.connect("message-tags")
     for client, caps in ((1, MODERN), (2, MODERN), (3, ()), (4, {"message-tags"})):
@@ -303,8 +303,8 @@ def test_subscriptions_are_bounded() -> None:
 
 def test_bots_are_shown_as_such() -> None:
     """bot-mode: "they are given a special numeric as part of their WHOIS response, [...] and
-    servers may include the bot tag on that client's outgoing messages"; "The value of the BOT token is the
-    mode character which is used to enable bot mode" """
+    servers may include the bot tag on that client's outgoing messages"; "The value of the BOT
+    token is the mode character which is used to enable bot mode" """
     talk = Dialogue()
     talk.connect("message-tags", isupport="CHANTYPES=# PREFIX=(ov)@+ BOT=B")
     assert "BOT=B" in " ".join(talk.attach(1))
