@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from bouncer.control import readers
+from bouncer.control import keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from storage import accounts
 from storage.records import Channel, Network
+
+_WHICH = readers.one_of("none", "highlight", "message", "default")
+
+
+def _what(text: str) -> str:
+    """Which messages count; '' for the default."""
+    chosen: str = _WHICH(text)
+    return "" if chosen == "default" else chosen
+
 
 _OPTIONS = (
     Option("--key", ("KEY",), "the channel's key; '' for none", readers.word, "key"),
@@ -21,6 +30,42 @@ _OPTIONS = (
         readers.yes_no,
         "detached",
     ),
+    Option(
+        "--relay-detached",
+        ("none|highlight|message|default",),
+        "what the service tells of it while it is detached (default: highlight)",
+        _what,
+        "relay_detached",
+    ),
+    Option(
+        "--reattach-on",
+        ("none|highlight|message|default",),
+        "what attaches it again (default: none)",
+        _what,
+        "reattach_on",
+    ),
+    Option(
+        "--detach-after",
+        ("DURATION",),
+        "detach it when it has been quiet for so long, as 6h; 0 for never",
+        readers.duration,
+        "detach_after_s",
+    ),
+    Option(
+        "--detach-on",
+        ("none|highlight|message|default",),
+        "what keeps it from being quiet (default: message)",
+        _what,
+        "detach_on",
+    ),
+    Option(
+        "--always-notify",
+        ("true|false",),
+        "treat everything said in it as if it named you",
+        readers.yes_no,
+        "always_notify",
+    ),
+    *keep.OPTIONS,
 )
 
 
@@ -64,6 +109,8 @@ async def listing(desk: Desk, request: Request) -> list[str]:
         marks = ["key"] if channel.key else []
         marks += [] if channel.enabled else ["disabled"]
         marks += ["detached"] if channel.detached else []
+        marks += ["always notify"] if channel.always_notify else []
+        marks += keep.limits(channel)
         lines.append(f"{channel.name}{': ' if marks else ''}{', '.join(marks)}")
     return lines or [f"no channels on {request['NETWORK']}; `channel add` adds one"]
 

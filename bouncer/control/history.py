@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlalchemy import Connection
 
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Option, Request
+from bouncer.control.keep import age, told
 from storage import accounts, retention
 from storage.retention import BufferStats, Keep
 
 SHOWN = 20  # conversations listed, the largest first; the rest is summed up
-_AGE = re.compile(r"(\d{1,5})([dwy])")
-_AGE_S = {"d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
-
-
-def age(text: str) -> int:
-    """`90d`, `12w` or `2y` in seconds."""
-    form = _AGE.fullmatch(text.casefold())
-    if form is None or not int(form[1]):
-        raise ValueError(f'"{text}" is no age; write days, weeks or years, as 90d, 12w or 2y')
-    return int(form[1]) * _AGE_S[form[2]]
 
 
 async def prune(desk: Desk, request: Request) -> list[str]:
@@ -39,21 +28,13 @@ async def stats(desk: Desk, request: Request) -> list[str]:
 
     found = await desk.store.read(read)
     lines = [
-        f"{each.network} {each.name}: {each.messages:,} messages, {_size(each.size_bytes)}"
+        f"{each.network} {each.name}: {each.messages:,} messages, {told(each.size_bytes)}"
         for each in found[:SHOWN]
     ]
     if len(found) > SHOWN:
         lines.append(f"and {len(found) - SHOWN} smaller conversations")
     count, size = sum(each.messages for each in found), sum(each.size_bytes for each in found)
-    return [*lines, f"{request.owner}: {count:,} messages, about {_size(size)}"]
-
-
-def _size(octets: float) -> str:
-    for unit in ("bytes", "KiB", "MiB"):
-        if octets < 1024:
-            return f"{octets:.0f} {unit}"
-        octets /= 1024
-    return f"{octets:.1f} GiB"
+    return [*lines, f"{request.owner}: {count:,} messages, about {told(size)}"]
 
 
 COMMANDS = (

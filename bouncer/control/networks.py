@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bouncer.control import readers
+from bouncer.control import keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
@@ -75,7 +75,7 @@ _LINE = (
         many=True,
     ),
 )
-_OPTIONS = (*_IDENTITY, *_PROOF, *_LINE)
+_OPTIONS = (*_IDENTITY, *_PROOF, *_LINE, *keep.OPTIONS)
 _SASL = {"--sasl-plain": "PLAIN", "--sasl-scram": "SCRAM-SHA-256", "--sasl-external": "EXTERNAL"}
 
 
@@ -198,7 +198,9 @@ def _line(network: Network, channels: int, live: NetworkStatus | None, stopped: 
         state = live.state + (f" as {live.nick}" if live.nick else "")
         state += f" ({live.error})" if live.error else ""
     joined = f"{live.channels} of {channels}" if live is not None else str(channels)
-    return f"{network.name}: {network.uri}, {state}, {joined} channels"
+    return ", ".join(
+        (f"{network.name}: {network.uri}, {state}, {joined} channels", *keep.limits(network))
+    )
 
 
 _NAME = Argument("NAME", readers.name)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from bouncer import passwords
-from bouncer.control import readers
+from bouncer.control import keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
@@ -33,7 +33,9 @@ _SETTINGS = (
         readers.yes_no_default,
         "autoplay",
     ),
+    *keep.OPTIONS,
 )
+_FOR_ADMINS = {"admin", "enabled", "keep_bytes"}
 _ADMIN = Option("--admin", ("true|false",), "may manage users and server", readers.yes_no, "admin")
 
 
@@ -57,9 +59,9 @@ async def add(desk: Desk, request: Request) -> list[str]:
 async def change(desk: Desk, request: Request) -> list[str]:
     if not request.changes:
         raise ControlError("nothing to change; name an option, `help user set` lists them")
-    mine_only = {"admin", "enabled"} & set(request.changes)
-    if mine_only and not request.actor.admin:
-        raise ControlError("--admin and --enabled are for administrators")
+    # A limit of room that one can lift oneself would be none.
+    if _FOR_ADMINS & set(request.changes) and not request.actor.admin:
+        raise ControlError("--admin, --enabled and --keep-size are for administrators")
 
     def write(connection: Connection) -> User:
         user = accounts.get_user(connection, request.owner)
@@ -99,6 +101,7 @@ async def listing(desk: Desk, _request: Request) -> list[str]:
         marks = ["admin"] if user.admin else []
         marks += [] if user.enabled else ["disabled"]
         marks.append(f"{networks} network{'' if networks == 1 else 's'}")
+        marks += keep.limits(user)
         if desk.live is not None:
             clients = desk.live.clients(user.name)
             marks.append(f"{len(clients)} client{'' if len(clients) == 1 else 's'}")
