@@ -397,13 +397,13 @@ class Beacon:
             await link.send(FrameType.DATAGRAM, self._peers.seal(one.voter.name, Kind.HELLO))
             with trio.fail_after(LINK_PROOF_S):
                 await one.proven.wait()
-            one.link = link
             while True:
                 await link.send(FrameType.DATAGRAM, self._datagram(one))
                 if self._roster is not None and one.pushed != self._roster.version:
                     document = self._document[one.voter.role]
                     await link.send(FrameType.ROSTER, document)
                     one.pushed = self._roster.version
+                one.link = link  # it stands once it has carried the roster
                 one.push = trio.Event()
                 with trio.move_on_after(LINK_BEAT_S):
                     await one.push.wait()

@@ -233,6 +233,7 @@ class Voter:
                 log.info("roster", version=roster.version, voters=len(roster.voters))
             self._use(roster)
             self.conduct.roster_changed(roster)
+            self.hearing.send_ack(None, 0)  # the bouncer need not wait for it
 
     def _accept_kept(self, document: bytes) -> None:
         try:
