@@ -16,10 +16,8 @@ import pytest
 
 # program -> the Debian package that brings it
 PACKAGES = {
-    "anope": "anope",
     "atheme-services": "atheme-services",
     "bash": "bash",
-    "faketime": "faketime",
     "inspircd": "inspircd",
     "ip": "iproute2",
     "irssi": "irssi",
