@@ -38,7 +38,7 @@ async def test_make_run_serves(tmp_path: Path) -> None:
         netns = net.host("home").netns
         words = [make, "--quiet", "run"]
         with Program(words, log=tmp_path / "log", cwd=clone, netns=netns) as program:
-            match = await program.prints(r"(?i)password:?\s+(\S+)", 60)
+            match = await program.prints(r"(?i)password:?\s+(\S+)", 120)
             await program.listens(partial(connected, "127.0.0.1", 6697, netns, 1), 20)
             async with peer("127.0.0.1", 6697, tls=True, netns=netns) as admin:
                 await admin.register("admin", password=f"admin:{match[1]}")
