@@ -20,6 +20,7 @@ from bouncer.config import UserDefaults
 from bouncer.control.live import NetworkStatus
 from bouncer.outbox import OutboxFull
 from bouncer.session.effects import (
+    ChangeChannel,
     Delivered,
     DropClient,
     DropNetwork,
@@ -52,6 +53,7 @@ from bouncer.session.events import (
     Tick,
 )
 from bouncer.session.marks import NOTHING_NOTED, Noted
+from bouncer.session.screen import Screen
 from bouncer.session.session import Session
 from bouncer.supervise import Gate
 from bouncer.upstream import State, Upstream
@@ -153,17 +155,18 @@ class Hub:
         """Make the running networks those of the store: start, stop or reconnect what changed."""
         self.user = user
         wanted = await keeping.networks_of(self._store, user, auto_away=self.defaults.auto_away)
-        for name in set(self.links) - {network.name for network, _ in wanted}:
+        for name in set(self.links) - {each.network.name for each in wanted}:
             await self._remove(name)
-        for network, channels in wanted:
+        for each in wanted:
+            network = each.network
             new = network.name not in self.links
             noted = await keeping.noted(self._store, network.id) if new else NOTHING_NOTED
             link = self.links.get(network.name)
             if link is None:
-                link = self.links[network.name] = Link(self._session(network, channels, noted))
+                link = self.links[network.name] = Link(self._session(each, noted))
                 self._connect(link)
                 continue
-            await self.post(link, ChannelsWanted(channels))
+            await self.post(link, ChannelsWanted(*each[1:]))
             if reconnects(link.session.network, network):
                 await self._disconnect(link, "The network was changed")
                 link.session.network = network
@@ -175,18 +178,19 @@ class Hub:
 
     def _session(
         self,
-        network: Network,
-        channels: tuple[tuple[str, str], ...],
+        wanted: keeping.Wanted,
         noted: Noted = NOTHING_NOTED,
     ) -> Session:
+        network = wanted.network
         return Session(
             network,
-            channels,
+            wanted.channels,
             server_name=self._server_name,
             new_id=self._store.next_id,
             ops_channel=self._ops[1] if self._ops and self._ops[0] == network.name else "",
             chathistory_max=self._chathistory_max,
             noted=noted,
+            screen=Screen(wanted.settings, wanted.ignored),
         )
 
     def _connect(self, link: Link) -> None:
@@ -282,7 +286,7 @@ class Hub:
         Raises KeyError for a network that the user does not have.
         """
         if network is None:
-            link = Link(self._session(Network(self.user.id, "", ""), ()))
+            link = Link(self._session(keeping.Wanted(Network(self.user.id, "", ""), (), (), ())))
             attached = Attached(client.id, client.name, nick, caps, 0, autoplay=False)
         else:
             link = self.links[network]
@@ -389,6 +393,8 @@ class Hub:
             case RememberChannel(name, key):
                 channel = Channel(link.session.network.id, name, key=key)
                 await keeping.remember_channel(self._store, channel)
+            case ChangeChannel(name, detached):
+                await keeping.change_channel(self._store, link.session.network.id, name, detached)
             case RememberNick(nick):
                 await keeping.change_network(self._store, link.session.network.id, nick=nick)
             case RememberLogin(login, password):

@@ -8,13 +8,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import Connection
 
 from bouncer.session.marks import Noted
-from storage import accounts, messages
+from storage import accounts, ignored, messages
 from storage.errors import NotFound, NotWritten
 from storage.records import Channel, Client, Network, User
 from storage.store import Store
@@ -26,15 +26,22 @@ FIRST_SIGHT_ROWS = 200  # what a client never seen before is shown of a network
 ChannelPairs = tuple[tuple[str, str], ...]  # (name, key)
 
 
-async def networks_of(
-    store: Store, user: User, *, auto_away: bool
-) -> list[tuple[Network, ChannelPairs]]:
-    """The user's networks, each with the channels to be in. What a network leaves open is filled
-    in from the user, and where they leave it open, too, with the default given."""
+class Wanted(NamedTuple):
+    """A network as it is to be: with the channels to be in, all their settings, whom to ignore."""
+
+    network: Network
+    channels: ChannelPairs
+    settings: tuple[Channel, ...]
+    ignored: tuple[str, ...]
+
+
+async def networks_of(store: Store, user: User, *, auto_away: bool) -> list[Wanted]:
+    """The user's networks. What a network leaves open is filled in from the user, and where they
+    leave it open, too, with the default given."""
     found = await store.read(_networks_of, user.id)
     if user.auto_away is not None:
         auto_away = user.auto_away
-    return [(_filled_in(network, user, auto_away), channels) for network, channels in found]
+    return [each._replace(network=_filled_in(each.network, user, auto_away)) for each in found]
 
 
 def _filled_in(network: Network, user: User, auto_away: bool) -> Network:
@@ -53,7 +60,8 @@ async def noted(store: Store, network_id: int) -> Noted:
 
 def _noted(connection: Connection, network_id: int) -> Noted:
     markers = accounts.list_markers(connection, network_id)
-    return Noted(markers, accounts.list_marks(connection, network_id))
+    marks = accounts.list_marks(connection, network_id)
+    return Noted(markers, {pair: value for pair, value in marks.items() if pair[1] != ignored.KEY})
 
 
 async def client_record(store: Store, network_id: int, name: str) -> Client:
@@ -80,6 +88,14 @@ async def forget_channel(store: Store, network_id: int, name: str) -> None:
         await store.run(_forget_channel, network_id, name)
     except NotWritten as error:
         log.error("channel not forgotten", channel=name, reason=str(error))
+
+
+async def change_channel(store: Store, network_id: int, name: str, detached: bool) -> None:
+    """Keep that a channel was detached or attached."""
+    try:
+        await store.run(partial(accounts.change_channel, detached=detached), network_id, name)
+    except (NotWritten, NotFound) as error:
+        log.error("channel not changed", channel=name, reason=str(error))
 
 
 async def change_network(store: Store, network_id: int, **changes: Any) -> None:
@@ -136,20 +152,14 @@ class Cursors:
             self._unsaved |= moved
 
 
-def _networks_of(
-    connection: Connection, user_id: int
-) -> list[tuple[Network, tuple[tuple[str, str], ...]]]:
-    return [
-        (
-            network,
-            tuple(
-                (channel.name, channel.key)
-                for channel in accounts.list_channels(connection, network.id)
-                if channel.enabled
-            ),
-        )
-        for network in accounts.list_networks(connection, user_id)
-    ]
+def _networks_of(connection: Connection, user_id: int) -> list[Wanted]:
+    return [_wanted(connection, network) for network in accounts.list_networks(connection, user_id)]
+
+
+def _wanted(connection: Connection, network: Network) -> Wanted:
+    channels = tuple(accounts.list_channels(connection, network.id))
+    pairs = tuple((channel.name, channel.key) for channel in channels if channel.enabled)
+    return Wanted(network, pairs, channels, tuple(ignored.masks(connection, network.id)))
 
 
 def _client_record(connection: Connection, network_id: int, name: str) -> Client:

@@ -9,6 +9,7 @@ from bouncer.control.grammar import Reader
 from bouncer.dial import ServerAddress
 
 MAX_NAME = 64
+MAX_MASK = 200
 MAX_TEXT = 400  # octets of a realname or quit message that still fits a line of IRC
 MAX_RATE = 1000.0  # lines per second
 _YES = {"true", "on", "yes", "1"}
@@ -43,6 +44,21 @@ def word(text: str) -> str:
     if re.search(r"[\s\0]", text) or text[:1] == ":":
         raise ValueError(f'"{text}" must be one word')
     return line(text)
+
+
+def mask(text: str) -> str:
+    """`nick`, `user@host` or `nick!user@host`, with `*` and `?`."""
+    if not 0 < len(text) <= MAX_MASK or re.search(r"[\s,\0]", text):
+        raise ValueError(f'"{text}" is no mask; write a nick, or as "*!*@host.example"')
+    return text
+
+
+def duration(text: str) -> int:
+    """Seconds: `90s`, `15m`, `6h`, `2d`, or a bare number of seconds; 0 for never."""
+    found = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.casefold())
+    if found is None:
+        raise ValueError(f'"{text}" is no duration; write 90s, 15m, 6h or 2d')
+    return int(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
 
 
 def yes_no(text: str) -> bool:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from bouncer.irc.wire import Message, format_tags, parse_tags
-from storage.messages import Row, msgid_of
+from storage.message import Row, msgid_of
 
 CHAT = frozenset({"PRIVMSG", "NOTICE"})
 

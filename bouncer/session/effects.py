@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bouncer.irc.wire import Message
 from bouncer.session.lookups import Question
-from storage.messages import Row
+from storage.message import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,14 @@ class RememberChannel:
 @dataclass(frozen=True, slots=True)
 class ForgetChannel:
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeChannel:
+    """A channel was detached or attached."""
+
+    name: str
+    detached: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,7 @@ class OpsCommand:
 Effect = (
     RememberChannel
     | ForgetChannel
+    | ChangeChannel
     | RememberNick
     | RememberLogin
     | DropNetwork
@@ -148,9 +157,9 @@ Effect = (
     | Delivered
     | Lookup
     | Redact
+    | KeepMark
     | ServiceCommand
     | OpsCommand
-    | KeepMark
 )
 
 

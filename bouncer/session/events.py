@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from bouncer.irc.wire import Message
 from bouncer.session.effects import ServiceCommand
 from bouncer.session.lookups import Answer, Question
-from storage.messages import Row
-from storage.records import Network
+from storage.message import Row
+from storage.records import Channel, Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,12 @@ class Detached:
 
 @dataclass(frozen=True, slots=True)
 class ChannelsWanted:
-    """The channels to be in were changed by a command: (name, key) pairs."""
+    """The channels to be in, as (name, key) pairs, their settings, or who is ignored (masks) were
+    changed by a command."""
 
     channels: tuple[tuple[str, str], ...]
+    settings: tuple[Channel, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

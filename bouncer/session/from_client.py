@@ -192,7 +192,9 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
             continue
         key = keys[index] if index < len(keys) else ""
         channel = session.state.channel(name) if session.ready else None
-        if channel is not None:
+        if session.screen.is_detached(session.state.fold(name)):
+            session.screen.attach(session, session.state.fold(name), out)
+        elif channel is not None:
             for line in arrival.entering(session, client, channel):
                 out.tell(client.id, line)
         elif session.ready:
@@ -206,6 +208,11 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
 
 
 def part(session: Session, client: Client, message: Message, out: Effects) -> None:
+    if message.params[1:] == ("detach",):
+        for name in message.params[0].split(","):
+            if session.state.channel(name) is not None:
+                session.screen.detach(session, session.state.fold(name), out)
+        return
     for name in message.params[0].split(","):
         if session.wanted.pop(session.state.fold(name), None) is not None:
             out.others.append(ForgetChannel(name))
@@ -273,13 +280,6 @@ def names(session: Session, client: Client, message: Message, out: Effects) -> N
         out.tell(client.id, str(line))
 
 
-def isupport(session: Session, client: Client, _message: Message, out: Effects) -> None:
-    """IRCv3 extended-isupport: the ISUPPORT command."""
-    for line in arrival.isupport(session, client):
-        out.tell(client.id, str(line))
-
-
-def motd(session: Session, client: Client, message: Message, out: Effects) -> None:
 def watch(session: Session, client: Client, message: Message, out: Effects) -> None:
     """MONITOR."""
     session.monitoring.command(session, client, message, out)
@@ -299,6 +299,13 @@ def who(session: Session, client: Client, message: Message, out: Effects) -> Non
         question.who = asked
 
 
+def isupport(session: Session, client: Client, _message: Message, out: Effects) -> None:
+    """IRCv3 extended-isupport: the ISUPPORT command."""
+    for line in arrival.isupport(session, client):
+        out.tell(client.id, str(line))
+
+
+def motd(session: Session, client: Client, message: Message, out: Effects) -> None:
     """Our own from what the network told us; another server's from the network."""
     if message.params and session.ready:
         forward(session, client, message, out)

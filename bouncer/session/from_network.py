@@ -19,7 +19,7 @@ from bouncer.session.places import REFUSALS
 from bouncer.session.routing import ENTERING, Asked, Reply
 from bouncer.session.secrets import is_secret
 from bouncer.session.upkeep import HEARS
-from storage.messages import Row, msgid_of
+from storage.message import Row, msgid_of
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -109,6 +109,8 @@ def chat(
     out: Effects,
 ) -> None:
     """PRIVMSG and NOTICE: keep it, then tell it. The hot path: every line of chat comes here."""
+    if session.screened and session.screen.ignores(session, source):
+        return
     time_ms, msgid, tags = session.now_ms, "", ""
     if raw_tags:
         time_ms, msgid, tags = read_tags(raw_tags, time_ms)
@@ -195,6 +197,8 @@ def event(
 ) -> None:
     """Relay something that is not kept, to every client or to one; to who asked as the answer.
     Clients with one of the capabilities `but` are left out."""
+    if only is None and session.screened and session.screen.hides(session, message):
+        return
     time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
     time = iso_time(time_ms)
     bare = message._replace(raw_tags=tags)
@@ -229,16 +233,16 @@ def other(session: Session, message: Message, out: Effects) -> None:
     if session.reply is None:
         session.reply = session.routing.route(message)
     reply = session.reply
-    # what follows a JOIN is for everybody: the channel is new to all
-    everybody = reply is None or (reply.question.command == "JOIN" and message.command in ENTERING)
-    only = None if everybody or reply is None else reply.question.asker
-    # "servers MUST NOT send an implicit NAMES reply after sending a JOIN": no-implicit-names
     if message.params[:1] == ("*",):  # we know who the client is, though the network says it so
         message = message._replace(params=(session.state.nick, *message.params[1:]))
     if reply is not None and reply.question.who is not None:
         message = extended(session.state, reply.question.who, message)
     elif reply is not None and reply.question.asker == POLLING and message.command == "303":
         session.monitoring.polled(session, reply.question.subject, message.params[-1], out)
+    # what follows a JOIN is for everybody: the channel is new to all
+    everybody = reply is None or (reply.question.command == "JOIN" and message.command in ENTERING)
+    only = None if everybody or reply is None else reply.question.asker
+    # "servers MUST NOT send an implicit NAMES reply after sending a JOIN": no-implicit-names
     implicit = everybody and message.command in ("353", "366")
     event(session, message, out, only=only, but=NO_IMPLICIT_NAMES if implicit else ())
 
@@ -324,8 +328,8 @@ HANDLERS: dict[str, Handler] = {
     "JOIN": join,
     "NICK": nick,
     "REDACT": redact,
-    "INVITE": invite,
     "TAGMSG": tagged.heard,
+    "INVITE": invite,
     "ERROR": error,
     "PONG": pong,
     "BATCH": swallow,
@@ -334,5 +338,5 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(REFUSALS, join_refused),
     "730": monitored,
     "731": monitored,
-}
     "734": monitored,
+}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bouncer.irc.wire import Message
 from bouncer.session.dialect import read_tags
 from bouncer.session.effects import Effects
-from storage.messages import Row, own_msgid
+from storage.message import Row, own_msgid
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session

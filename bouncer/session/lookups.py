@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bouncer.irc.chathistory import HistoryRequest
-from storage.messages import Row
+from storage.message import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bouncer.session.clients import Client
 from bouncer.session.effects import Effects, PlayBack
 from bouncer.session.events import PageRead
-from storage.messages import Row
+from storage.message import Row
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -47,6 +47,7 @@ def _play_owed(session: Session, client: Client, page: PageRead, out: Effects) -
 
 def said(session: Session, client: Client, rows: list[Row]) -> list[str]:
     """The rows in the client's dialect, without those that it could not show."""
+    rows = session.screen.shown(rows) if session.screened else rows
     return conversations(session, client, rows, "chathistory")
 
 

@@ -33,7 +33,7 @@ from bouncer.session.lookups import (
     Search,
     Targets,
 )
-from storage.messages import Row
+from storage.message import Row
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session

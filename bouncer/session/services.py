@@ -170,7 +170,7 @@ class Services:
 
     def mode(self, session: Session, message: Message, out: Effects) -> None:
         """`:services MODE me +r`: the registered user mode."""
-        expected = self.waiting or self._candidate is not None
+        expected = bool(message.params) and (self.waiting or self._candidate is not None)
         if expected and session.state.is_me(message.params[0]) and "r" in session.state.umodes:
             self.logged_in(session, out)
 

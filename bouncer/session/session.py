@@ -19,7 +19,7 @@ from bouncer.irc.people import Channel
 from bouncer.irc.registration import Identity, UpstreamRegistration
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
-from bouncer.session import answers, arrival, from_client, from_network, playback, reading
+from bouncer.session import answers, arrival, from_client, from_network, playback, reading, settings
 from bouncer.session.answers import Answer, service_echo
 from bouncer.session.clients import Client, Clients
 from bouncer.session.effects import (
@@ -53,9 +53,10 @@ from bouncer.session.marks import NOTHING_NOTED, Markers, Noted
 from bouncer.session.metadata import Marks
 from bouncer.session.monitoring import Monitoring
 from bouncer.session.routing import Asked, Reply, Routing
+from bouncer.session.screen import Screen
 from bouncer.session.services import sasl_login
 from bouncer.session.upkeep import Upkeep
-from storage.messages import Row
+from storage.message import Row
 from storage.records import Network
 
 SERVICE = "BouncerServ"
@@ -95,6 +96,7 @@ class Session:
         ops_channel: str = "",
         chathistory_max: int = 0,
         noted: Noted = NOTHING_NOTED,
+        screen: Screen | None = None,
     ) -> None:
         self.network = network
         self.server_name = server_name
@@ -111,9 +113,11 @@ class Session:
         self.clients = Clients()
         self.markers = Markers(noted.markers)
         self.marks = Marks(noted.marks)
+        self.monitoring = Monitoring()
         self.routing = Routing()
         self.upkeep = Upkeep()
-        self.monitoring = Monitoring()
+        self.screen = screen or Screen()
+        self.screened = self.screen.needed  # chat asks for no more than this
         self.echoes: deque[Echo] = deque(maxlen=MAX_ECHOES)
         self.state = NetworkState(network.nick)
         self.registration: UpstreamRegistration | None = None
@@ -155,11 +159,11 @@ class Session:
         self._targets.clear()
         self.ready, self.goodbye, self.pinged = False, "", False
         self.upkeep.connected()
+        self.monitoring.lost()
         self.heard_ms = self.now_ms
         out.to_network += self.registration.start()
 
     def from_network(self, event: FromNetwork, out: Effects) -> None:
-        self.monitoring.lost()
         self.heard_ms = self.now_ms
         self.pinged = False
         from_network.receive(self, event.lines, out)
@@ -196,11 +200,11 @@ class Session:
                 out.tell(client.id, f":{client.nick} NICK {self.state.nick}")
                 client.nick = self.state.nick
         self.notify(out, f"Connected to {self.network.name} as {self.state.nick}")
+        self.monitoring.welcomed(self, out)
         self.upkeep.welcomed(self, out)
         self.offer_caps(out)
 
     # --- clients ---
-        self.monitoring.welcomed(self, out)
 
     def attached(self, event: Attached, out: Effects) -> None:
         arrival.attached(self, event, out)
@@ -243,11 +247,11 @@ class Session:
         if client is None:
             return
         self.routing.forget(client.id)
+        self.monitoring.left(self, client, out)
         self.upkeep.presence.left(self, client.id)
         client.confirmed_id = max(client.confirmed_id, event.delivered_id)
         out.others.append(Delivered(client.id, client.confirmed_id))
 
-        self.monitoring.left(self, client, out)
     def confirmed(self, client: Client, token: str, out: Effects) -> None:
         if client.confirmed(token):
             out.others.append(Delivered(client.id, client.confirmed_id))
@@ -259,28 +263,12 @@ class Session:
 
     # --- commands to the bouncer ---
 
-    def channels_wanted(self, event: ChannelsWanted, out: Effects) -> None:
-        """Join and leave what the difference to the old list says."""
-        wanted = {self.state.fold(name): (name, key) for name, key in event.channels}
-        new = [pair for folded, pair in wanted.items() if folded not in self.wanted]
-        gone = [pair for folded, pair in self.wanted.items() if folded not in wanted]
-        self.wanted = wanted
-        if self.ready:
-            self.upkeep.places.join(self, new, out)
-            out.to_network += [Message("PART", (name,)) for name, _ in gone]
-
     def bot_says(self, event: BotSays, out: Effects) -> None:
         if self.ready:
             for line in event.lines:
                 message = Message("NOTICE", (event.target, line))
                 from_client.say_to(self, from_client.BOT, message, out)
 
-    def network_set(self, event: NetworkSet, out: Effects) -> None:
-        """A command has changed what needs no new connection."""
-        self.network = event.network
-        self.upkeep.network_set(self, out)
-
-        self.monitoring.tick(self, out)
     def change_network(self, **changes: Any) -> None:
         """Take over what is being written to the store."""
         self.network = replace(self.network, **changes)
@@ -292,7 +280,10 @@ class Session:
             self._ask_for_confirmation(client_id, out)
         answers.give_up(self.routing.expired(self.now_ms), out)
         arrival.tick(self, out)
+        self.monitoring.tick(self, out)
         self.upkeep.tick(self, out)
+        if self.screened:
+            self.screen.tick(self, out)
         if not self.is_registered:
             from_network.drop_failed(self, out)
             return
@@ -332,6 +323,8 @@ class Session:
         """
         out.keep.append(row)
         self.last_kept_id = row.id
+        if self.screened and self.screen.takes(self, row, out):
+            return
         from_network.tell_row(self, row, out, said, hidden=hidden)
 
     def expect_echo(self, said: Asked, message: Message) -> None:
@@ -405,8 +398,8 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     Found: Session.found,
     ServiceSaid: Session.service_said,
     Detached: Session.detached,
-    ChannelsWanted: Session.channels_wanted,
-    NetworkSet: Session.network_set,
+    ChannelsWanted: settings.channels_wanted,
+    NetworkSet: settings.network_set,
     BotSays: Session.bot_says,
     Tick: Session.tick,
 }

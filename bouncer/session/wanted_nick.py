@@ -259,7 +259,8 @@ def _second(message: Message) -> str:
 
 def _nicks(message: Message) -> list[str]:
     """Of 730 and 731: `nick[!user@host]` by commas."""
-    return [word.partition("!")[0] for word in message.params[-1].split(",")]
+    told = message.params[-1] if message.params else ""
+    return [word.partition("!")[0] for word in told.split(",")]
 
 
 Handler = Callable[[WantedNick, "Session", Message, Effects], None]

@@ -1,0 +1,181 @@
+"""What a user does not want to see: detached channels, which are kept and followed in silence, and
+people who are ignored.
+
+`Session.screened` says whether there is anything of that kind at all; chat asks for no more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bouncer.irc.wire import Message
+from bouncer.session import arrival
+from bouncer.session.effects import ChangeChannel, Effects
+from storage.message import Row
+from storage.records import Channel
+
+if TYPE_CHECKING:
+    from bouncer.session.session import Session
+
+MAX_IGNORED = 200  # masks of one network
+DETACHED = "Detached; JOIN attaches it again"
+# Where messages other than chat name their channel.
+_PLACES = {
+    **dict.fromkeys(("JOIN", "PART", "KICK", "MODE", "TOPIC", "TAGMSG"), 0),
+    **dict.fromkeys(("324", "328", "329", "331", "332", "333", "366"), 1),
+    "353": 2,
+}
+
+
+def matches(mask: str, source: str) -> bool:
+    """Whether `*` and `?` of the mask can stand for the rest of the source, both folded."""
+    at = read = 0  # in the mask, in the source
+    star, mark = -1, 0  # the last `*`, and where what it stands for ends
+    while read < len(source):
+        if at < len(mask) and mask[at] == "*":
+            star, mark = at, read
+            at += 1
+        elif at < len(mask) and mask[at] in ("?", source[read]):
+            at, read = at + 1, read + 1
+        elif star >= 0:
+            mark += 1
+            at, read = star + 1, mark
+        else:
+            return False
+    return all(char == "*" for char in mask[at:])
+
+
+def full_mask(mask: str) -> str:
+    """`nick` as `nick!*@*`, `*@host` as `*!*@host`."""
+    if "!" in mask:
+        return mask
+    return f"*!{mask}" if "@" in mask else f"{mask}!*@*"
+
+
+class Screen:
+    """The settings of one session's channels, and whom it ignores."""
+
+    def __init__(self, channels: Iterable[Channel] = (), ignored: Iterable[str] = ()) -> None:
+        self.settings = {channel.name.lower(): channel for channel in channels}
+        self.ignored = tuple(full_mask(mask) for mask in ignored)
+        self._active_ms: dict[str, int] = {}  # of channels that detach themselves when quiet
+
+    @property
+    def needed(self) -> bool:
+        return bool(self.ignored) or any(
+            channel.detached or channel.detach_after_s for channel in self.settings.values()
+        )
+
+    def refold(self, session: Session) -> None:
+        """The network has said how it folds names."""
+        self.settings = {session.state.fold(c.name): c for c in self.settings.values()}
+
+    # --- who is asked about ---
+
+    def ignores(self, session: Session, source: str) -> bool:
+        fold = session.state.fold
+        return bool(self.ignored) and any(
+            matches(fold(mask), fold(source)) for mask in self.ignored
+        )
+
+    def is_detached(self, folded: str) -> bool:
+        channel = self.settings.get(folded)
+        return channel is not None and channel.detached
+
+    def hides(self, session: Session, message: Message) -> bool:
+        """Whether an event is of a detached channel, or of somebody ignored."""
+        if message.command in ("INVITE", "TAGMSG") and self.ignores(session, message.source):
+            return True
+        place = _PLACES.get(message.command)
+        if place is None or len(message.params) <= place:
+            return False
+        return self.is_detached(session.state.fold(message.params[place]))
+
+    def shown(self, rows: list[Row]) -> list[Row]:
+        """Those of a backlog that are not of detached channels."""
+        return [row for row in rows if not self.is_detached(row.target)]
+
+    def notifies(self, session: Session, row: Row) -> bool:
+        """Whether the user is to be called: their nick is named, or the channel always notifies."""
+        channel = self.settings.get(row.target)
+        if channel is not None and channel.always_notify:
+            return True
+        nick = re.escape(session.state.nick)
+        return (
+            bool(nick) and re.search(rf"(?<!\w){nick}(?!\w)", row.text, re.IGNORECASE) is not None
+        )
+
+    # --- detaching and attaching ---
+
+    def takes(self, session: Session, row: Row, out: Effects) -> bool:
+        """A kept message: True when clients are not to see it as one."""
+        channel = self.settings.get(row.target)
+        if channel is None:
+            return False
+        if not channel.detached:
+            if self._counts(session, channel.detach_on or "message", row):
+                self._active_ms[row.target] = session.now_ms
+            return False
+        if self._counts(session, channel.reattach_on or "none", row):
+            self.attach(session, row.target, out)
+            return False
+        for client in session.clients.by_id.values():
+            if client.live:  # it has nothing more to get of this
+                client.sent_id = row.id
+        own = session.state.is_me(row.source.partition("!")[0])
+        if not own and self._counts(session, channel.relay_detached or "highlight", row):
+            nick = row.source.partition("!")[0]
+            session.notify(out, f"{row.name} (detached): <{nick}> {row.text}")
+        return True
+
+    def _counts(self, session: Session, what: str, row: Row) -> bool:
+        return what == "message" or (what == "highlight" and self.notifies(session, row))
+
+    def attach(self, session: Session, folded: str, out: Effects) -> None:
+        """Show the channel to clients again, as if they had joined it."""
+        self._set(session, folded, out, detached=False)
+        self._active_ms[folded] = session.now_ms
+        arrival.show(session, folded, out)
+
+    def detach(self, session: Session, folded: str, out: Effects) -> None:
+        """Stay in the channel without showing it: clients see that they leave it."""
+        name = self.settings[folded].name if folded in self.settings else folded
+        part = Message("PART", (name, DETACHED), session.state.mask)
+        for client in session.clients.by_id.values():
+            out.tell(client.id, str(part))
+        self._set(session, folded, out, detached=True)
+
+    def _set(self, session: Session, folded: str, out: Effects, *, detached: bool) -> None:
+        known = self.settings.get(folded)
+        if known is None:
+            name = session.wanted.get(folded, (folded, ""))[0]
+            known = Channel(session.network.id, name)
+        self.settings[folded] = replace(known, detached=detached)
+        session.screened = self.needed
+        out.others.append(ChangeChannel(known.name, detached))
+
+    def changed(self, session: Session, new: Screen, out: Effects) -> Screen:
+        """Commands have changed the settings: show and hide what that means."""
+        new.refold(session)
+        new._active_ms = self._active_ms
+        for folded in session.state.channels:
+            before, after = self.is_detached(folded), new.is_detached(folded)
+            if before and not after:
+                arrival.show(session, folded, out)
+            elif after and not before:
+                part = Message("PART", (new.settings[folded].name, DETACHED), session.state.mask)
+                for client in session.clients.by_id.values():
+                    out.tell(client.id, str(part))
+        return new
+
+    def tick(self, session: Session, out: Effects) -> None:
+        """Detach the channels that have been quiet for as long as their settings say."""
+        for folded, channel in list(self.settings.items()):
+            if not channel.detach_after_s or channel.detached:
+                continue
+            since_ms = self._active_ms.setdefault(folded, session.now_ms)
+            if session.now_ms - since_ms >= channel.detach_after_s * 1_000:
+                self.detach(session, folded, out)

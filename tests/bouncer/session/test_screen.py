@@ -1,0 +1,165 @@
+"""Detached channels and ignored people: kept or not, and never in a client's way."""
+
+from __future__ import annotations
+
+import pytest
+
+from bouncer.session.effects import ChangeChannel
+from bouncer.session.events import ChannelsWanted, Tick
+from bouncer.session.screen import full_mask, matches
+from storage.records import Channel
+from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
+
+
+def detached(ignored: tuple[str, ...] = (), **settings: object) -> Dialogue:
+    """In #quiet, which is detached, and #ops, which is not."""
+    talk = Dialogue(["#ops", "#quiet"])
+    quiet = Channel(1, "#quiet", detached=True, **settings)  # type: ignore[arg-type]
+    pairs = (("#ops", ""), ("#quiet", ""))
+    talk.event(ChannelsWanted(pairs, (Channel(1, "#ops"), quiet), ignored))
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.heard()
+    return talk
+
+
+def test_a_detached_channel_is_kept_and_not_shown() -> None:
+    talk = Dialogue(["#ops", "#quiet"])
+    pairs = (("#ops", ""), ("#quiet", ""))
+    talk.event(ChannelsWanted(pairs, (Channel(1, "#quiet", detached=True),)))
+    talk.connect()
+    greeting = talk.attach(1)
+    assert [line for line in greeting if "JOIN #ops" in line]
+    assert not [line for line in greeting if "#quiet" in line]
+    talk.says(
+        ":bob!b@h PRIVMSG #quiet :nobody sees this",
+        ":carol!c@h JOIN #quiet",
+        ":carol!c@h TOPIC #quiet :new",
+        ":irc.test MODE #quiet +m",
+    )
+    assert talk.seen(1) == []
+    assert [row.text for row in talk.kept if row.command == "PRIVMSG"] == ["nobody sees this"]
+    assert not [line for line in talk.attach(2) if "#quiet" in line]  # nor as backlog
+
+
+@pytest.mark.parametrize(
+    ("relay", "text", "told"),
+    [
+        ("", "just talk", False),
+        ("", "me: look at this", True),
+        ("message", "just talk", True),
+        ("none", "me: look at this", False),
+        ("highlight", "some metal", False),
+    ],
+)
+def test_what_is_relayed_of_it(relay: str, text: str, told: bool) -> None:
+    talk = detached(relay_detached=relay)
+    talk.says(f":bob!b@h PRIVMSG #quiet :{text}")
+    assert texts(talk.seen(1)) == ([f"#quiet (detached): <bob> {text}"] if told else [])
+
+
+def test_a_channel_that_always_notifies_is_relayed_whole() -> None:
+    talk = detached(always_notify=True)
+    talk.says(":bob!b@h PRIVMSG #quiet :just talk")
+    assert texts(talk.seen(1)) == ["#quiet (detached): <bob> just talk"]
+
+
+def test_joining_attaches_it_for_every_client() -> None:
+    talk = detached()
+    talk.attach(2, caps=())
+    talk.types(1, "JOIN #quiet")
+    assert talk.heard() == []
+    assert ChangeChannel("#quiet", detached=False) in talk.others
+    for client in (1, 2):
+        assert [line.split()[1] for line in talk.seen(client)] == ["JOIN", "353", "366"]
+    talk.says(":bob!b@h PRIVMSG #quiet :now it is seen")
+    assert texts(talk.seen(1)) == ["now it is seen"]
+
+
+def test_parting_with_the_word_detach_stays_in_it() -> None:
+    talk = detached()
+    talk.types(1, "PART #ops detach")
+    assert talk.heard() == []
+    assert ChangeChannel("#ops", detached=True) in talk.others
+    assert talk.seen(1)[0].startswith(":me!user@host PART #ops")
+    talk.says(":bob!b@h PRIVMSG #ops :unseen")
+    assert talk.seen(1) == []
+
+
+@pytest.mark.parametrize(("on", "text"), [("message", "hello"), ("highlight", "hello me")])
+def test_it_comes_back_by_itself_when_told_to(on: str, text: str) -> None:
+    talk = detached(reattach_on=on)
+    talk.says(f":bob!b@h PRIVMSG #quiet :{text}")
+    said = talk.seen(1)
+    assert "JOIN #quiet" in said[0]
+    assert texts(said) == [text]
+
+
+def test_a_quiet_channel_detaches_itself() -> None:
+    talk = Dialogue(["#ops"])
+    pairs = (("#ops", ""),)
+    talk.event(ChannelsWanted(pairs, (Channel(1, "#ops", detach_after_s=600),)))
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.event(Tick())
+    talk.now_ms += 500_000
+    talk.says(":bob!b@h PRIVMSG #ops :still busy")
+    talk.now_ms += 500_000
+    talk.says(":irc.test PONG irc.test x")
+    talk.event(Tick())
+    assert ChangeChannel("#ops", detached=True) not in talk.others
+    talk.now_ms += 100_001
+    talk.event(Tick())
+    assert ChangeChannel("#ops", detached=True) in talk.others
+
+
+def test_a_reconnecting_client_does_not_get_the_hidden_lines_later() -> None:
+    talk = detached()
+    talk.says(":bob!b@h PRIVMSG #quiet :one", ":bob!b@h PRIVMSG #ops :two")
+    talk.seen(1)
+    assert talk.leaves(1) == talk.kept[-1].id
+
+
+def test_who_is_ignored_is_neither_shown_nor_kept() -> None:
+    talk = detached(("*!*@spam.example", "troll"))
+    talk.says(
+        ":x!y@spam.example PRIVMSG #ops :buy",
+        ":Troll!t@h PRIVMSG me :hey",
+        "@+typing=active :Troll!t@h TAGMSG #ops",
+        ":Troll!t@h INVITE me #trap",
+        ":bob!b@h PRIVMSG #ops :hello",
+    )
+    assert texts(talk.seen(1)) == ["hello"]
+    assert [row.text for row in talk.kept] == ["hello"]
+
+
+def test_a_command_shows_and_hides_at_once() -> None:
+    talk = Dialogue(["#ops"])
+    talk.connect()
+    talk.attach(1, MODERN)
+    talk.event(ChannelsWanted((("#ops", ""),), (Channel(1, "#ops", detached=True),)))
+    assert "PART #ops" in talk.seen(1)[-1]
+    talk.event(ChannelsWanted((("#ops", ""),), (Channel(1, "#ops"),)))
+    assert "JOIN #ops" in "".join(talk.seen(1))
+
+
+@pytest.mark.parametrize(
+    ("mask", "source", "fits"),
+    [
+        ("troll!*@*", "troll!t@h", True),
+        ("*!*@*.example", "a!b@c.example", True),
+        ("*!*@*.example", "a!b@c.example.org", False),
+        ("t?oll!*@*", "troll!t@h", True),
+        ("[x]!*@*", "[x]!a@b", True),
+        ("*a*a*a*a*b", "a" * 200, False),
+        ("*", "", True),
+        ("", "x", False),
+    ],
+)
+def test_masks(mask: str, source: str, fits: bool) -> None:
+    assert matches(mask, source) is fits
+
+
+def test_short_masks_are_filled_in() -> None:
+    assert full_mask("troll") == "troll!*@*"
+    assert full_mask("*@spam.example") == "*!*@spam.example"
