@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, Table, func, insert, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from storage import migrations, schema
-from storage.engine import make_engines
+from storage.engine import Engines, make_engines
 from storage.errors import AlreadyThere, StorageError
 from storage.rows import SECRETS, vault_of
 from storage.trouble import cause_of
@@ -60,22 +61,34 @@ def move(source_url: str, target_url: str, progress: Progress | None = None) -> 
     """Copy everything of one database into another, empty one; the number of messages.
 
     All or nothing: the target is filled in one transaction. Secrets stay sealed as they are.
-    Nobody may write the source meanwhile: stop the bouncer first.
+    Nobody may write the source meanwhile: stop the bouncer first. Raises StorageError.
     """
     vault = Vault(None)
     source, target = make_engines(source_url, vault), make_engines(target_url, vault)
     try:
-        with source.writing.begin() as old:  # takes the write lock: nobody changes it under us
-            migrations.upgrade(old)
-            with target.writing.begin() as new:
-                migrations.upgrade(new)
-                for table in schema.metadata.sorted_tables:
-                    _copy(old, new, table, progress)
-                _set_sequences(new)
-                return int(new.execute(select(func.count(schema.messages.c.id))).scalar_one())
+        return _move(source, target, progress)
+    except SQLAlchemyError as error:
+        cause = cause_of(error)
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise StorageError(
+            f"nothing was moved: a database {cause.value} ({reason})"
+            if cause
+            else f"nothing was moved: {reason}"
+        ) from error
     finally:
         source.dispose()
         target.dispose()
+
+
+def _move(source: Engines, target: Engines, progress: Progress | None) -> int:
+    # Beginning takes the write lock of the source: nobody changes it under us.
+    with source.writing.begin() as old, target.writing.begin() as new:
+        migrations.upgrade(old)
+        migrations.upgrade(new)
+        for table in schema.metadata.sorted_tables:
+            _copy(old, new, table, progress)
+        _set_sequences(new)
+        return int(new.execute(select(func.count(schema.messages.c.id))).scalar_one())
 
 
 def _copy(old: Connection, new: Connection, table: Table, progress: Progress | None) -> None:

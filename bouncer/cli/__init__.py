@@ -36,6 +36,8 @@ Muster's bouncer: it holds a team's IRC connections and keeps what was said.
       write what was said as log files or JSON lines
   bouncer history backup FILE
       copy the SQLite database while serving
+  bouncer history move URL · bouncer history rekey
+      move everything to another database (PostgreSQL); seal passwords with a new key
   bouncer import znc DIR | soju FILE
       bring users, networks, channels and logs of another bouncer
   bouncer ctl WORDS…
@@ -95,6 +97,14 @@ def _main(words: list[str]) -> int:
             from bouncer.cli import transfer
 
             return transfer.backup(rest, config)
+        case ["history", "move", *rest]:
+            from bouncer.cli import transfer
+
+            return transfer.move(rest, config)
+        case ["history", "rekey", *rest]:
+            from bouncer.cli import transfer
+
+            return transfer.rekey(rest, config)
         case ["ctl", *line]:
             from bouncer.cli import remote
 

@@ -1,7 +1,9 @@
-"""`bouncer import`, `bouncer history export` and `backup`: history moving in and out."""
+"""`bouncer import`, `bouncer history export`, `backup`, `move` and `rekey`: history moving in and
+out, to another database, and under another key."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
@@ -18,14 +20,17 @@ from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
 from bouncer.cli.direct import become_owner
 from bouncer.cli.serve import Parser
 from bouncer.config import Config
-from bouncer.database import open_database
+from bouncer.database import KEY_FILE, open_database
 from bouncer.export import export_json, export_text
 from bouncer.importers.logfiles import Report
 from bouncer.importers.soju import import_soju
 from bouncer.importers.znc import import_znc
 from storage import accounts
+from storage import backup as database_copy
+from storage.engine import parse_url
 from storage.errors import StorageError
 from storage.store import Store
+from storage.vault import add_key, drop_old_keys, load_key
 
 Moving = Callable[[str, int, int], None]  # what, done, in all
 
@@ -45,8 +50,7 @@ def import_(words: list[str], option: Path | None) -> int:
     soju.add_argument("--logs", metavar="DIR", type=Path, help="its message store, if it is `fs`")
     chosen = parser.parse_args(words)
     settings = _settings(option)
-    if admin.answers(settings.admin_socket):
-        raise Exit(FAILED, "a bouncer is running on this database; stop it, import, start it")
+    _stopped(settings, "stop it, import, start it")
     become_owner(settings.data_dir)
 
     async def bring(store: Store) -> Report:
@@ -111,6 +115,97 @@ def backup(words: list[str], option: Path | None) -> int:
     return DONE
 
 
+def move(words: list[str], option: Path | None) -> int:
+    """Everything into another, empty database. All or nothing; the old one is left as it is."""
+    parser = Parser(
+        prog="bouncer history move",
+        description="Copy everything (users, networks, people, voters, history) to another, empty "
+        "database: from SQLite to PostgreSQL, or back. All of it or nothing; the old database "
+        "stays as it is. The bouncer must not run meanwhile.",
+    )
+    parser.add_argument(
+        "url",
+        metavar="URL",
+        help="as postgresql://muster@/muster?host=/run/postgresql, or sqlite:////srv/muster.db; "
+        "leave a password to ~/.pgpass",
+    )
+    chosen = parser.parse_args(words)
+    settings = _settings(option)
+    _stopped(settings, "stop it, move, start it with the new database")
+    become_owner(settings.data_dir)
+    old = settings.database.url
+    _must_exist(old)
+    with _told():
+        new = _full(chosen.url)
+        if new == parse_url(old).render_as_string(hide_password=False):
+            raise Exit(WRONG_USE, "that is the database that is in use; name another")
+        with _bar() as moving:
+            count = database_copy.move(old, new, moving)
+    print(f"{count:,} messages, and all that belongs to them, are in the new database.")
+    print(f"To serve from it, write into {settings.source or 'bouncer.toml'}:")
+    print(f"  [database]\n  url = {json.dumps(new)}")
+    print(f"{KEY_FILE} in {settings.data_dir} still opens its passwords: keep it there.")
+    print(f"Remove the old one ({_shown(old)}) once the new one serves.")
+    return DONE
+
+
+def rekey(words: list[str], option: Path | None) -> int:
+    """A new key for the stored secrets. Interrupted anywhere, the key file opens all of them; the
+    next call goes on."""
+    parser = Parser(
+        prog="bouncer history rekey",
+        description=f"Make a new {KEY_FILE} and seal every stored password with it. It can be "
+        "interrupted and repeated: the file opens everything at any moment. The bouncer must not "
+        "run meanwhile.",
+    )
+    parser.parse_args(words)
+    settings = _settings(option)
+    _stopped(settings, "stop it, change the key, start it")
+    become_owner(settings.data_dir)
+    _must_exist(settings.database.url)
+    path = settings.data_dir / KEY_FILE
+
+    async def seal(store: Store) -> int:
+        count = await store.run(database_copy.seal_anew)
+        await store.read(accounts.list_networks)  # raises where one of them cannot be read
+        return count
+
+    with _told():
+        if len(load_key(path).split()) < 2:  # else one was interrupted, and this call ends it
+            _with_store(settings, lambda store: store.read(accounts.list_networks))
+            add_key(path)
+        count = _with_store(settings, seal)
+        drop_old_keys(path)
+    print(f"{count:,} secrets are sealed with the new key in {path}.")
+    print("Backups made before need the old key: keep your copy of it with them, and make a new")
+    print("backup of both.")
+    return DONE
+
+
+def _stopped(settings: Config, what_to_do: str) -> None:
+    if admin.answers(settings.admin_socket):
+        raise Exit(FAILED, f"a bouncer is running on this database; {what_to_do}")
+
+
+def _must_exist(url: str) -> None:
+    """Of a SQLite file that is not there an empty one would be made, and moved."""
+    place = parse_url(url)
+    if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
+        raise Exit(FAILED, f"there is no database {place.database}; is it the right --config?")
+
+
+def _full(url: str) -> str:
+    """As the configuration wants it: with its driver, a file with all of its path."""
+    place = parse_url(url)
+    if place.get_backend_name() == "sqlite":
+        place = place.set(database=str(Path(str(place.database)).absolute()))
+    return place.render_as_string(hide_password=False)
+
+
+def _shown(url: str) -> str:
+    return parse_url(url).render_as_string(hide_password=True)
+
+
 def _settings(option: Path | None) -> Config:
     try:
         settings = config.load(option)
@@ -128,8 +223,15 @@ def _with_store(settings: Config, work: Callable[[Store], Awaitable[T]]) -> T:
         async with open_database(settings) as store:
             return await work(store)
 
-    try:
+    with _told():
         return trio.run(run)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the database or the files refuse ends the command with its text."""
+    try:
+        yield
     except StorageError as error:
         raise Exit(FAILED, str(error)) from None
     except OSError as error:
@@ -140,7 +242,9 @@ def _with_store(settings: Config, work: Callable[[Store], Awaitable[T]]) -> T:
 def _bar() -> Iterator[Moving]:
     """A progress bar on stderr; nothing where nobody looks."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    unseen = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=unseen) as progress:
         task = progress.add_task("", total=None)
 
         def moving(what: str, done: int, total: int) -> None:

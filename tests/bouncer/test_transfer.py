@@ -1,0 +1,274 @@
+"""History in, out, to another database and under another key, by the command line as processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bouncer import admin
+from storage import accounts
+from storage.backup import seal_anew
+from storage.messages import Row, since
+from storage.store import open_store
+from storage.vault import add_key
+from tests.bouncer.importers.soju_file import say, soju_database
+from tests.storage.cluster import Cluster, binaries, running_cluster
+
+BOUNCER = str(Path(sys.executable).with_name("bouncer"))
+TOML = """
+data_dir = "data"
+[[listen]]
+address = "unix:irc.sock"
+"""
+SAID = 1500
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "bouncer.toml").write_text(TOML)
+    monkeypatch.delenv("MUSTER_CONFIG", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    programs = binaries()
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt install postgresql)")
+    with running_cluster(programs) as running:
+        yield running
+
+
+def bouncer(site: Path, *words: str, given: str = "", expect: int = 0) -> str:
+    """What the command printed, both streams."""
+    done = subprocess.run(
+        [BOUNCER, *words],
+        input=given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        cwd=site,
+    )
+    assert done.returncode == expect, done.stdout
+    assert "Traceback" not in done.stdout
+    return done.stdout
+
+
+@contextlib.contextmanager
+def running(site: Path) -> Iterator[None]:
+    with subprocess.Popen([BOUNCER, "run"], cwd=site, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while not admin.answers(site / "data" / "bouncer.sock"):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield
+        finally:
+            process.kill()
+
+
+def url_of(site: Path) -> str:
+    return f"sqlite:///{site / 'data' / 'muster.db'}"
+
+
+async def rows_of(url: str, site: Path, network: str) -> list[Row]:
+    key = (site / "data" / "secrets.key").read_bytes()
+    async with open_store(url, key=key) as store:
+        (user,) = await store.read(accounts.list_users)
+        found = await store.read(accounts.get_network, user.id, network)
+        return await store.read(since, found.id, -(1 << 62), 100_000)
+
+
+async def passwords_of(url: str, key: bytes) -> list[str]:
+    async with open_store(url, key=key) as store:
+        return [network.password for network in await store.read(accounts.list_networks)]
+
+
+async def filled(site: Path) -> None:
+    """Alice with a network whose password is a secret, and what was said there."""
+    bouncer(site, "user", "add", "alice", "--password-stdin", given="hunter2\n")
+    words = ("network", "add", "alice", "home", "irc+insecure://127.0.0.1:1", "--enabled", "false")
+    bouncer(site, *words, "--server-password-stdin", given="open sesame\n")
+    key = (site / "data" / "secrets.key").read_bytes()
+    async with open_store(url_of(site), key=key) as store:
+        (network,) = await store.read(accounts.list_networks)
+        start = store.last_id + 1
+        rows = [
+            Row(
+                store.next_id(),
+                network.id,
+                "#ops",
+                "#Ops",
+                1_700_000_000_000 + n * 1000,
+                f"i{n}",
+                "PRIVMSG",
+                "bob!b@example.net",
+                "account=bob",
+                "",
+                f"line {n} ünïcode",
+            )
+            for n in range(SAID)
+        ]
+        assert rows[0].id == start
+        assert await store.append(rows)
+
+
+async def test_everything_moves_to_postgresql(site: Path, cluster: Cluster) -> None:
+    await filled(site)
+    before = await rows_of(url_of(site), site, "home")
+    target = cluster.new_database()
+    short = target.replace("+psycopg", "")
+    with running(site):
+        said = bouncer(site, "history", "move", short, expect=1)
+        assert "a bouncer is running on this database; stop it" in said
+    said = bouncer(site, "history", "move", short)
+    assert said.startswith("1,500 messages")
+    assert f"write into {site}/bouncer.toml:\n  [database]\n" in said
+    table = said[said.index("  [database]") : said.index("secrets.key")]
+    assert await rows_of(target, site, "home") == before
+    assert await rows_of(url_of(site), site, "home") == before, "the old one is as it was"
+
+    twice = bouncer(site, "history", "move", target, expect=1)
+    assert twice == "bouncer: the target database is not empty; name a new one\n"
+    (site / "bouncer.toml").write_text(TOML + table)
+    assert bouncer(site, "history", "stats", "alice").startswith("home #Ops: 1,500 messages")
+    assert "all is well" in bouncer(site, "check")
+    with running(site):
+        assert "alice: 1 network" in bouncer(site, "user", "list")
+    key = (site / "data" / "secrets.key").read_bytes()
+    assert await passwords_of(target, key) == ["open sesame"]
+    same = bouncer(site, "history", "move", short, expect=2)
+    assert "is the database that is in use" in same
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://muster@127.0.0.1:1/none", "nothing was moved: a database cannot be reached"),
+        ("mysql://muster@localhost/muster", "mysql is not supported; use sqlite or postgresql"),
+        ("nonsense", "'nonsense' is not a database URL"),
+    ],
+)
+async def test_where_nothing_can_be_moved_to(url: str, said: str, site: Path) -> None:
+    assert "there is no database" in bouncer(site, "history", "move", url, expect=1)
+    assert not (site / "data" / "muster.db").exists()
+    bouncer(site, "user", "add", "alice")
+    assert said in bouncer(site, "history", "move", url, expect=1)
+
+
+async def test_the_key_is_changed_and_an_interrupted_change_goes_on(site: Path) -> None:
+    await filled(site)
+    path = site / "data" / "secrets.key"
+    url = url_of(site)
+    first = path.read_bytes()
+    with running(site):
+        assert "is running" in bouncer(site, "history", "rekey", expect=1)
+    assert path.read_bytes() == first
+    assert bouncer(site, "history", "rekey").startswith("1 secrets are sealed with the new key")
+    second = path.read_bytes()
+    assert second != first
+    assert len(second.split()) == 1
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert await passwords_of(url, second) == ["open sesame"]
+
+    # Ended after its first step, and after its second: the file opens everything each time.
+    add_key(path)
+    assert await passwords_of(url, path.read_bytes()) == ["open sesame"]
+    third = path.read_bytes().split()[0]
+    async with open_store(url, key=path.read_bytes()) as store:
+        assert await store.run(seal_anew) == 1
+    assert await passwords_of(url, path.read_bytes()) == ["open sesame"]
+    bouncer(site, "history", "rekey")
+    assert path.read_bytes().split() == [third]
+    assert await passwords_of(url, third) == ["open sesame"]
+
+
+async def test_a_key_that_opens_nothing_is_not_changed(site: Path) -> None:
+    """It would bury the right one, which may still be put back."""
+    await filled(site)
+    path = site / "data" / "secrets.key"
+    right = path.read_bytes()
+    path.unlink()
+    said = bouncer(site, "history", "rekey", expect=1)
+    assert "does not open the stored passwords" in said
+    assert len(path.read_bytes().split()) == 1
+    path.write_bytes(right)
+    bouncer(site, "history", "rekey")
+
+
+async def test_a_znc_is_imported_once(site: Path) -> None:
+    folder = site / "znc"
+    (folder / "configs").mkdir(parents=True)
+    (folder / "configs" / "znc.conf").write_text(
+        "<User alice>\nNick = alice\nAdmin = true\nLoadModule = log\n<Network home>\n"
+        "Server = 127.0.0.1 1\nIRCConnectEnabled = false\n<Chan #ops>\n</Chan>\n</Network>\n"
+        "<Pass password>\nHash = 00\nMethod = SHA256\nSalt = pepper\n</Pass>\n</User>\n"
+    )
+    logs = folder / "users" / "alice" / "moddata" / "log" / "home" / "#ops"
+    logs.mkdir(parents=True)
+    lines = [f"[00:00:{n // 10:02}] <bob> line {n}\n" for n in range(300)]
+    (logs / "2024-05-01.log").write_text("".join(lines))
+    said = bouncer(site, "import", "znc", str(folder))
+    assert said.startswith("1 users, 1 networks, 1 channels and 300 messages came in\n")
+    (logs / "2024-05-02.log").write_text("[10:00:00] <bob> the next day\n")
+    said = bouncer(site, "import", "znc", str(folder))
+    assert said.startswith("0 users, 0 networks, 0 channels and 1 messages came in\n")
+    texts = [row.text for row in await rows_of(url_of(site), site, "home")]
+    assert sorted(texts) == sorted([*(f"line {n}" for n in range(300)), "the next day"])
+    with running(site):
+        assert "is running" in bouncer(site, "import", "znc", str(folder), expect=1)
+    assert "cannot be read" in bouncer(site, "import", "znc", str(site / "gone"), expect=1)
+
+
+async def test_a_soju_is_imported_exported_and_backed_up(site: Path) -> None:
+    path = site / "main.db"
+    with contextlib.closing(soju_database(path)) as database:
+        for n in range(300):
+            at = f"2024-01-01T00:00:{n // 10:02}.000Z"
+            say(database, 1, at, f"@time={at};msgid=i{n} :bob!b@h PRIVMSG #Ops :line {n}")
+        database.commit()
+    said = bouncer(site, "import", "soju", str(path))
+    assert said.startswith("1 users, 2 networks, 1 channels and 300 messages came in\n")
+    assert "and 0 messages came in" in bouncer(site, "import", "soju", str(path))
+
+    out = site / "out"
+    with running(site):  # the user's networks are no real ones; nothing comes in meanwhile
+        words = ("history", "export", "alice", "libera", "--out", str(out))
+        assert "300 messages written" in bouncer(site, *words)
+        (log,) = out.rglob("*.log")
+        assert (log.name, log.read_text().splitlines()[0]) == (
+            "2024-01-01.log",
+            "[00:00:00] <bob> line 0",
+        )
+        file = site / "out.jsonl"
+        words = ("history", "export", "alice", "libera", "#OPS", "--format", "json")
+        bouncer(site, *words, "--out", str(file))
+        found = [json.loads(line) for line in file.read_text().splitlines()]
+        assert [each["text"] for each in found] == [f"line {n}" for n in range(300)]
+
+        copy = site / "copy.db"
+        assert f"{copy}: " in bouncer(site, "history", "backup", str(copy))
+        assert "exists; name another file" in bouncer(
+            site, "history", "backup", str(copy), expect=1
+        )
+    with contextlib.closing(sqlite3.connect(copy)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        (count,) = database.execute("SELECT count(*) FROM messages").fetchone()
+        assert count >= 300
+
+
+@pytest.mark.parametrize("command", ["export", "backup", "move", "rekey"])
+def test_each_has_its_help(command: str, site: Path) -> None:
+    said = bouncer(site, "history", command, "--help")
+    assert f"usage: bouncer history {command}" in said
+    assert not (site / "data").exists()
