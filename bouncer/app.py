@@ -6,15 +6,17 @@ outside of it, commits what is left.
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
 import trio
 
-from bouncer import admin, certificates, config, listeners, opsbot
+from bouncer import admin, certificates, config, identd, listeners, opsbot
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
 from bouncer.certificates import Certificate, CertificateFault
@@ -27,6 +29,7 @@ from bouncer.control.registry import dispatch
 from bouncer.database import open_database
 from bouncer.downstream import Door as ClientDoor
 from bouncer.hub import Hub
+from bouncer.identd import Idents
 from bouncer.keys import MeshKey
 from bouncer.passwords import Hasher
 from bouncer.session.effects import OpsCommand
@@ -42,6 +45,7 @@ from storage.retention import Keep
 from storage.store import Store
 from storage.trouble import Trouble
 
+M_MMAP_THRESHOLD = -3  # malloc.h
 MESH_KEY = "mesh.key"
 TICK_S = 1.0
 SAVE_CURSORS_S = 2.0
@@ -57,7 +61,18 @@ def run(config: Config, *, ready: Callable[[Store], None] = lambda _store: None)
 
     Raises ListenFault, CertificateFault, KeyFault or StorageError when it cannot begin.
     """
+    _give_back_large_blocks()
     trio.run(partial(serve, config, ready=ready), strict_exception_groups=True)
+
+
+def _give_back_large_blocks() -> None:
+    """Have glibc give blocks of a megabyte back when they are freed.
+
+    It raises that threshold by itself; then every thread that has checked a password keeps
+    argon2's 19 MiB for ever (measured: 139 MiB for 80 clients instead of 83).
+    """
+    with suppress(OSError, AttributeError):  # another libc: it has its own ways
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
 async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _store: None) -> None:
@@ -86,6 +101,7 @@ class Bouncer:
             tell_ops=self._tell_ops,
         )
         self._gate = Gate(config.limits.connects_per_min)
+        self._idents = Idents()
         self._started_at = trio.current_time()
         self._nursery: trio.Nursery | None = None
         self._scopes: dict[str, trio.CancelScope] = {}
@@ -105,6 +121,8 @@ class Bouncer:
                 nursery.start_soon(listeners.serve, listen, sockets, door, self.tls)
             await nursery.start(admin.serve, config.admin_socket, self._operator_says)
             await nursery.start(self.beacon.run)
+            if config.ident.listen is not None:
+                await nursery.start(identd.serve, config.ident.listen, self._idents)
             nursery.start_soon(self._tick)
             nursery.start_soon(self._save_cursors)
             nursery.start_soon(self._watch_certificate)
@@ -126,6 +144,7 @@ class Bouncer:
             ops=self._ops_of(user),
             chathistory_max=self.config.limits.chathistory_max,
             defaults=self.config.user_defaults,
+            idents=self._idents,
         )
         self.hubs[user.name] = hub
         await self._nursery.start(hub.run)

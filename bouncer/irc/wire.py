@@ -13,6 +13,9 @@ MAX_SERVER_TAGS = 8191  # octets with '@' and the space: IRCv3 message-tags, siz
 MAX_CLIENT_TAGS = 4096
 MAX_RECEIVED = MAX_SERVER_TAGS + MAX_LINE  # the longest line anyone may send us
 
+# Lists for clients: simple ones look for the colon even where a single word needs none.
+LISTS = frozenset({"353", "CAP"})
+
 _ESCAPES = {":": ";", "s": " ", "\\": "\\", "r": "\r", "n": "\n"}
 _UNSAFE = str.maketrans({";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n", "\0": ""})
 _LINE_ENDS = str.maketrans("\r\n", "  ", "\0")
@@ -80,6 +83,8 @@ class Message(NamedTuple):
             *middle, last = self.params
             parts += middle
             plain = last and last[0] != ":" and " " not in last
+            if plain and self.source and self.command in LISTS:
+                plain = False
             parts.append(last if plain else ":" + last)
         return " ".join(parts)
 

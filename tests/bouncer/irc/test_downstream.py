@@ -337,7 +337,7 @@ def test_a_request_is_taken_whole_or_not_at_all() -> None:
     assert client.says("CAP REQ server-time batch") == ["CAP * ACK :server-time batch"]
     assert client.says("CAP REQ :-batch -invite-notify") == ["CAP * ACK :-batch -invite-notify"]
     assert client.us.caps == {"server-time"}
-    assert client.says("CAP LIST") == ["CAP * LIST server-time"]
+    assert client.says("CAP LIST") == ["CAP * LIST :server-time"]
     assert client.says("CAP REQ :") == ["CAP * ACK :"]
 
 
@@ -345,7 +345,7 @@ def test_cap_notify_comes_with_302_and_stays() -> None:
     client = Client()
     client.says("CAP LS 302", "CAP LS")
     assert client.us.caps == {"cap-notify"}
-    assert client.says("CAP REQ -cap-notify") == ["CAP * NAK -cap-notify"]
+    assert client.says("CAP REQ -cap-notify") == ["CAP * NAK :-cap-notify"]
     client = Client()
     client.says("CAP LS", "CAP REQ cap-notify")
     assert client.says("CAP REQ -cap-notify") == ["CAP * ACK -cap-notify"]
@@ -385,10 +385,10 @@ def test_what_is_offered_may_change() -> None:
     new = {k: v for k, v in OFFERED.items() if k != "away-notify"} | {"chghost": "", "x/y": "v"}
     assert client.told([*client.us.change_offer(new)]) == [
         "CAP al NEW :chghost x/y=v",
-        "CAP al DEL away-notify",
+        "CAP al DEL :away-notify",
     ]
     assert "away-notify" not in client.us.caps
-    assert client.says("CAP REQ chghost") == ["CAP al ACK chghost"]
+    assert client.says("CAP REQ chghost") == ["CAP al ACK :chghost"]
 
 
 def test_a_client_that_does_not_know_new_and_del_is_told_nothing() -> None:
