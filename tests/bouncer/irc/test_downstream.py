@@ -348,7 +348,7 @@ def test_cap_notify_comes_with_302_and_stays() -> None:
     assert client.says("CAP REQ -cap-notify") == ["CAP * NAK :-cap-notify"]
     client = Client()
     client.says("CAP LS", "CAP REQ cap-notify")
-    assert client.says("CAP REQ -cap-notify") == ["CAP * ACK -cap-notify"]
+    assert client.says("CAP REQ -cap-notify") == ["CAP * ACK :-cap-notify"]
 
 
 def test_wrong_cap_commands() -> None:
