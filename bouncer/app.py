@@ -20,7 +20,7 @@ from bouncer import admin, certificates, config, identd, listeners, opsbot
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
 from bouncer.certificates import Certificate, CertificateFault
-from bouncer.config import Config, ConfigError
+from bouncer.config import Config, ConfigError, Listen
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.command import Desk
 from bouncer.control.grammar import ControlError
@@ -112,6 +112,9 @@ class Bouncer:
         config = self.config
         door = ClientDoor(config.server_name, self.authenticator, self.hubs.get)
         opened = [(listen, await listeners.open_listeners(listen)) for listen in config.listen]
+        ident = None
+        if config.ident.listen is not None:
+            ident = await listeners.open_listeners(Listen(address=config.ident.listen, tls=False))
         async with trio.open_nursery() as self._nursery:
             nursery = self._nursery
             await nursery.start(self._handle_signals)
@@ -121,8 +124,8 @@ class Bouncer:
                 nursery.start_soon(listeners.serve, listen, sockets, door, self.tls)
             await nursery.start(admin.serve, config.admin_socket, self._operator_says)
             await nursery.start(self.beacon.run)
-            if config.ident.listen is not None:
-                await nursery.start(identd.serve, config.ident.listen, self._idents)
+            if ident is not None:
+                nursery.start_soon(identd.serve, ident, self._idents)
             nursery.start_soon(self._tick)
             nursery.start_soon(self._save_cursors)
             nursery.start_soon(self._watch_certificate)

@@ -129,6 +129,19 @@ class Ops(Table):
         return value
 
 
+class Ident(Table):
+    """The built-in identd, which tells networks whose connection is whose; off without `listen`."""
+
+    listen: ListenOn | None = None  # "0.0.0.0:113", where servers ask
+
+    @field_validator("listen")
+    @classmethod
+    def _is_port(cls, value: Address | None) -> Address | None:
+        if value is not None and value.path:
+            raise ValueError('is a unix socket, where no server can ask; write "0.0.0.0:113"')
+        return value
+
+
 class Mesh(Table):
     """The bouncer's end of the mesh; it dials the voters, so an address is seldom needed."""
 
@@ -154,6 +167,7 @@ class Config(Table):
     user_defaults: UserDefaults = UserDefaults()
     history: History = History()
     ops: Ops | None = None
+    ident: Ident = Ident()
     mesh: Mesh = Mesh()
     source: Path | None = Field(default=None, exclude=True)
 

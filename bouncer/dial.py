@@ -6,14 +6,19 @@ import hashlib
 import ipaddress
 import os
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import trio
 
+from bouncer.socks import Proxy
+from bouncer.socks import connect as socks_connect
+
 TLS_PORT = 6697
 PLAIN_PORT = 6667
 DIAL_TIMEOUT_S = 30.0
+PINNED_S = 8.0  # for each but the last of several pinned addresses
 
 
 class AddressError(ValueError):
@@ -26,16 +31,21 @@ class DialError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where an IRC server listens: `host` and `port`, or `path` for a unix socket."""
+    """Where an IRC server listens: `host` and `port`, or `path` for a unix socket.
+
+    With `addresses` the host is not looked up: it is only the name that the certificate must hold.
+    """
 
     host: str
     port: int
     tls: bool
     path: str = ""
+    addresses: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, uri: str) -> ServerAddress:
-        """Read `ircs://host[:port]`, `irc+insecure://host[:port]` or `unix:path`."""
+        """Read `ircs://host[:port]`, `irc+insecure://host[:port]` or `unix:path`; the first two
+        may end with `?address=IP[,IP]`."""
         if uri.startswith("unix:"):
             path = uri.removeprefix("unix:")
             if not path:
@@ -54,13 +64,15 @@ class ServerAddress:
         if not parts.hostname or parts.path not in ("", "/"):
             raise AddressError(f"{uri!r} names no host; write ircs://irc.example.net:6697")
         tls = parts.scheme == "ircs"
-        return cls(parts.hostname, port or (TLS_PORT if tls else PLAIN_PORT), tls)
+        port = port or (TLS_PORT if tls else PLAIN_PORT)
+        return cls(parts.hostname, port, tls, addresses=_pinned_addresses(parts.query, uri))
 
     def __str__(self) -> str:
         if self.path:
             return f"unix:{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'ircs' if self.tls else 'irc+insecure'}://{host}:{self.port}"
+        pinned = f"?address={','.join(self.addresses)}" if self.addresses else ""
+        return f"{'ircs' if self.tls else 'irc+insecure'}://{host}:{self.port}{pinned}"
 
     @property
     def is_loopback(self) -> bool:
@@ -68,9 +80,22 @@ class ServerAddress:
         if self.path or self.host == "localhost":
             return True
         try:
-            return ipaddress.ip_address(self.host).is_loopback
+            hosts = self.addresses or (self.host,)
+            return all(ipaddress.ip_address(host).is_loopback for host in hosts)
         except ValueError:
             return False
+
+
+def _pinned_addresses(query: str, uri: str) -> tuple[str, ...]:
+    if not query:
+        return ()
+    name, _, value = query.partition("=")
+    try:
+        if name != "address":
+            raise ValueError
+        return tuple(str(ipaddress.ip_address(each)) for each in value.split(","))
+    except ValueError:
+        raise AddressError(f"{uri!r}: after the ? write address=IP[,IP]") from None
 
 
 async def dial(
@@ -79,16 +104,18 @@ async def dial(
     source: str | None = None,
     pin: str = "",
     client_certificate: str = "",
+    proxy: str = "",
     timeout_s: float = DIAL_TIMEOUT_S,
 ) -> trio.abc.Stream:
     """Open a stream to `address`, TLS handshake done. Raises DialError.
 
     `pin` is `sha256:hex` or `sha512:hex` of the server's certificate and replaces the system's
-    trust store; `client_certificate` is PEM text, certificate and key together.
+    trust store; `client_certificate` is PEM text, certificate and key together; `proxy` is
+    `socks5://[user:password@]host[:port]` and looks the host up itself.
     """
     try:
         with trio.fail_after(timeout_s):
-            stream = await _open(address, source)
+            stream = await _open(address, source, proxy)
             if not address.tls:
                 return stream
             return await _start_tls(stream, address, pin, client_certificate)
@@ -115,10 +142,31 @@ def describe(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-async def _open(address: ServerAddress, source: str | None) -> trio.SocketStream:
+async def _open(address: ServerAddress, source: str | None, proxy: str) -> trio.SocketStream:
     if address.path:
         return await trio.open_unix_socket(address.path)
-    return await trio.open_tcp_stream(address.host, address.port, local_address=source)
+    hosts = address.addresses or (address.host,)
+    for host in hosts[:-1]:
+        with suppress(OSError), trio.move_on_after(PINNED_S):
+            return await _open_one(host, address.port, source, proxy)
+    return await _open_one(hosts[-1], address.port, source, proxy)
+
+
+async def _open_one(host: str, port: int, source: str | None, proxy: str) -> trio.SocketStream:
+    """Directly, IPv6 and IPv4 raced, or through a proxy."""
+    if not proxy:
+        return await trio.open_tcp_stream(host, port, local_address=source)
+    try:
+        through = Proxy.parse(proxy)
+    except ValueError as error:
+        raise DialError(str(error)) from None
+    stream = await trio.open_tcp_stream(through.host, through.port, local_address=source)
+    try:
+        await socks_connect(stream, through, host, port)
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
 
 
 async def _start_tls(

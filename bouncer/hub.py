@@ -18,6 +18,7 @@ from bouncer import history, keeping
 from bouncer.attachment import Attachment, Link
 from bouncer.config import UserDefaults
 from bouncer.control.live import NetworkStatus
+from bouncer.identd import Idents
 from bouncer.outbox import OutboxFull
 from bouncer.session.effects import (
     ChangeChannel,
@@ -110,11 +111,13 @@ class Hub:
         default_rate: float,
         ops: tuple[str, str] | None = None,
         defaults: UserDefaults,
+        idents: Idents,
         chathistory_max: int = 0,
     ) -> None:
         self.user = user
         self.links: dict[str, Link] = {}
         self.clients: dict[int, Attachment] = {}
+        self._idents = idents
         self.defaults = defaults  # where the user has said nothing
         self.default_rate = default_rate  # lines per second, for networks without their own
         self._store = store
@@ -202,6 +205,7 @@ class Hub:
             partial(self.post, link),
             gate=self._gate,
             default_rate=self.default_rate,
+            idents=self._idents,
         )
         self._nursery.start_soon(link.upstream.run)
 

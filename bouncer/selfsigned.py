@@ -25,11 +25,38 @@ def make(
 
     `names` are host names and addresses; the first is the subject.
     """
-    unique = list(dict.fromkeys(name for name in names if name))
     private = ec.generate_private_key(ec.SECP256R1())
+    signed = _sign(private, names, ExtendedKeyUsageOID.SERVER_AUTH, now)
+    certificate.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(key, 0o600, _private_pem(private))
+    _write(certificate, 0o644, signed.public_bytes(serialization.Encoding.PEM))
+
+
+def device(name: str) -> str:
+    """A self-signed certificate to log in with, and its key after it, as PEM text."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    signed = _sign(private, [name], ExtendedKeyUsageOID.CLIENT_AUTH, None)
+    return (signed.public_bytes(serialization.Encoding.PEM) + _private_pem(private)).decode()
+
+
+def _private_pem(private: ec.EllipticCurvePrivateKey) -> bytes:
+    return private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _sign(
+    private: ec.EllipticCurvePrivateKey,
+    names: Iterable[str],
+    usage: x509.ObjectIdentifier,
+    now: datetime.datetime | None,
+) -> x509.Certificate:
+    unique = list(dict.fromkeys(name for name in names if name))
     start = (now or datetime.datetime.now(datetime.UTC)) - datetime.timedelta(hours=1)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, unique[0][:64])])
-    signed = (
+    return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -39,20 +66,9 @@ def make(
         .not_valid_after(start + datetime.timedelta(days=LIFETIME_DAYS))
         .add_extension(x509.SubjectAlternativeName([_general_name(n) for n in unique]), False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+        .add_extension(x509.ExtendedKeyUsage([usage]), False)
         .sign(private, hashes.SHA256())
     )
-    certificate.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(
-        key,
-        0o600,
-        private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-    )
-    _write(certificate, 0o644, signed.public_bytes(serialization.Encoding.PEM))
 
 
 def _general_name(name: str) -> x509.GeneralName:

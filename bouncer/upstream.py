@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from bouncer.dial import DialError, ServerAddress, describe, dial
+from bouncer.identd import Idents
 from bouncer.irc.registration.upstream import is_ban
 from bouncer.irc.wire import LineReader, Message, encode_all
 from bouncer.session.effects import DropNetwork
@@ -98,6 +99,7 @@ class Upstream:
         *,
         gate: Gate,
         default_rate: float,
+        idents: Idents | None = None,
         dial: Dialer = dial,
     ) -> None:
         self.session = session
@@ -106,6 +108,7 @@ class Upstream:
         self.since = trio.current_time()
         self._post = post
         self._gate = gate
+        self._idents = idents or Idents()
         self._dial = dial
         self._default_rate = default_rate
         self._queue: SendQueue | None = None
@@ -172,11 +175,13 @@ class Upstream:
                     source=network.source_address or None,
                     pin=network.fingerprint,
                     client_certificate=network.certificate,
+                    proxy=network.proxy,
                 )
             except DialError as error:
                 ending = Ending(str(error))
             else:
-                ending = await self._hold(stream, address)
+                with self._idents.known(stream, network.ident or network.nick):
+                    ending = await self._hold(stream, address)
             log.info("disconnected", network=network.name, reason=ending.reason)
             delay_s = patience.after(ending, trio.current_time() - opened_at)
             self._become(State.STOPPED if delay_s is None else State.WAITING, ending.reason)

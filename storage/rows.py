@@ -21,7 +21,7 @@ from storage.vault import Vault
 R = TypeVar("R")
 
 SECRETS = {
-    schema.networks: {"password", "sasl_password", "certificate", "connect_commands"},
+    schema.networks: {"password", "sasl_password", "certificate", "connect_commands", "proxy"},
     schema.channels: {"key"},
 }
 LISTS = {schema.networks: {"connect_commands"}, schema.staff: {"nicks", "accounts", "keys"}}

@@ -68,6 +68,13 @@ _LINE = (
         "source_address",
     ),
     Option(
+        "--proxy",
+        ("SOCKS5-URI",),
+        "connect through socks5://[user:password@]host[:port]; '' directly",
+        readers.proxy,
+        "proxy",
+    ),
+    Option(
         "--connect-command",
         ("LINE",),
         "sent after registration, in order; '' drops all",

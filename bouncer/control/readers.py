@@ -7,6 +7,7 @@ import re
 
 from bouncer.control.grammar import Reader
 from bouncer.dial import ServerAddress
+from bouncer.socks import Proxy
 
 MAX_NAME = 64
 MAX_MASK = 200
@@ -136,6 +137,13 @@ def fingerprint(text: str) -> str:
             "`openssl x509 -noout -fingerprint -sha256 -in FILE` prints it"
         )
     return plain
+
+
+def proxy(text: str) -> str:
+    """A SOCKS5 proxy's address; '' for none."""
+    if text:
+        Proxy.parse(text)
+    return line(text)
 
 
 def source_address(text: str) -> str:

@@ -100,3 +100,32 @@ async def test_an_answer_that_never_comes_is_not_waited_for() -> None:
     async with listener:  # accepts by the kernel, says nothing: no TLS handshake comes
         with pytest.raises(DialError, match="did not answer within 0 s"):
             await dial(ServerAddress("127.0.0.1", port, tls=True), timeout_s=0.2)
+
+
+async def test_a_pinned_address_is_dialled_and_the_name_stays_the_certificates() -> None:
+    """No look-up: nobody has that name. The certificate must hold it all the same."""
+    authority = trustme.CA()
+    async with tls_server(authority, "irc.pinned.test") as port:
+        uri = f"ircs://irc.pinned.test:{port}?address=127.0.0.1"
+        address = ServerAddress.parse(uri)
+        assert str(address) == uri
+        assert address.is_loopback
+        with pytest.raises(DialError, match="not trusted"):
+            await dial(address)
+        pin = ""
+        with pytest.raises(DialError) as refused:
+            await dial(address, pin="sha256:" + "0" * 64)
+        pin = str(refused.value).partition("its certificate is ")[2].partition(",")[0]
+        stream = await dial(address, pin=pin)
+        assert isinstance(stream, trio.SSLStream)
+        assert stream.server_hostname == "irc.pinned.test"
+        await trio.aclose_forcefully(stream)
+
+
+async def test_the_next_pinned_address_is_tried_when_one_is_dead() -> None:
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listeners[0].socket.getsockname()[1]
+    address = ServerAddress.parse(f"irc+insecure://irc.test:{port}?address=127.0.0.9,127.0.0.1")
+    stream = await dial(address)
+    await stream.aclose()
+    await listeners[0].aclose()

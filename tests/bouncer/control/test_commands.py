@@ -219,6 +219,30 @@ CASES = {
         [ALICE, f"certfp add alice {CERT}"],
         own=f"certfp remove {CERT}",
     ),
+    "certfp generate": Case(
+        "certfp generate alice libera",
+        r"a certificate for libera is made(.*\n)*SHA-256 [0-9a-f]{64}\nSHA-512 [0-9a-f]{128}",
+        "certfp generate alice",
+        r"NETWORK is missing",
+        [ALICE, LIBERA],
+        own="certfp generate libera",
+    ),
+    "certfp fingerprint": Case(
+        "certfp fingerprint alice libera",
+        r"SHA-256 [0-9a-f]{64}\nSHA-512 [0-9a-f]{128}",
+        "certfp fingerprint alice",
+        r"NETWORK is missing",
+        [ALICE, LIBERA, "certfp generate alice libera"],
+        own="certfp fingerprint libera",
+    ),
+    "certfp discard": Case(
+        "certfp discard alice libera",
+        r"libera is shown no certificate any more",
+        "certfp discard alice",
+        r"NETWORK is missing",
+        [ALICE, LIBERA, "certfp generate alice libera"],
+        own="certfp discard libera",
+    ),
     "staff add": Case(
         f"staff add bob --role db --nick libera bob --account libera bob --ssh-key {SSH}",
         r"bob is on the roster; `staff codes bob` makes recovery codes",
@@ -371,6 +395,7 @@ RANDOM = re.compile(
     r"[a-z2-7]{5}(-[a-z2-7]{5}){3}"  # passwords
     r"|[a-z2-7]{4}(-[a-z2-7]{4}){3}"  # recovery codes
     r"|muster1:\S+"
+    r"|SHA-(256|512) [0-9a-f]+"
 )
 
 
