@@ -89,7 +89,7 @@ async def test_why_there_is_no_connection_is_told(greets: bytes, replies: bytes,
 
 @pytest.mark.parametrize("uri", ["http://proxy", "socks5://", "socks5://h:x", "h:1080"])
 def test_what_is_no_proxy_says_how_to_write_one(uri: str) -> None:
-    with pytest.raises(ValueError, match="socks5://|port"):
+    with pytest.raises(ValueError, match=r"socks5://|port"):
         Proxy.parse(uri)
 
 
