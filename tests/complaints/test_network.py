@@ -10,7 +10,9 @@ from pathlib import Path
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
+from bouncer import identd
 from bouncer.dial import DialError
+from bouncer.identd import Idents
 from bouncer.irc.wire import Message
 from bouncer.session.effects import DropNetwork
 from bouncer.session.events import Connected, Event, Lost, Tick
@@ -30,7 +32,7 @@ from bouncer.upstream import BURST_LINES, REGISTRATION_S, SendQueue, Upstream
 from storage.records import Network
 from tests.bouncer.session.dialogue import Dialogue, texts
 from tests.bouncer.test_restart import Bouncer, StrictNetwork
-from tests.complaints.venue import MODERN, running_bouncer, running_network
+from tests.complaints.venue import MODERN, running_bouncer, running_network, until
 
 NET = Network(1, "net", "irc+insecure://irc.test", id=1, nick="me")
 WELCOME = (
@@ -202,13 +204,8 @@ def test_c16_a_dead_network_is_noticed() -> None:
 
 
 def upstream_of(dial: Callable[..., object]) -> Upstream:
-    """An upstream whose session is not asked anything."""
-
-    async def post(_event: Event) -> None:
-        pass
-
     session = Dialogue([], NET).session
-    return Upstream(session, post, gate=Gate(0), default_rate=0, dial=dial)  # type: ignore[arg-type]
+    return Upstream(session, nothing, gate=Gate(0), default_rate=0, dial=dial)  # type: ignore[arg-type]
 
 
 def test_c17_required_login_and_services_down() -> None:
@@ -287,6 +284,35 @@ def test_c20_a_channel_that_would_not_have_us_is_tried_again() -> None:
     talk.joined("#ops")
     talk.says(":bob!b@h KICK #ops me :out")
     assert "JOIN #ops" in pass_time(talk, 80_000)
+
+
+async def test_c22_a_shared_address_tells_whose_connection_it_is() -> None:
+    """Ident on shared addresses (znc#1778). Good: identd."""
+    idents = Idents()
+    async with running_network() as network, trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        port = listeners[0].socket.getsockname()[1]
+        nursery.start_soon(identd.serve, listeners, idents)
+        for ident in ("alice", "bob"):
+            net = replace(NET, uri=network.uri, ident=ident)
+            session = Dialogue([], net).session
+            upstream = Upstream(session, nothing, gate=Gate(0), default_rate=0, idents=idents)
+            nursery.start_soon(upstream.run)
+        await until(lambda: len(network.streams) == 2)
+        told = []
+        for stream in network.streams:
+            ours, theirs = stream.socket.getpeername()[1], stream.socket.getsockname()[1]
+            question = await trio.open_tcp_stream("127.0.0.1", port)
+            async with question:
+                await question.send_all(f"{ours}, {theirs}\r\n".encode())
+                told.append(bytes(await question.receive_some()).decode().strip())
+        assert sorted(line.rpartition(" : ")[2] for line in told) == ["alice", "bob"]
+        assert all(" : USERID : UNIX : " in line for line in told)  # RFC 1413 section 4
+        nursery.cancel_scope.cancel()
+
+
+async def nothing(_event: Event) -> None:
+    """A hub that asks nothing of the session."""
 
 
 def test_c24_one_unknown_capability_costs_only_itself() -> None:

@@ -86,6 +86,8 @@ class FakeNetwork:
                         f":irc.test 366 me {name} :End",
                     )
                 ]
+            case "PRIVMSG", ("NickServ", _):
+                return [":NickServ!n@services NOTICE me :You are now identified for me."]
             case "PING", (token, *_):
                 return [f":irc.test PONG irc.test {token}"]
         return []
@@ -144,6 +146,7 @@ class Client:
         self.ended = False
         self.confirms = True  # answers PINGs
         self._reader = LineReader()
+        self._turn = trio.Lock()  # PONGs and what the test says
 
     async def read(self, upto: str = "") -> None:
         """Read to the end, or no further than a line with `upto` in it."""
@@ -160,7 +163,8 @@ class Client:
         self.ended = True
 
     async def says(self, *lines: str) -> None:
-        await self.stream.send_all("".join(f"{line}\r\n" for line in lines).encode())
+        async with self._turn:
+            await self.stream.send_all("".join(f"{line}\r\n" for line in lines).encode())
 
     async def hears(self, text: str) -> str:
         """The first line with `text` in it, once it has come."""
