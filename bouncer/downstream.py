@@ -16,6 +16,7 @@ from bouncer.irc import caps
 from bouncer.irc.registration import Attempt, DownstreamRegistration, ScramKeys
 from bouncer.irc.wire import MAX_CLIENT_TAGS, MAX_LINE, LineReader, Message, ProtocolError
 from bouncer.outbox import Outbox
+from bouncer.session.arrival import TOKENS
 from bouncer.session.events import CapsChanged, Detached, FromClient
 from storage.records import User
 
@@ -73,7 +74,9 @@ class Downstream:
         self.client = Attachment(next(_numbers), Outbox(OUTBOX_OCTETS), self._offer)
         self.hub: Hub | None = None
         self.user: User | None = None
-        self.registration = DownstreamRegistration(door.server_name, caps.offered(), fingerprint)
+        self.registration = DownstreamRegistration(
+            door.server_name, caps.offered(), fingerprint, TOKENS
+        )
         self._reader = LineReader(CLIENT_LINE)
         self._overlong = 0
         self._delivered_id = 0  # what a clean end has shown

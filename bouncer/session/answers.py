@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bouncer.irc.wire import Message, format_tags
+from bouncer.session.dialect import iso_time
 from bouncer.session.effects import Effects
 from bouncer.session.routing import SELF_ENDING, Asked, Reply
 
@@ -77,6 +78,21 @@ def tagged(line: str, tags: str) -> str:
 def service_echo(session: Session, service: str, text: str) -> str:
     """What a client said to our own service, as echo-message says it back."""
     return str(Message("PRIVMSG", (service, text), session.state.mask))
+
+
+def say_back(
+    session: Session, said: Asked, command: str, addressee: str, text: str, out: Effects
+) -> None:
+    """Echo what is not kept to the client that said it: echo-message."""
+    client = session.clients.by_id.get(said.asker)
+    if client is None or not client.dialect.echo:
+        return
+    tags = client.dialect.tags(iso_time(session.now_ms), "", "")
+    line = f"{tags}:{session.state.mask} {command} {addressee} :{text}"
+    if said.answer is not None:
+        said.answer.say(line, out)
+    else:
+        out.tell(client.id, line)
 
 
 # --- asking ---

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bouncer.irc.burst import channel_burst, isupport_lines, registration_burst
@@ -31,14 +33,17 @@ FETCHING = frozenset({"draft/chathistory", "znc.in/playback"})
 FETCH_MS = 5_000  # a client that has not fetched by then gets its backlog after all
 
 
+# What the bouncer supports on every network, told in 005 also before registration.
+TOKENS: Mapping[str, str | None] = MappingProxyType({
+    "MSGREFTYPES": "msgid,timestamp",  # "in order of decreasing preference": chathistory
+    "MONITOR": str(MAX_TARGETS),
+    "WHOX": None,
+})  # fmt: skip
+
+
 def own_tokens(session: Session) -> dict[str, str | None]:
     """What the bouncer itself supports, in 005."""
-    tokens: dict[str, str | None] = {
-        "CHATHISTORY": str(page_limit(session)),
-        "MSGREFTYPES": "msgid,timestamp",  # "in order of decreasing preference"
-        "MONITOR": str(MAX_TARGETS),
-        "WHOX": None,
-    }
+    tokens = {**TOKENS, "CHATHISTORY": str(page_limit(session))}
     if session.ready and "message-tags" not in session.upstream_caps:
         tokens["CLIENTTAGDENY"] = "*"  # message-tags: the network would cut them off
     return tokens

@@ -150,10 +150,9 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
             session.upkeep.services.seen(session, addressee, text)
         session.routing.note(addressee, Asked(client, message.command, "", 0))
         to_network(session, message, out)
-        asker = session.clients.by_id.get(client)
-        echoes = asker is not None and asker.dialect.echo and not secret
-        if echoes and "echo-message" not in session.upstream_caps:
-            out.tell(client, str(message._replace(source=session.state.mask, raw_tags="")))
+        if not secret and "echo-message" not in session.upstream_caps:
+            asked = Asked(client, message.command, "", 0)
+            answers.say_back(session, asked, message.command, addressee, text, out)
         return
     echoed = "echo-message" in session.upstream_caps
     if echoed or answers.network_labels(session):
@@ -165,6 +164,9 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
     session.routing.note(addressee, said)
     if echoed:
         session.expect_echo(said, message)
+        return
+    if session.state.is_me(addressee):  # the network delivers it to us, and so it is kept
+        answers.say_back(session, said, message.command, addressee, text, out)
         return
     row = session.own_row(message.command, addressee, text, client_tags(message))
     hidden = not session.target(addressee).is_channel

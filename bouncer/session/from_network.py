@@ -158,7 +158,12 @@ def own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden:
             session.echoes.remove(echo)
             said = echo.said
             break
-    session.keep(row, out, said=said, hidden=hidden)
+    to_oneself = row.target == session.state.folded_nick
+    if said is not None and to_oneself:
+        # said to oneself it comes twice: this is the echo, and what is delivered is kept
+        answers.say_back(session, said, row.command, row.addressee or row.name, row.text, out)
+    else:
+        session.keep(row, out, said=said, hidden=hidden and not to_oneself)
     if said is not None:
         answers.heard(session, Reply(said, last=True), out)
 

@@ -291,3 +291,27 @@ def test_a_long_answer_is_not_collected() -> None:
     talk.types(1, "@label=l LIST")
     talk.says(*(f":irc.test 322 me #c{n} 1 :t" for n in range(2_000)))
     assert len(said(talk)) == 2_001
+
+
+@pytest.mark.parametrize("caps", ["", "echo-message", NETWORK_LABELS + " echo-message"])
+def test_what_one_says_to_oneself_is_kept_once(caps: str) -> None:
+    """ "When a client sends a message to itself, the server MUST NOT include the label tag, except
+    for any acknowledgment sent with the echo-message mechanism." """
+    talk = Dialogue()
+    talk.connect(caps)
+    talk.attach(1, ECHO)
+    talk.attach(2, ECHO)
+    talk.types(1, "@label=s PRIVMSG me :note")
+    ours = Message.parse(talk.heard()[0]).tags.get("label")
+    if "echo-message" in caps:
+        talk.says(
+            f"@label={ours} :me!user@host PRIVMSG me :note"
+            if ours
+            else ":me!user@host PRIVMSG me :note"
+        )
+    talk.says(":me!user@host PRIVMSG me :note")
+    echo, delivered = said(talk)
+    assert labelled([echo, delivered]) == [("PRIVMSG", "s")]
+    assert [m.params for m in (echo, delivered)] == [("me", "note")] * 2
+    assert [m.params for m in said(talk, 2)] == [("me", "note")]
+    assert [(row.target, row.text) for row in talk.kept] == [("me", "note")]
