@@ -318,7 +318,10 @@ class Conduct:
 
         def body() -> bytes:
             age_s = max(0.0, self._pulse.now() - tombstone.at)
-            said = ClosedSaid(self.state.me, tombstone.id, tombstone.by_hand, age_s)
+            # "At that moment", each time it is said again: primary back ends a stand-down.
+            own = self.state.incident
+            holds = tombstone.by_hand and own is not None and own.stood_down
+            said = ClosedSaid(self.state.me, tombstone.id, tombstone.by_hand, age_s, holds)
             return sign_statement(self._key, Kind.CLOSED, said)
 
         id = CLOSED + tombstone.id

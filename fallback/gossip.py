@@ -70,12 +70,16 @@ class IncidentSaid:
 
 @dataclass(frozen=True, slots=True)
 class ClosedSaid:
-    """An incident is over. Signed by the agent that says so."""
+    """An incident is over. Signed by the agent that says so.
+
+    `in_force`: it was stood down by hand, and that still holds at the sender.
+    """
 
     agent: Short
     id: Short
     by_hand: bool
     age_s: Age
+    in_force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,8 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class OverSaid:
-    """The latest closings: (id, by hand, age in s)."""
+    """The latest closings: (id, by hand, age in s). `in_force`: the latest by hand still holds."""
 
     number: Counter
     closed: Annotated[tuple[tuple[Short, bool, Age], ...], Field(max_length=MAX_OVER)] = ()
+    in_force: bool = False

@@ -270,7 +270,8 @@ class Hearing:
         if self._state().incident is None:  # a witness keeps no incidents
             self._confirm(heard, where, CLOSED + said.id)
             return
-        self._put(incident.PeerClosed(heard.peer, said.id, said.by_hand, self._now() - said.age_s))
+        at = self._now() - said.age_s
+        self._put(incident.PeerClosed(heard.peer, said.id, said.by_hand, at, said.in_force))
 
     def _confirm(self, heard: Heard, where: Where | None, id: str) -> None:
         if where is not None:
@@ -339,13 +340,15 @@ class Hearing:
         latest = sorted(own.tombstones, key=lambda each: each.at)[-MAX_OVER:]
         now = self._now()
         closed = tuple((each.id, each.by_hand, max(0.0, now - each.at)) for each in latest)
-        body = write_body(OverSaid(asked.number, closed))
+        body = write_body(OverSaid(asked.number, closed, own.stood_down))
         self._mesh.answer(heard.peer, Kind.OVER, body, where, len(heard.body))
 
     def _on_over(self, heard: Heard, _where: Where | None) -> None:
         said, now = read_body(OverSaid, heard.body), self._now()
+        latest_by_hand = [id for id, by_hand, _ in said.closed if by_hand][-1:]
         for id, by_hand, age_s in said.closed:
-            self._put(incident.PeerClosed(heard.peer, id, by_hand, now - age_s))
+            holds = said.in_force and id in latest_by_hand
+            self._put(incident.PeerClosed(heard.peer, id, by_hand, now - age_s, holds))
         for each in self._state().speakers:
             self._put(voter.ForNetwork(each.network, speaker.TombstonesFetched()))
 

@@ -32,6 +32,7 @@ from fallback.gossip import (
     Forwarded,
     IncidentSaid,
     JournalSaid,
+    OverSaid,
     VoteSaid,
 )
 from fallback.hearing import Hearing
@@ -160,6 +161,23 @@ def test_a_witness_may_not_speak_of_incidents() -> None:
     assert ear.hears("hel", Kind.CLOSED, closed) == []
     order = write_body(OrderSaid("x", "standdown", "mallory", 0.0))
     assert ear.hears("hel", Kind.ORDER, order) == []
+
+
+def test_a_closing_says_whether_the_stand_down_still_holds() -> None:
+    """An agent that has nothing open must not open what an admin has just closed elsewhere."""
+    ear, id = Ear(), "0199.fra"
+    for holds in (True, False):
+        said = sign_statement(AMS, Kind.CLOSED, ClosedSaid("ams", id, True, 1.0, holds))
+        assert ear.hears("ams", Kind.CLOSED, said) == [
+            incident.PeerClosed("ams", id, True, NOW - 1, holds)
+        ]
+    over = OverSaid(1, (("0198.fra", True, 90.0), (id, True, 5.0), ("01aa.fra", False, 2.0)), True)
+    told = [
+        event
+        for event in ear.hears("ams", Kind.OVER, write_body(over))
+        if isinstance(event, incident.PeerClosed)
+    ]
+    assert [event.in_force for event in told] == [False, True, False], "the latest by hand alone"
 
 
 def test_an_order_counts_once_however_often_it_is_repeated() -> None:
