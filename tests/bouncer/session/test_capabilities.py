@@ -145,7 +145,8 @@ def test_a_reply_keeps_its_tags_in_history() -> None:
 
 
 def test_a_ctcp_question_is_echoed_but_not_kept() -> None:
-    """message-tags and echo-message: what a client says comes back to it, and to it alone."""
+    """echo-message: "servers MUST send PRIVMSG and NOTICE messages back to the client that sent
+    them" """
     talk = Dialogue()
     talk.connect()
     for client, caps in ((1, MODERN), (2, ())):
@@ -344,3 +345,48 @@ def test_server_time_by_its_first_name() -> None:
     talk.event(CapsChanged(1, frozenset()))
     talk.says(":bob!b@h PRIVMSG #ops :hi")
     assert talk.seen(1) == [":bob!b@h PRIVMSG #ops :hi"]
+
+
+# --- from state, or refused, where the network lacks it ---
+
+
+def test_hosts_are_in_names_once_they_are_known() -> None:
+    """userhost-in-names "extends the NAMES reply messages (RPL_NAMREPLY) to contain the full
+    hostmask (nick!user@host) of every user listed": of those whose hosts we know."""
+    talk = Dialogue()
+    talk.connect()
+    talk.says(":carol!c@host JOIN #ops")
+    talk.attach(1, {"userhost-in-names", "multi-prefix"})
+    talk.types(1, "NAMES #ops")
+    names = next(m.params[3] for m in said(talk) if m.command == "353")
+    assert sorted(names.split()) == ["@me!user@host", "bob", "carol!c@host"]
+
+
+@pytest.mark.parametrize("caps", ["", "setname"])
+def test_a_realname_is_changed_where_the_network_can(caps: str) -> None:
+    """setname: "If the server rejects the change for any other reason, it MUST send a FAIL message
+    indicating this: FAIL SETNAME CANNOT_CHANGE_REALNAME" """
+    talk = Dialogue()
+    talk.connect(caps)
+    talk.attach(1, {"setname", "standard-replies"})
+    talk.types(1, "SETNAME :Bruce Wayne")
+    if caps:
+        assert talk.heard() == ["SETNAME :Bruce Wayne"]
+        talk.says(":me!user@host SETNAME :Bruce Wayne")
+        assert talk.seen(1) == [":me!user@host SETNAME :Bruce Wayne"]
+    else:
+        assert talk.heard() == []
+        assert said(talk)[0].params[:2] == ("SETNAME", "CANNOT_CHANGE_REALNAME")
+
+
+def test_batches_of_the_network_are_taken_apart() -> None:
+    """batch: "Client MAY ignore the type and process messages one by one." """
+    talk = Dialogue()
+    talk.connect("batch")
+    talk.attach(1, ())
+    talk.says(
+        ":irc.test BATCH +x netsplit a b",
+        "@batch=x :bob!b@h QUIT :a b",
+        ":irc.test BATCH -x",
+    )
+    assert talk.seen(1) == [":bob!b@h QUIT :a b"]
