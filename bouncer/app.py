@@ -193,6 +193,10 @@ class Bouncer:
             hub.listen_for_ops(self._ops_of(hub.user))
         log.info("reloaded")
 
+    async def quote(self, user_name: str, network: str, line: str) -> bool:
+        hub = self.hubs.get(user_name)
+        return hub is not None and hub.quote(network, line)
+
     async def notice(self, text: str) -> None:
         for hub in self.hubs.values():
             hub.notify(text)

@@ -19,6 +19,7 @@ from bouncer.attachment import Attachment, Link
 from bouncer.config import UserDefaults
 from bouncer.control.live import NetworkStatus
 from bouncer.identd import Idents
+from bouncer.irc.wire import Message
 from bouncer.outbox import OutboxFull
 from bouncer.session.effects import (
     ChangeChannel,
@@ -259,6 +260,13 @@ class Hub:
                 NetworkStatus(name, upstream.state.value, nick, upstream.error, since_s, joined)
             )
         return out
+
+    def quote(self, network: str, line: str) -> bool:
+        """Send a line of IRC as it is; False where the network is not connected."""
+        link = self.links.get(network)
+        if link is None or link.upstream is None or not link.session.ready:
+            return False
+        return not link.upstream.put([Message.parse(line)])
 
     def notify(self, text: str) -> None:
         """Tell every client something as the service."""

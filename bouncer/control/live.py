@@ -49,6 +49,9 @@ class Live(Protocol):
         Raises ValueError with the user's message when they are unusable; the old ones stay.
         """
 
+    async def quote(self, user_name: str, network: str, line: str) -> bool:
+        """Send a line of IRC to a network as it is; False where it is not connected."""
+
     async def notice(self, text: str) -> None:
         """Say `text` as the service to every client of every user."""
 

@@ -150,6 +150,20 @@ async def remove(desk: Desk, request: Request) -> list[str]:
     return [f"network {network.name} of {user.name} removed, with channels and history"]
 
 
+async def quote(desk: Desk, request: Request) -> list[str]:
+    if desk.live is None:
+        raise ControlError("no bouncer is running; start it with `bouncer run`")
+
+    def read(connection: Connection) -> tuple[User, Network]:
+        user = accounts.get_user(connection, request.owner)
+        return user, accounts.get_network(connection, user.id, request["NAME"])
+
+    user, network = await desk.store.read(read)
+    if not await desk.live.quote(user.name, network.name, request["LINE"]):
+        raise ControlError(f"{network.name} is not connected")
+    return [f"sent to {network.name}"]
+
+
 def _changes(request: Request, known: Network | None) -> dict[str, Any]:
     """The fields to set. `known` is the network being changed, None for a new one."""
     changes = dict(request.changes)
@@ -240,6 +254,14 @@ COMMANDS = (
         listing,
         owned=True,
         also=("status",),
+    ),
+    Command(
+        ("network", "quote"),
+        Permission.USER,
+        "send a line of IRC to a network as it is",
+        quote,
+        (_NAME, Argument("LINE", readers.irc_line, rest=True)),
+        owned=True,
     ),
     Command(
         ("network", "remove"),

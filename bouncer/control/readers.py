@@ -7,6 +7,7 @@ import re
 
 from bouncer.control.grammar import Reader
 from bouncer.dial import ServerAddress
+from bouncer.irc.wire import Message, ProtocolError
 from bouncer.socks import Proxy
 
 MAX_NAME = 64
@@ -37,6 +38,15 @@ def line(text: str) -> str:
     """A text that has to fit into one line of IRC."""
     if re.search(r"[\r\n\0]", text) or len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT:
         raise ValueError(f"it must be one line of at most {MAX_TEXT} octets")
+    return text
+
+
+def irc_line(text: str) -> str:
+    """A message of IRC as a client sends it."""
+    try:
+        Message.parse(line(text))
+    except ProtocolError as error:
+        raise ValueError(str(error)) from None
     return text
 
 

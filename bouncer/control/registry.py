@@ -20,9 +20,11 @@ from bouncer.control import (
     networks,
     outage,
     readers,
+    sasl,
     server,
     staff,
     users,
+    znc,
 )
 from bouncer.control.actors import EVERYWHERE, Actor, Door, Permission
 from bouncer.control.command import Command, Desk, answering
@@ -55,6 +57,7 @@ async def dispatch(words: str | Sequence[str], actor: Actor, desk: Desk) -> list
     """
     if isinstance(words, str):
         words = split_line(words)
+    words = znc.translated(words, actor)
     command, rest = find(words, actor)
     if command.permission is Permission.STAFF and not actor.may(Permission.STAFF):
         actor = replace(actor, staff=await _on_roster(actor.user, desk))
@@ -152,13 +155,31 @@ HELP = Command(
     doors=EVERYWHERE,
 )
 
+
+async def run_as(desk: Desk, request: Request) -> list[str]:
+    """A command as if its user had said it to the service."""
+    user = await desk.store.read(accounts.get_user, request["NAME"])
+    actor = Actor(Door.SERVICE, user=user.name, admin=user.admin)
+    return await dispatch(request["COMMAND"], actor, desk)
+
+
+RUN = Command(
+    ("user", "run"),
+    Permission.ADMIN,
+    "carry out a command as this user",
+    run_as,
+    (Argument("NAME", readers.name), Argument("COMMAND", rest=True)),
+)
+
 COMMANDS: tuple[Command, ...] = (
     *networks.COMMANDS,
     *channels.COMMANDS,
     *clients.COMMANDS,
     *ignores.COMMANDS,
     *devices.COMMANDS,
+    *sasl.COMMANDS,
     *users.COMMANDS,
+    RUN,
     *staff.COMMANDS,
     *agents.COMMANDS,
     *history.COMMANDS,

@@ -26,6 +26,7 @@ class Noted:
 
     refreshed: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    quoted: list[tuple[str, str, str]] = field(default_factory=list)
     networks: dict[str, list[NetworkStatus]] = field(default_factory=dict)
     attached: dict[str, list[str]] = field(default_factory=dict)
     rosters: int = 0
@@ -45,6 +46,10 @@ class Noted:
         if self.fault:
             raise ValueError(self.fault)
         self.reloads += 1
+
+    async def quote(self, user_name: str, network: str, line: str) -> bool:
+        self.quoted.append((user_name, network, line))
+        return True
 
     async def notice(self, text: str) -> None:
         self.notices.append(text)

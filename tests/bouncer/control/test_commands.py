@@ -8,7 +8,7 @@ import shlex
 import time
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import trio
 
 from bouncer import admin, config, proofs
 from bouncer.cli import remote
-from bouncer.control import readers
+from bouncer.control import readers, znc
 from bouncer.control.actors import OPERATOR, Actor, Door, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import ControlError, NotAllowed, WrongUse
@@ -77,6 +77,37 @@ CASES = {
         [ALICE],
         own="user passwd --password other",
     ),
+    "user run": Case(
+        "user run alice network list",
+        r"libera: ircs://irc\.libera\.chat, starting",
+        "user run alice",
+        r"COMMAND is missing",
+        [ALICE, LIBERA],
+    ),
+    "sasl status": Case(
+        "sasl status alice libera",
+        r"libera: SASL PLAIN as al",
+        "sasl status alice",
+        r"NETWORK is missing",
+        [ALICE, LIBERA, "sasl set-plain alice libera al hunter2"],
+        own="sasl status libera",
+    ),
+    "sasl set-plain": Case(
+        "sasl set-plain alice libera al hunter2",
+        r"libera is logged in to by SASL PLAIN as al$",
+        "sasl set-plain alice libera al",
+        r"PASSWORD is missing",
+        [ALICE, LIBERA],
+        own="sasl set-plain libera al hunter2",
+    ),
+    "sasl reset": Case(
+        "sasl reset alice libera",
+        r"libera is logged in to no more",
+        "sasl reset alice",
+        r"NETWORK is missing",
+        [ALICE, LIBERA],
+        own="sasl reset libera",
+    ),
     "user list": Case(
         "user list",
         r"alice: 1 network, 0 clients",
@@ -114,6 +145,14 @@ CASES = {
         r"there is no --all here",
         [ALICE, LIBERA],
         own="network list",
+    ),
+    "network quote": Case(
+        "network quote alice libera PRIVMSG bob :hello there",
+        r"sent to libera",
+        "network quote alice libera",
+        r"LINE is missing",
+        [ALICE, LIBERA],
+        own="network quote libera PRIVMSG bob :hello there",
     ),
     "network remove": Case(
         "network remove alice libera",
@@ -390,7 +429,13 @@ CASES |= {
         r"DURATION is missing",
     ),
 }
-RUNNING = ("server", "maintenance", "standdown", "hold")  # these need a bouncer that runs
+RUNNING = (
+    "network quote",
+    "server",
+    "maintenance",
+    "standdown",
+    "hold",
+)  # these need a bouncer that runs
 RANDOM = re.compile(
     r"[a-z2-7]{5}(-[a-z2-7]{5}){3}"  # passwords
     r"|[a-z2-7]{4}(-[a-z2-7]{4}){3}"  # recovery codes
@@ -832,3 +877,44 @@ async def test_an_unusable_configuration_is_not_loaded(tmp_path: Path) -> None:
     async with open_desk(tmp_path, live) as desk:
         with pytest.raises(ControlError, match=r"nothing reloaded: .*empty \| .*missing"):
             await dispatch("server reload", OPERATOR, desk)
+
+
+ZNC_BEFORE = (ALICE, "user add bob", LIBERA, CHANNEL, "ignore add alice libera *@spam.example")
+ZNC_REST = {
+    "AddNetwork": "oftc ircs://irc.oftc.net",
+    "DelNetwork": "libera",
+    "SetNick": "ally",
+    "Quote": "WHOIS bob",
+    "AddUser": "dave",
+    "DelUser": "bob",
+    "AddIgnore": "troll",
+    "DelIgnore": "*@spam.example",
+    "SetPassword": "correct-horse",
+    "Broadcast": "going down at 5",
+}
+
+
+@pytest.mark.parametrize("word", znc.WORDS, ids=lambda word: word.name)
+async def test_the_words_of_znc_work_or_say_what_takes_their_place(
+    word: znc.Word, tmp_path: Path
+) -> None:
+    alice = Actor(Door.SERVICE, user="alice", admin=True, network="libera")
+    rest = shlex.split(ZNC_REST.get(word.name, "'#ops'")) if znc.REST in word.becomes else []
+    async with open_desk(tmp_path, Noted()) as desk:
+        for line in ZNC_BEFORE:
+            await dispatch(line, OPERATOR, desk)
+        if word.says:
+            with pytest.raises(ControlError, match=re.escape(word.says)):
+                await dispatch([word.name], alice, desk)
+            return
+        assert await dispatch([word.name.lower(), *rest], alice, desk)
+        if rest:
+            with pytest.raises(WrongUse, match="say what"):
+                await dispatch([word.name], alice, desk)
+        if znc.HERE in word.becomes and not rest:
+            nowhere = replace(alice, network="")
+            with pytest.raises(WrongUse, match="say which network"):
+                await dispatch([word.name], nowhere, desk)
+            assert await dispatch([word.name, "libera"], nowhere, desk)
+        with pytest.raises(WrongUse, match="there is no"):
+            await dispatch([word.name, *rest], OPERATOR, desk)  # for the service alone

@@ -1,0 +1,91 @@
+"""The words that ZNC's users know, said to `*status`: each becomes a command of the registry.
+
+`{network}` is the network they speak from, `{rest}` what follows the word. A row without a command
+explains what takes its place here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bouncer.control.actors import Actor, Door
+from bouncer.control.grammar import ControlError, WrongUse
+
+HERE, REST = "{network}", "{rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """`becomes` are the words of a command; without them, `says` is the answer."""
+
+    name: str
+    becomes: tuple[str, ...] = ()
+    says: str = ""
+
+
+def _word(name: str, becomes: str) -> Word:
+    return Word(name, tuple(becomes.split()))
+
+
+WORDS = (
+    _word("ListNetworks", "network list"),
+    _word("AddNetwork", "network add {rest}"),
+    _word("DelNetwork", "network remove {rest}"),
+    _word("Connect", "network set {network} --enabled true"),
+    _word("Disconnect", "network set {network} --enabled false"),
+    _word("SetNick", "network set {network} --nick {rest}"),
+    _word("Quote", "network quote {network} {rest}"),
+    _word("ListChans", "channel list {network}"),
+    _word("AddChan", "channel add {network} {rest}"),
+    _word("JoinChan", "channel add {network} {rest}"),
+    _word("DelChan", "channel remove {network} {rest}"),
+    _word("Attach", "channel set {network} {rest} --detached false"),
+    _word("Detach", "channel set {network} {rest} --detached true"),
+    _word("EnableChan", "channel set {network} {rest} --enabled true"),
+    _word("DisableChan", "channel set {network} {rest} --enabled false"),
+    _word("ListClients", "client list"),
+    _word("AddIgnore", "ignore add {network} {rest}"),
+    _word("ListIgnores", "ignore list {network}"),
+    _word("DelIgnore", "ignore remove {network} {rest}"),
+    _word("SetPassword", "user passwd --password {rest}"),
+    _word("ListUsers", "user list"),
+    _word("AddUser", "user add {rest}"),
+    _word("DelUser", "user remove {rest}"),
+    _word("Broadcast", "server notice {rest}"),
+    _word("Rehash", "server reload"),
+    _word("Uptime", "server status"),
+    Word("JumpNetwork", says="a connection stays on its network; log in as USER/NETWORK instead"),
+    Word("Jump", says="a network has one address; `network set NETWORK URI` changes it"),
+    Word("ListServers", says="a network has one address; `network list` shows it"),
+    Word("AddServer", says="a network has one address; `network set NETWORK URI` changes it"),
+    Word("SaveConfig", says="nothing to save: every change is kept when it is made"),
+    Word("PlayBuffer", says="history is played when you connect; CHATHISTORY fetches more"),
+    Word("ClearBuffer", says="playing back moves on by itself; nothing needs to be cleared"),
+    Word("LoadMod", says="there are no modules: what ZNC has in them is built in, see `help`"),
+    Word("ListMods", says="there are no modules: what ZNC has in them is built in, see `help`"),
+)
+_BY_NAME = {word.name.casefold(): word for word in WORDS}
+
+
+def translated(words: Sequence[str], actor: Actor) -> Sequence[str]:
+    """The words of the registry for a word of ZNC's; any others as they are.
+
+    Raises ControlError with what explains a word that has no counterpart, or lacks something.
+    """
+    word = _BY_NAME.get(words[0].casefold()) if words and actor.door is Door.SERVICE else None
+    if word is None:
+        return words
+    if not word.becomes:
+        raise ControlError(f"{word.name}: {word.says}")
+    rest = list(words[1:])
+    if REST in word.becomes and not rest:
+        raise WrongUse(f"{word.name}: say what; it is `{' '.join(word.becomes)}` here")
+    if HERE in word.becomes and not actor.network:
+        if not rest:
+            raise WrongUse(f"{word.name}: say which network, or log in to one as USER/NETWORK")
+        actor = Actor(actor.door, actor.user, actor.admin, network=rest.pop(0))
+    out: list[str] = []
+    for each in word.becomes:
+        out += rest if each == REST else [actor.network if each == HERE else each]
+    return out
