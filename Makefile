@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test test-outage drill check bench clean
+.PHONY: run test test-outage drill check bench mutants clean
 
 $(STAMP): pyproject.toml
 	@echo "muster: preparing $(VENV) (once, about a minute)"
@@ -33,6 +33,9 @@ check: $(STAMP)  ## lint, types and the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m 'not outage'
+
+mutants: $(STAMP)  ## undo each fix in a copy and see that its test notices, a few minutes
+	$(BIN)/python -m tests.mutants
 
 bench: $(STAMP)  ## figures as ratios against a peer in the same run
 	$(BIN)/python -m tests.bench

@@ -135,14 +135,16 @@ async def test_c07_a_bot_gets_no_history(tmp_path: Path) -> None:
         await until(lambda: muster.session.last_kept_id)
         operator = await muster.client("alice/net@operator")
         await operator.says("PRIVMSG BouncerServ :client set bot --autoplay off")
-        await until(lambda: any("BouncerServ" in line for line in operator.lines[-2:]))
+        await operator.hears("BouncerServ!")
+        await network.bob("missed")
+        await operator.hears("missed")
         bot = await muster.client("alice/net@bot", MODERN)
         person = await muster.client("alice/net@person", MODERN)
         await network.bob("live")
         await bot.hears("live")
         await person.hears("live")
         assert bot.texts == ["live"]
-        assert person.texts == ["before", "live"]
+        assert person.texts == ["before", "missed", "live"]
 
 
 def test_c08_own_messages_are_on_every_client_once() -> None:
