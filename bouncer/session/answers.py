@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bouncer.irc.wire import Message, format_tags
 from bouncer.session.dialect import iso_time
 from bouncer.session.effects import Effects
+from bouncer.session.events import ServiceSaid
 from bouncer.session.routing import SELF_ENDING, Asked, Reply
 
 if TYPE_CHECKING:
@@ -78,6 +79,18 @@ def tagged(line: str, tags: str) -> str:
 def service_echo(session: Session, service: str, text: str) -> str:
     """What a client said to our own service, as echo-message says it back."""
     return str(Message("PRIVMSG", (service, text), session.state.mask))
+
+
+def service_said(session: Session, event: ServiceSaid, out: Effects) -> None:
+    """The answer of our own service to a client."""
+    command = event.command
+    client = session.clients.by_id.get(command.client)
+    if client is None:
+        return
+    lines = [session.service_line(client, line, command.service) for line in event.lines]
+    if command.label and client.dialect.echo:  # the answer begins with the echo
+        lines.insert(0, service_echo(session, command.service, command.text))
+    session.answer(client, command.label, lines, out)
 
 
 def say_back(

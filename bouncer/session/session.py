@@ -20,7 +20,7 @@ from bouncer.irc.registration import Identity, UpstreamRegistration
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
 from bouncer.session import answers, arrival, from_client, from_network, playback, reading, settings
-from bouncer.session.answers import Answer, service_echo
+from bouncer.session.answers import Answer
 from bouncer.session.clients import Client, Clients
 from bouncer.session.effects import (
     Delivered,
@@ -234,14 +234,6 @@ class Session:
         if client := self.clients.by_id.get(event.client):
             reading.found(self, client, event, out)
 
-    def service_said(self, event: ServiceSaid, out: Effects) -> None:
-        command = event.command
-        if client := self.clients.by_id.get(command.client):
-            lines = [self.service_line(client, line, command.service) for line in event.lines]
-            if command.label and client.dialect.echo:  # the answer begins with the echo
-                lines.insert(0, service_echo(self, command.service, command.text))
-            self.answer(client, command.label, lines, out)
-
     def detached(self, event: Detached, out: Effects) -> None:
         client = self.clients.remove(event.client)
         if client is None:
@@ -396,7 +388,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     FromClient: Session.from_client,
     PageRead: Session.page_read,
     Found: Session.found,
-    ServiceSaid: Session.service_said,
+    ServiceSaid: answers.service_said,
     Detached: Session.detached,
     ChannelsWanted: settings.channels_wanted,
     NetworkSet: settings.network_set,

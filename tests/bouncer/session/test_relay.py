@@ -185,10 +185,10 @@ def test_a_join_is_remembered_with_its_key_once_the_network_lets_us_in() -> None
     assert talk.heard() == ["JOIN #new sesame", "JOIN #closed"]
     talk.says(":irc.test 473 me #closed :Cannot join (+i)")
     talk.joined("#new")
-    assert talk.others[-1] == RememberChannel("#new", "sesame")
+    assert talk.others[-1:] == [RememberChannel("#new", "sesame")]
     talk.types(1, "PART #new")
     assert talk.heard() == ["PART #new"]
-    assert talk.others[-1] == ForgetChannel("#new")
+    assert talk.others[-1:] == [ForgetChannel("#new")]
 
 
 def test_channels_changed_by_a_command_are_joined_and_left_at_once() -> None:

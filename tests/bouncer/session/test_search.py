@@ -37,8 +37,8 @@ SAID = (
 async def test_messages_are_found_by_all_that_is_given(
     tmp_path: Path, asked: str, found: list[int]
 ) -> None:
-    """ "messages matching all the specified attributes"; "If no content exists to return, the server
-    SHOULD return an empty batch" """
+    """ "messages matching all the specified attributes"; "If no content exists to return, the
+    server SHOULD return an empty batch" """
     async with stored(tmp_path) as talk:
         talk.connect("server-time")
         talk.says(*SAID)
