@@ -26,7 +26,7 @@ from bouncer.irc.sasl import ScramKeys
 from bouncer.passwords import Hasher
 from bouncer.throttle import Throttle, source_of
 from storage import accounts
-from storage.errors import NotFound
+from storage.errors import NotFound, NotWritten
 from storage.records import User
 from storage.store import Store
 
@@ -141,7 +141,10 @@ class Authenticator:
                 fresh = {"password_hash": hashed.password_hash, "scram": hashed.scram}
                 accounts.change_user(connection, user.id, **fresh)
 
-        await self._store.run(write)
+        try:
+            await self._store.run(write)
+        except NotWritten as error:  # it keeps nobody out; the next login tries again
+            log.warning("imported password kept as it is", user=user.name, reason=str(error))
 
     async def _scram_keys(self, name: str) -> ScramKeys:
         user = await self._user(name)
@@ -151,7 +154,11 @@ class Authenticator:
             except ValueError:
                 log.error("damaged SCRAM keys; set a new password", user=user.name)
         if not self._secret:
-            self._secret = bytes.fromhex(await self._store.run(_secret))
+            try:
+                self._secret = bytes.fromhex(await self._store.run(_secret))
+            except NotWritten as error:
+                log.warning("SCRAM refused", reason=str(error))
+                raise Refused("Logins by SCRAM cannot be checked now; try again later") from None
         return ScramKeys.fake(self._secret, name.casefold())
 
 

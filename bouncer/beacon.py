@@ -49,6 +49,7 @@ from bouncer.voters import (
     summary,
 )
 from bouncer.windows import Windows, Writes
+from storage.errors import StorageError
 
 BEAT_S = 1.0
 LINK_PROOF_S = 30.0  # from the handshake to the voter's first fresh datagram
@@ -194,7 +195,10 @@ class Beacon:
             self._changed = trio.Event()
             with trio.move_on_after(PUSH_EVERY_S):
                 await self._changed.wait()
-            await self._load_roster()
+            try:
+                await self._load_roster()
+            except StorageError as error:  # the voters keep the last one; so do we
+                log.error("roster not read", reason=str(error))
             for one in self._voters.values():
                 one.pushed = -1
 

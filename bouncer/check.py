@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
+import sqlite3
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import trio
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,10 +27,14 @@ from bouncer.certificates import CertificateFault, Urgency
 from bouncer.config import Config, Listen
 from bouncer.keys import KeyFault, MeshKey
 from storage import accounts
-from storage.engine import Engines, make_engines
+from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines, parse_url
 from storage.errors import NotFound, StorageError
 from storage.migrations import REVISIONS, revision_of
+from storage.trouble import Cause, cause_of
 from storage.vault import Vault
+
+NO_ROOM_BYTES = 256 << 10
+LITTLE_ROOM_BYTES = 256 << 20
 
 
 async def faults(config: Config) -> list[str]:
@@ -48,6 +56,7 @@ def _warnings(config: Config) -> Iterator[str]:
                 f"listen[{number}]: {listen.address} is open to others without TLS: passwords can "
                 "be read on the way"
             )
+    yield from _little_room(config)
     chain, _ = tls.paths(config)
     try:
         found = certificates.read(chain) if chain.exists() else None
@@ -55,6 +64,23 @@ def _warnings(config: Config) -> Iterator[str]:
         return  # a fault, and said as one
     if found is not None and (said := certificates.sentence(found, found, time.time())):
         yield f"tls.certificate: {said}"
+
+
+def _little_room(config: Config) -> Iterator[str]:
+    """Said before the disk is full; full, it is a fault."""
+    try:
+        url = parse_url(config.database.url)
+    except StorageError:
+        return  # a fault, and said as one
+    if url.get_backend_name() != "sqlite" or not Path(str(url.database)).exists():
+        return
+    folder = Path(str(url.database)).parent
+    free = shutil.disk_usage(folder).free
+    if NO_ROOM_BYTES <= free < LITTLE_ROOM_BYTES:
+        yield (
+            f"database.url: only {free >> 20} MiB are free in {folder}; make room, or let go of "
+            "old history (`bouncer history prune --older-than AGE`)"
+        )
 
 
 def _faults(config: Config) -> Iterator[str]:
@@ -145,6 +171,8 @@ def stored(config: Config) -> Iterator[str]:
         return
     try:
         yield from _content(config, engines)
+        if engines.is_sqlite:
+            yield from _writable(Path(str(engines.url.database)))
     except StorageError as error:
         yield f"database.url: {error}"
     except SQLAlchemyError as error:
@@ -179,6 +207,22 @@ def _content(config: Config, engines: Engines) -> Iterator[str]:
                 f"ops.network: {user.name} has no network {config.ops.network}; "
                 f"`bouncer network add {user.name} {config.ops.network} URI` adds it"
             )
+
+
+def _writable(path: Path) -> Iterator[str]:
+    """Whether messages can be kept now: there is room, and nobody sits on the write lock."""
+    free = shutil.disk_usage(path.parent).free
+    if free < NO_ROOM_BYTES:
+        yield f"database.url: {path.parent} has no room ({free >> 10} KiB are free); make some"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as probe:
+            probe.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+            probe.execute("BEGIN IMMEDIATE")
+            probe.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        cause = cause_of(error)
+        if cause in (Cause.LOCKED, Cause.READ_ONLY):
+            yield f"database.url: the database {cause.value}"
 
 
 def listening(listen: Listen, *, ours: bool) -> Iterator[str]:

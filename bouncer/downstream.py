@@ -18,6 +18,7 @@ from bouncer.irc.wire import MAX_CLIENT_TAGS, MAX_LINE, LineReader, Message, Pro
 from bouncer.outbox import Outbox
 from bouncer.session.arrival import TOKENS
 from bouncer.session.events import CapsChanged, Detached, FromClient
+from storage.errors import StorageError
 from storage.records import User
 
 READ_CHUNK = 16_384
@@ -187,6 +188,10 @@ class Downstream:
         except KeyError:
             names = ", ".join(sorted(hub.links)) or "none yet: /msg BouncerServ help network"
             self.client.drop(f"There is no network {login.network}; yours are: {names}")
+            return False
+        except StorageError as error:
+            log.error("not attached", user=self.user.name, reason=str(error))
+            self.client.drop(f"History cannot be read now: {error}")
             return False
         self.hub = hub
         log.info("attached", user=self.user.name, network=login.network, client=self.client.name)

@@ -60,6 +60,7 @@ from bouncer.session.session import Session
 from bouncer.supervise import Gate
 from bouncer.upstream import State, Upstream
 from storage import messages
+from storage.errors import StorageError
 from storage.records import Channel, Network, User
 from storage.store import Store
 from storage.writer import Batch
@@ -312,8 +313,9 @@ class Hub:
                 autoplay = self.defaults.autoplay
             known_id = self._cursors.of(record)
             trouble = link.upstream.error if link.upstream else ""
+            alarm = f"HISTORY: {self._store.trouble}" if self._store.trouble else ""
             attached = Attached(
-                client.id, client.name, nick, caps, known_id, autoplay, trouble, away
+                client.id, client.name, nick, caps, known_id, autoplay, trouble, away, alarm
             )
         client.link = link
         self.clients[client.id] = client
@@ -436,7 +438,12 @@ class Hub:
         await client.outbox.drained()  # the next page leaves when the last one has
         network_id = link.session.network.id
         since = partial(messages.since, events=False)
-        rows = await self._store.read(since, network_id, wanted.after_id, PAGE_ROWS)
+        try:
+            rows = await self._store.read(since, network_id, wanted.after_id, PAGE_ROWS)
+        except StorageError as error:
+            log.error("backlog not read", user=self.user.name, reason=str(error))
+            client.drop(f"History cannot be read now: {error}")
+            return
         page = PageRead(wanted.client, rows, wanted.upto_id, more=len(rows) == PAGE_ROWS)
         await self.post(link, page)
 

@@ -28,6 +28,7 @@ BUSY_TIMEOUT_S = 1.5  # how long another process may hold the write lock before 
 # Pages in the WAL before the writer itself copies it back (32 MiB), which holds up a commit; the
 # indexer's thread does so earlier and holds up nobody.
 CHECKPOINT_PAGES = 8192
+_INCREMENTAL = 2  # what SQLite calls it
 INDEX_SUFFIX = "-search"
 READ_CACHE_KIB = 16 * 1024
 WRITE_CACHE_KIB = 64 * 1024
@@ -64,9 +65,13 @@ class Engines:
     def wait_for_lock(self, connection: Connection, wait_s: float) -> None:
         """How long the connection waits for a lock before it fails."""
         wait_ms = int(wait_s * 1000)
-        name = "PRAGMA busy_timeout =" if self.is_sqlite else "SET lock_timeout ="
+        if self.is_sqlite:  # by the driver: a transaction of ours would wait for the lock itself
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute(f"PRAGMA busy_timeout = {wait_ms}")
+            return
         with connection.begin():
-            connection.exec_driver_sql(f"{name} {wait_ms}")
+            connection.exec_driver_sql(f"SET lock_timeout = {wait_ms}")
 
     def dispose(self) -> None:
         self.reading.dispose()
@@ -123,7 +128,9 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
     @event.listens_for(writing, "connect")
     def set_up_writer(connection: sqlite3.Connection, record: Any) -> None:
         record.info["vault"] = vault
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # acts on a new file only
+        # It acts on a new file only, and on any other it would wait for the write lock.
+        if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

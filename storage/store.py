@@ -21,7 +21,7 @@ from storage import index, messages, migrations, retention, schema
 from storage.backup import backup
 from storage.directory import get_meta, put_meta
 from storage.engine import READERS, Engines, make_engines
-from storage.errors import Unusable
+from storage.errors import NotWritten, StorageError, Unusable
 from storage.imports import LAST_IMPORTED_ID
 from storage.indexer import Indexer
 from storage.message import Row
@@ -96,7 +96,10 @@ class Store:
         return await self._writer.run(fn, *args)
 
     async def read(self, fn: Callable[..., T], *args: Any) -> T:
-        """`fn(connection, *args)` in a read-only transaction, beside others and the writer."""
+        """`fn(connection, *args)` in a read-only transaction, beside others and the writer.
+
+        Raises StorageError when the database cannot be read.
+        """
         # Who is cancelled does not wait for the thread: a long search must not hold up the end.
         return await trio.to_thread.run_sync(
             self._read, fn, args, limiter=self._readers, abandon_on_cancel=True
@@ -142,10 +145,18 @@ class Store:
 
     async def _drop(self, ids: Sequence[int]) -> None:
         """Index first: interrupted in between, the messages are there and go the next time."""
-        await trio.to_thread.run_sync(
-            self._indexer.with_connection, self._indexer.index.remove, ids
-        )
+        await self._in_index(self._indexer.with_connection, self._indexer.index.remove, ids)
         await self.run(retention.drop, ids)
+
+    async def _in_index(self, fn: Callable[..., object], *args: Any) -> None:
+        """Work on the index in a thread. Raises NotWritten where its file cannot be written."""
+        try:
+            await trio.to_thread.run_sync(fn, *args)
+        except SQLAlchemyError as error:
+            cause = cause_of(error)
+            if cause is None:
+                raise
+            raise NotWritten(f"nothing was changed: the search index {cause.value}") from error
 
     async def _sweep_sources(self) -> None:
         since_id = self._last_id
@@ -159,7 +170,7 @@ class Store:
         while 0 < left != before:
             await trio.sleep(PAUSE_S)
             left, before = await self.run(retention.give_back), left
-        await trio.to_thread.run_sync(self._indexer.give_back)
+        await self._in_index(self._indexer.give_back)
 
     async def backup(self, path: str) -> int:
         """Copy the SQLite database to a new file while serving; its size in bytes."""
@@ -181,8 +192,14 @@ class Store:
             await trio.to_thread.run_sync(self._indexer.close)
 
     def _read(self, fn: Callable[..., T], args: tuple[Any, ...]) -> T:
-        with self._engines.reading.connect() as connection:
-            return fn(connection, *args)
+        try:
+            with self._engines.reading.connect() as connection:
+                return fn(connection, *args)
+        except SQLAlchemyError as error:
+            cause = cause_of(error)
+            if cause is None:
+                raise
+            raise StorageError(f"the database {cause.value}") from error
 
 
 @asynccontextmanager

@@ -211,6 +211,8 @@ class Writer:
 
     def _write_job(self, job: _Job) -> None:
         def work() -> Any:
+            if self._trouble and self._connection.closed:  # the last retry could not open one
+                raise NotWritten(f"nothing was changed: the database {self._trouble.cause.value}")
             with self._connection.begin():
                 return job.fn(self._connection)
 

@@ -23,7 +23,7 @@ async def status(desk: Desk, request: Request) -> list[str]:
     if pair is not None:
         lifetime = int(pair[0].lifetime_s // certificates.DAY_S)
         parts.append(f"cert {certificates.days(pair[0], now)}/{lifetime}d")
-    lines = ["; ".join(parts)]
+    lines = ["; ".join(parts), *_trouble(desk)]
     if request["full"]:
         lines += [
             f"{voter.role} {voter.name}: {voter.state}, "
@@ -44,7 +44,8 @@ async def server_status(desk: Desk, _request: Request) -> list[str]:
     clients = sum(len(live.clients(user.name)) for user in users)
     return [
         f"up {duration(live.uptime_s)}, {len(users)} users, {clients} clients, "
-        f"{up} of {len(networks)} networks connected"
+        f"{up} of {len(networks)} networks connected",
+        *_trouble(desk),
     ]
 
 
@@ -59,6 +60,11 @@ async def reload(desk: Desk, _request: Request) -> list[str]:
     except ValueError as error:
         raise ControlError(f"nothing reloaded: {' | '.join(str(error).splitlines())}") from None
     return ["configuration and certificates reloaded"]
+
+
+def _trouble(desk: Desk) -> list[str]:
+    """What keeps history from being written now, if anything does."""
+    return [f"HISTORY: {desk.store.trouble}"] if desk.store.trouble else []
 
 
 def _running(desk: Desk) -> Live:

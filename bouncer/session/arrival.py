@@ -70,6 +70,8 @@ def attached(session: Session, event: Attached, out: Effects) -> None:
     session.clients.add(client)
     session.upkeep.presence.came(client, event.away)
     greet(session, client, event.trouble, out)
+    if event.alarm:
+        out.tell(client.id, session.service_line(client, event.alarm))
     if event.autoplay and FETCHING & event.caps:
         client.live = True
         client.owed = known_id, session.new_id()

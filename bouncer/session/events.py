@@ -41,7 +41,7 @@ class Lost:
 class Attached:
     """A client has logged in. `name` is its client name, '' for none; `delivered_id` is the last
     message it is known to have, None for a client never seen before; `trouble` is why the network
-    is not connected, in a person's words."""
+    is not connected, in a person's words, `alarm` what keeps history from being written."""
 
     client: int
     name: str
@@ -51,6 +51,7 @@ class Attached:
     autoplay: bool = True
     trouble: str = ""
     away: str = ""  # what it said in AWAY before it was registered
+    alarm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

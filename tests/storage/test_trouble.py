@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,32 @@ async def test_a_locked_database_delays_nothing_and_loses_nothing(
         assert await kept(store, network) == rows
         assert heard[0] is not None
         assert heard[-1] is None
+
+
+async def test_a_lock_that_lasts_refuses_jobs_and_ends_nothing(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Over several attempts to open the database anew."""
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        rows = [said(store, network, "line", 0)]
+        assert not await store.append(rows)
+        refused = 0
+        until_s = time.monotonic() + 3.5
+        while time.monotonic() < until_s:
+            rows.append(said(store, network, "line", len(rows)))
+            assert not await store.append(rows[-1:])
+            with pytest.raises(NotWritten, match="locked by another process"):
+                await store.run(accounts.add_user, User(name="carol"))
+            refused += 1
+            await trio.sleep(0.1)
+        assert refused
+        other.execute("ROLLBACK")
+        other.close()
+        await until_well(store)
+        assert await kept(store, network) == rows
 
 
 async def test_a_file_that_was_taken_away_is_missed(sqlite_url: str, tmp_path: Path) -> None:
