@@ -29,6 +29,7 @@ class FloodServer:
     most: int = 1_000_000
     padding: str = ""  # at the end of each line
     chunk_s: float = 0.0  # between chunks; 0: as fast as they are taken
+    lines_per_s: float = 0.0  # kept up whatever a chunk takes; 0: as chunk_s says
     connections: int = 0
     raw: list[bytes] = field(default_factory=list)  # said as they are when the channel is joined
 
@@ -81,6 +82,7 @@ class FloodServer:
 
     async def _flood(self, stream: trio.SocketStream) -> None:
         await self.flooding.wait()
+        due = trio.current_time()
         try:
             while self.said < self.most:
                 count = min(CHUNK_LINES, self.most - self.said)
@@ -91,7 +93,11 @@ class FloodServer:
                     for n in numbers
                 )
                 await stream.send_all(lines.encode())
-                await trio.sleep(self.chunk_s)
+                if self.lines_per_s:
+                    due += count / self.lines_per_s
+                    await trio.sleep_until(due)
+                else:
+                    await trio.sleep(self.chunk_s)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
 
