@@ -185,6 +185,11 @@ def _with_modules(network: Network, inner: Section, place: Path, report: Report)
         changes["connect_commands"] = tuple(commands)
     for name in sorted(modules - {"sasl", "cert", "nickserv", "perform", "log", "savebuff"}):
         report.notes.append(f"{network.name}: module {name} has no counterpart taken over")
+    if "savebuff" in modules:
+        report.notes.append(
+            f"{network.name}: the buffers of savebuff are sealed with a password that only ZNC was "
+            "given; what its log module wrote is taken over"
+        )
     return replace(network, **changes)
 
 

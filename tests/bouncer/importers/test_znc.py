@@ -48,6 +48,7 @@ Version = 1.8.2
     <Network home>
         Server = 127.0.0.1 {server}
         LoadModule = perform
+        LoadModule = savebuff
         LoadModule = nickserv
         LoadModule = sasl
         JoinDelay = 0
@@ -77,7 +78,7 @@ def test_the_configuration_is_read() -> None:
     (user,) = root.inner("User")
     assert (user.name, user.get("nick"), user.is_true("Admin")) == ("alice", "alice", True)
     home, off = user.inner("Network")
-    assert home.modules() == {"perform", "nickserv", "sasl"}
+    assert home.modules() == {"perform", "savebuff", "nickserv", "sasl"}
     assert [chan.name for chan in home.inner("Chan")] == ["#ops", "#quiet"]
     assert parse_server(off.get("Server")) == ("ircs://irc.example.net:6697", "letmein")
     assert parse_server("2001:db8::1 6667") == ("irc+insecure://[2001:db8::1]:6667", "")
@@ -232,3 +233,12 @@ async def test_an_interrupted_import_goes_on_and_a_grown_log_adds_its_new_lines(
     rows = await store.read(messages.latest, home.id, "#ops", 10_000)
     expected = [f"day {day} line {n}" for day in range(1, 10) for n in range(300)]
     assert [row.text for row in rows] == [*expected, "late"]
+
+
+async def test_what_cannot_come_over_is_said(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    config = CONFIG.format(port=1, server=6667, hash="x").replace("sasl", "keepnick")
+    (tmp_path / "configs" / "znc.conf").write_text(config)
+    notes = (await import_znc(store, tmp_path, lambda *_: None)).notes
+    assert any(note.startswith("home: the buffers of savebuff are sealed") for note in notes)
+    assert "home: module keepnick has no counterpart taken over" in notes
