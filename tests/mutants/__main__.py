@@ -1,7 +1,9 @@
 """Undo each fix in a copy of the tree, and see that its test notices: `make mutants`.
 
 `NN-name.patch` undoes what complaint NN got; `test_cNN_…` of tests/complaints must then fail, and
-`bN-name.patch` the same for `test_bN_…`. Words on the command line choose patches by their start.
+`bN-name.patch` the same for `test_bN_…`. A letter after NN is for a fix of two halves. Words on the
+command line choose patches by their start.
+
 Exit 1 when a mutant survives, or a patch no longer applies: then write it anew.
 """
 
@@ -27,7 +29,7 @@ FAILED = 1  # pytest: "Tests were collected and run but some of the tests failed
 def marker(patch: Path) -> str:
     """How the names of the tests begin that must notice."""
     number = patch.name.partition("-")[0]
-    return f"test_{number if number[0] == 'b' else f'c{number}'}_"
+    return f"test_{number if number[0] == 'b' else f'c{number[:2]}'}_"
 
 
 def copy_tree(to: Path) -> None:

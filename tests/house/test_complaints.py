@@ -1,0 +1,21 @@
+"""Every complaint has its test, and every test the patch by which `make mutants` proves it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.__main__ import PATCHES, marker
+
+COMPLAINTS = Path(__file__).parents[1] / "complaints"
+NAMES = [*(f"c{number:02}" for number in range(1, 31)), *(f"b{number}" for number in range(1, 10))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_complaint_has_its_test_and_its_mutant(name: str) -> None:
+    source = "\n".join(path.read_text() for path in COMPLAINTS.glob("test_*.py"))
+    found = re.findall(rf'def test_{name}_\w+\([^)]*\) -> None:\n    """(.+)', source)
+    assert len(found) == 1
+    assert [patch for patch in PATCHES.glob("*.patch") if marker(patch) == f"test_{name}_"]
