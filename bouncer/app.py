@@ -188,14 +188,14 @@ class Bouncer:
         self._gate.per_min = fresh.limits.connects_per_min
         self.authenticator.limits = fresh.limits
         for hub in self.hubs.values():
-            hub.default_rate = fresh.limits.upstream_lines_per_s
-            hub.defaults = fresh.user_defaults
-            hub.listen_for_ops(self._ops_of(hub.user))
+            hub.networks.default_rate = fresh.limits.upstream_lines_per_s
+            hub.networks.defaults = fresh.user_defaults
+            hub.networks.listen_for_ops(self._ops_of(hub.user))
         log.info("reloaded")
 
     async def quote(self, user_name: str, network: str, line: str) -> bool:
         hub = self.hubs.get(user_name)
-        return hub is not None and hub.quote(network, line)
+        return hub is not None and hub.networks.quote(network, line)
 
     async def notice(self, text: str) -> None:
         for hub in self.hubs.values():
@@ -203,7 +203,7 @@ class Bouncer:
 
     def network_status(self, user_name: str) -> list[NetworkStatus]:
         hub = self.hubs.get(user_name)
-        return hub.status() if hub else []
+        return hub.networks.status() if hub else []
 
     def clients(self, user_name: str) -> list[str]:
         hub = self.hubs.get(user_name)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -17,9 +16,8 @@ import trio
 from bouncer import history, keeping
 from bouncer.attachment import Attachment, Link
 from bouncer.config import UserDefaults
-from bouncer.control.live import NetworkStatus
 from bouncer.identd import Idents
-from bouncer.irc.wire import Message
+from bouncer.networks import Networks
 from bouncer.outbox import OutboxFull
 from bouncer.session.effects import (
     ChangeChannel,
@@ -44,24 +42,18 @@ from bouncer.session.effects import (
 from bouncer.session.events import (
     Attached,
     BotSays,
-    ChannelsWanted,
     Detached,
     Event,
     Found,
-    Lost,
-    NetworkSet,
     PageRead,
     ServiceSaid,
     Tick,
 )
-from bouncer.session.marks import NOTHING_NOTED, Noted
-from bouncer.session.screen import Screen
 from bouncer.session.session import Session
 from bouncer.supervise import Gate
-from bouncer.upstream import State, Upstream
 from storage import messages
 from storage.errors import StorageError
-from storage.records import Channel, Network, User
+from storage.records import Channel, User
 from storage.store import Store
 from storage.writer import Batch
 
@@ -77,16 +69,6 @@ log = structlog.get_logger("hub")
 
 # A commit to wait for, and what happened: with the effects that may be performed after it.
 Decided = tuple[Batch | None, list[tuple[Link, Event, Effects]]]
-
-
-# What a session takes over while it is connected; a change of anything else is a new connection.
-TAKEN_OVER = ("nick", "auto_away", "connect_commands", "keep_age_s", "keep_bytes")
-
-
-def reconnects(known: Network, wanted: Network) -> bool:
-    """Whether the change needs a new connection."""
-    same = {name: getattr(wanted, name) for name in TAKEN_OVER}
-    return replace(known, **same) != wanted
 
 
 class Services(Protocol):
@@ -117,17 +99,21 @@ class Hub:
         chathistory_max: int = 0,
     ) -> None:
         self.user = user
-        self.links: dict[str, Link] = {}
         self.clients: dict[int, Attachment] = {}
-        self._idents = idents
-        self.defaults = defaults  # where the user has said nothing
-        self.default_rate = default_rate  # lines per second, for networks without their own
+        self.networks = Networks(
+            store,
+            self.post,
+            server_name=server_name,
+            gate=gate,
+            idents=idents,
+            default_rate=default_rate,
+            defaults=defaults,
+            ops=ops,
+            chathistory_max=chathistory_max,
+        )
+        self.links = self.networks.links
         self._store = store
         self._services = services
-        self._server_name = server_name
-        self._gate = gate
-        self._ops = ops  # (network, channel) where the ops bot listens
-        self._chathistory_max = chathistory_max  # messages of one answer; 0: no own limit
         self._cursors = keeping.Cursors(store)
         self._nursery: trio.Nursery | None = None
         self._post_to, self._inbox = trio.open_memory_channel[tuple[Link, Event]](INBOX_EVENTS)
@@ -141,6 +127,7 @@ class Hub:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         async with trio.open_nursery() as self._nursery:
+            self.networks.nursery = self._nursery
             self._nursery.start_soon(self._handle_events)
             self._nursery.start_soon(self._perform_decided)
             self._nursery.start_soon(self._answer_lookups)
@@ -159,115 +146,22 @@ class Hub:
     async def refresh(self, user: User) -> None:
         """Make the running networks those of the store: start, stop or reconnect what changed."""
         self.user = user
-        wanted = await keeping.networks_of(self._store, user, auto_away=self.defaults.auto_away)
-        for name in set(self.links) - {each.network.name for each in wanted}:
-            await self._remove(name)
-        for each in wanted:
-            network = each.network
-            new = network.name not in self.links
-            noted = await keeping.noted(self._store, network.id) if new else NOTHING_NOTED
-            link = self.links.get(network.name)
-            if link is None:
-                link = self.links[network.name] = Link(self._session(each, noted))
-                self._connect(link)
-                continue
-            await self.post(link, ChannelsWanted(*each[1:]))
-            if reconnects(link.session.network, network):
-                await self._disconnect(link, "The network was changed")
-                link.session.network = network
-                self._connect(link)
-                continue
-            await self.post(link, NetworkSet(network))
-            if link.upstream is None or link.upstream.state is State.STOPPED:
-                self._connect(link)
-
-    def _session(
-        self,
-        wanted: keeping.Wanted,
-        noted: Noted = NOTHING_NOTED,
-    ) -> Session:
-        network = wanted.network
-        return Session(
-            network,
-            wanted.channels,
-            server_name=self._server_name,
-            new_id=self._store.next_id,
-            ops_channel=self._ops[1] if self._ops and self._ops[0] == network.name else "",
-            chathistory_max=self._chathistory_max,
-            noted=noted,
-            screen=Screen(wanted.settings, wanted.ignored),
-        )
-
-    def _connect(self, link: Link) -> None:
-        if not link.session.network.enabled:
-            return
-        assert self._nursery is not None
-        link.upstream = Upstream(
-            link.session,
-            partial(self.post, link),
-            gate=self._gate,
-            default_rate=self.default_rate,
-            idents=self._idents,
-        )
-        self._nursery.start_soon(link.upstream.run)
-
-    async def _disconnect(self, link: Link, reason: str) -> None:
-        if link.upstream is not None:
-            await link.upstream.stop(reason)
-            link.upstream = None
-            await self.post(link, Lost(reason))
-
-    async def _remove(self, name: str) -> None:
-        link = self.links.pop(name)
-        for client_id in link.session.clients.by_id:
-            self.clients[client_id].drop(f"The network {name} was removed")
-        await self._disconnect(link, "The network was removed")
+        for link in await self.networks.refresh(user):
+            for client_id in link.session.clients.by_id:
+                name = link.session.network.name
+                self.clients[client_id].drop(f"The network {name} was removed")
 
     def say_goodbye(self, reason: str) -> None:
         """Tell every client and network that this is the end."""
         for client in self.clients.values():
             client.drop(reason)
-        for link in self.links.values():
-            if link.upstream is not None:
-                link.upstream.say_goodbye(reason)
+        self.networks.say_goodbye(reason)
 
     async def gone(self) -> None:
         """Wait until every goodbye has been sent."""
         for client in list(self.clients.values()):
             await client.outbox.drained()
-        for link in list(self.links.values()):
-            if link.upstream is not None:
-                await link.upstream.ended()
-
-    def listen_for_ops(self, ops: tuple[str, str] | None) -> None:
-        """Make this user's connection the ops bot in (network, channel), or no longer."""
-        self._ops = ops
-        for name, link in self.links.items():
-            link.session.ops_channel = ops[1] if ops and ops[0] == name else ""
-
-    def status(self) -> list[NetworkStatus]:
-        """How each network stands, by name."""
-        now = trio.current_time()
-        out = []
-        for name, link in sorted(self.links.items()):
-            upstream, session = link.upstream, link.session
-            if upstream is None:
-                out.append(NetworkStatus(name, "disabled"))
-                continue
-            nick = session.state.nick if session.ready else ""
-            joined = len(session.state.channels) if session.ready else 0
-            since_s = now - upstream.since
-            out.append(
-                NetworkStatus(name, upstream.state.value, nick, upstream.error, since_s, joined)
-            )
-        return out
-
-    def quote(self, network: str, line: str) -> bool:
-        """Send a line of IRC as it is; False where the network is not connected."""
-        link = self.links.get(network)
-        if link is None or link.upstream is None or not link.session.ready:
-            return False
-        return not link.upstream.put([Message.parse(line)])
+        await self.networks.gone()
 
     def notify(self, text: str) -> None:
         """Tell every client something as the service."""
@@ -299,7 +193,7 @@ class Hub:
         Raises KeyError for a network that the user does not have.
         """
         if network is None:
-            link = Link(self._session(keeping.Wanted(Network(self.user.id, "", ""), (), (), ())))
+            link = Link(self.networks.no_network(self.user))
             attached = Attached(client.id, client.name, nick, caps, 0, autoplay=False)
         else:
             link = self.links[network]
@@ -310,7 +204,7 @@ class Hub:
             if autoplay is None:
                 autoplay = self.user.autoplay
             if autoplay is None:
-                autoplay = self.defaults.autoplay
+                autoplay = self.networks.defaults.autoplay
             known_id = self._cursors.of(record)
             trouble = link.upstream.error if link.upstream else ""
             alarm = f"HISTORY: {self._store.trouble}" if self._store.trouble else ""

@@ -1,0 +1,171 @@
+"""The networks of one user, made to be those of the store: started, stopped, connected anew."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+
+import trio
+
+from bouncer import keeping
+from bouncer.attachment import Link
+from bouncer.config import UserDefaults
+from bouncer.control.live import NetworkStatus
+from bouncer.identd import Idents
+from bouncer.irc.wire import Message
+from bouncer.session.events import ChannelsWanted, Event, Lost, NetworkSet
+from bouncer.session.marks import NOTHING_NOTED, Noted
+from bouncer.session.screen import Screen
+from bouncer.session.session import Session
+from bouncer.supervise import Gate
+from bouncer.upstream import State, Upstream
+from storage.records import Network, User
+from storage.store import Store
+
+# What a session takes over while it is connected; a change of anything else is a new connection.
+TAKEN_OVER = ("nick", "auto_away", "connect_commands", "keep_age_s", "keep_bytes")
+
+
+def reconnects(known: Network, wanted: Network) -> bool:
+    """Whether the change needs a new connection."""
+    same = {name: getattr(wanted, name) for name in TAKEN_OVER}
+    return replace(known, **same) != wanted
+
+
+class Networks:
+    """`links` are the sessions by the names of their networks. `post` hands a session an event."""
+
+    def __init__(
+        self,
+        store: Store,
+        post: Callable[[Link, Event], Awaitable[None]],
+        *,
+        server_name: str,
+        gate: Gate,
+        idents: Idents,
+        default_rate: float,
+        defaults: UserDefaults,
+        ops: tuple[str, str] | None,
+        chathistory_max: int,
+    ) -> None:
+        self.links: dict[str, Link] = {}
+        self.nursery: trio.Nursery | None = None  # where connections are held
+        self.default_rate = default_rate  # lines per second, for networks without their own
+        self.defaults = defaults  # where the user has said nothing
+        self._store = store
+        self._post = post
+        self._server_name = server_name
+        self._gate = gate
+        self._idents = idents
+        self._ops = ops  # (network, channel) where the ops bot listens
+        self._chathistory_max = chathistory_max  # messages of one answer; 0: no own limit
+
+    async def refresh(self, user: User) -> list[Link]:
+        """Make them those of the store; those that are gone."""
+        wanted = await keeping.networks_of(self._store, user, auto_away=self.defaults.auto_away)
+        gone = set(self.links) - {each.network.name for each in wanted}
+        removed = [self.links.pop(name) for name in gone]
+        for link in removed:
+            await self._disconnect(link, "The network was removed")
+        for each in wanted:
+            known = self.links.get(each.network.name)
+            if known is None:
+                await self._add(each)
+            else:
+                await self._change(known, each)
+        return removed
+
+    async def _add(self, wanted: keeping.Wanted) -> None:
+        noted = await keeping.noted(self._store, wanted.network.id)
+        link = self.links[wanted.network.name] = Link(self.session(wanted, noted))
+        self._connect(link)
+
+    async def _change(self, link: Link, wanted: keeping.Wanted) -> None:
+        await self._post(link, ChannelsWanted(*wanted[1:]))
+        if reconnects(link.session.network, wanted.network):
+            await self._disconnect(link, "The network was changed")
+            link.session.network = wanted.network
+            self._connect(link)
+            return
+        await self._post(link, NetworkSet(wanted.network))
+        if link.upstream is None or link.upstream.state is State.STOPPED:
+            self._connect(link)
+
+    def session(self, wanted: keeping.Wanted, noted: Noted = NOTHING_NOTED) -> Session:
+        network = wanted.network
+        return Session(
+            network,
+            wanted.channels,
+            server_name=self._server_name,
+            new_id=self._store.next_id,
+            ops_channel=self._ops[1] if self._ops and self._ops[0] == network.name else "",
+            chathistory_max=self._chathistory_max,
+            noted=noted,
+            screen=Screen(wanted.settings, wanted.ignored),
+        )
+
+    def no_network(self, user: User) -> Session:
+        """For a connection that gives commands alone."""
+        return self.session(keeping.Wanted(Network(user.id, "", ""), (), (), ()))
+
+    def _connect(self, link: Link) -> None:
+        if not link.session.network.enabled:
+            return
+        assert self.nursery is not None
+        link.upstream = Upstream(
+            link.session,
+            partial(self._post, link),
+            gate=self._gate,
+            default_rate=self.default_rate,
+            idents=self._idents,
+        )
+        self.nursery.start_soon(link.upstream.run)
+
+    async def _disconnect(self, link: Link, reason: str) -> None:
+        if link.upstream is not None:
+            await link.upstream.stop(reason)
+            link.upstream = None
+            await self._post(link, Lost(reason))
+
+    def say_goodbye(self, reason: str) -> None:
+        """Tell every network that this is the end."""
+        for link in self.links.values():
+            if link.upstream is not None:
+                link.upstream.say_goodbye(reason)
+
+    async def gone(self) -> None:
+        """Wait until every goodbye has been sent."""
+        for link in list(self.links.values()):
+            if link.upstream is not None:
+                await link.upstream.ended()
+
+    def listen_for_ops(self, ops: tuple[str, str] | None) -> None:
+        """Make this user's connection the ops bot in (network, channel), or no longer."""
+        self._ops = ops
+        for name, link in self.links.items():
+            link.session.ops_channel = ops[1] if ops and ops[0] == name else ""
+
+    def status(self) -> list[NetworkStatus]:
+        """How each network stands, by name."""
+        now = trio.current_time()
+        out = []
+        for name, link in sorted(self.links.items()):
+            upstream, session = link.upstream, link.session
+            if upstream is None:
+                out.append(NetworkStatus(name, "disabled"))
+                continue
+            nick = session.state.nick if session.ready else ""
+            joined = len(session.state.channels) if session.ready else 0
+            since_s = now - upstream.since
+            out.append(
+                NetworkStatus(name, upstream.state.value, nick, upstream.error, since_s, joined)
+            )
+        return out
+
+    def quote(self, network: str, line: str) -> bool:
+        """Send a line of IRC as it is; False where the network is not connected."""
+        link = self.links.get(network)
+        if link is None or link.upstream is None or not link.session.ready:
+            return False
+        return not link.upstream.put([Message.parse(line)])
