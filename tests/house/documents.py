@@ -8,6 +8,7 @@ from typing import Any
 
 from bouncer.control.actors import OPERATOR, Actor, Door, Permission
 from bouncer.control.registry import COMMANDS as CONTROL
+from bouncer.control.znc import WORDS
 from bouncer.irc.caps import DOWNSTREAM_OFFERED, Offer
 from bouncer.session.from_client import COMMANDS, forward, refused
 from fallback.tables import Row, Table
@@ -92,6 +93,14 @@ is named, as in `bouncer network list alice`.
 | command | for | ops | what it does |
 |---|---|---|---|
 """
+_ZNC_HEAD = """
+## ZNC's words
+
+Said to `*status` or `BouncerServ`, whatever their case. `{network}` is the network you speak from.
+
+| word | what it is here |
+|---|---|
+"""
 _YES, _NO, _PASSED = "yes", "no", "where the network has it"
 _MINE, _SENT, _REFUSED = "handled by the bouncer", "forwarded", "refused (but BATCH for multiline)"
 
@@ -136,7 +145,13 @@ def support() -> str:
         for name, offer in DOWNSTREAM_OFFERED.items()
     ]
     return "\n".join(
-        [_SUPPORT_HEAD + "\n".join(caps), _COMMANDS_HEAD + _irc(), _CONTROL_HEAD + _control(), ""]
+        [
+            _SUPPORT_HEAD + "\n".join(caps),
+            _COMMANDS_HEAD + _irc(),
+            _CONTROL_HEAD + _control(),
+            _ZNC_HEAD + _znc(),
+            "",
+        ]
     )
 
 
@@ -167,6 +182,13 @@ def _control() -> str:
         ops = "ops" if Door.OPS in row.doors else ""
         lines.append(f"| `{usage}` | {fors[row.permission]} | {ops} | {row.help} |")
     return "\n".join(lines)
+
+
+def _znc() -> str:
+    meanings = [
+        (word.name, f"`{' '.join(word.becomes)}`" if word.becomes else word.says) for word in WORDS
+    ]
+    return "\n".join(f"| `{name}` | {meaning} |" for name, meaning in meanings)
 
 
 _ME = Actor(Door.SERVICE, user="me")
