@@ -7,6 +7,7 @@ when they are committed.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -152,7 +153,7 @@ class Store:
         """Work on the index in a thread. Raises NotWritten where its file cannot be written."""
         try:
             await trio.to_thread.run_sync(fn, *args)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             cause = cause_of(error)
             if cause is None:
                 raise

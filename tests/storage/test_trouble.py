@@ -18,6 +18,7 @@ from storage import accounts, messages
 from storage.errors import NotWritten, Unusable
 from storage.messages import Row
 from storage.records import User
+from storage.retention import Keep
 from storage.store import Store, open_store
 from storage.trouble import Cause, Trouble
 from tests.storage.model import add_network, said
@@ -91,6 +92,29 @@ async def test_a_lock_that_lasts_refuses_jobs_and_ends_nothing(
         other.close()
         await until_well(store)
         assert await kept(store, network) == rows
+
+
+async def test_an_index_that_cannot_be_written_refuses_to_delete(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        row = said(store, network, "a slip", 1, msgid="slip")
+        assert await store.append([row])
+        await store.catch_up()
+        other = sqlite3.connect(tmp_path / "muster.db-search", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        for attempt in (
+            lambda: store.redact(network, row.target, "slip"),
+            lambda: store.prune(Keep(age_s=1)),
+        ):
+            with pytest.raises(NotWritten, match="the search index is locked"):
+                await attempt()
+        assert await kept(store, network) == [row], "all of it or nothing"
+        other.execute("ROLLBACK")
+        other.close()
+        assert await store.redact(network, row.target, "slip") == row
+        assert await kept(store, network) == []
 
 
 async def test_a_file_that_was_taken_away_is_missed(sqlite_url: str, tmp_path: Path) -> None:
