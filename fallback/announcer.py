@@ -37,6 +37,7 @@ SILENCE_S = 90.0  # without a byte, PONGs included: the connection is gone
 PING_EVERY_S = 30.0
 LONGEST_RETRY_S = 120.0
 MAX_PINGS = 16
+_ADDRESSEE = {"INVITE": 0, "NOTICE": 0, "MODE": 2, "KICK": 1}  # which parameter is a nick
 WANTED = tuple(name for name in UPSTREAM_WANTED if name not in ("away-notify", "labeled-response"))
 
 log = structlog.get_logger("announcer")
@@ -147,6 +148,23 @@ class Announcer:
     def command(self, message: Message, priority: Priority = Priority.VERIFY) -> None:
         """MODE, INVITE, KICK: within the rate budget like every line."""
         self._put(message, priority)
+
+    def renamed(self, old: str, new: str) -> None:
+        """What waits for a person follows them to their new nick; without one, it is dropped.
+
+        Else an INVITE, a voice or a challenge would reach whoever takes the nick next.
+        """
+        fold = self.state.fold
+
+        def change(line: Message) -> Message | None:
+            place = _ADDRESSEE.get(line.command)
+            if place is None or len(line.params) <= place or fold(line.params[place]) != fold(old):
+                return line
+            if not new:
+                return None
+            return Message(line.command, (*line.params[:place], new, *line.params[place + 1 :]))
+
+        self.outgoing.readdress(change)
 
     def stop_talking(self) -> None:
         self.outgoing.clear()

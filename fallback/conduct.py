@@ -53,6 +53,8 @@ class Desk(Protocol):
 
     def announced(self, network: str) -> None: ...
 
+    def renamed(self, network: str, old: str, new: str) -> None: ...
+
     def closed(self) -> None: ...
 
 
@@ -205,6 +207,11 @@ class Conduct:
             log.error("cannot write the agent's own file", error=str(error))
 
     async def _desk_step(self, event: claims.Event) -> None:
+        if self.front is not None and isinstance(event, claims.Lost | claims.NickChanged):
+            claim = claims.claim_of(self.desk, event.connection)
+            if claim is not None:
+                new = event.nick if isinstance(event, claims.NickChanged) else ""
+                self.front.renamed(event.connection.network, claim.nick, new)
         self.desk, actions = claims.step(self.desk, event, self._pulse.now())
         for action in actions:
             if isinstance(action, Persist):

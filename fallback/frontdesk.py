@@ -228,5 +228,9 @@ class FrontDesk:
             state.isupport.nicklen or nicks.NICKLEN,
         )
 
+    def renamed(self, network: str, old: str, new: str) -> None:
+        """Somebody known to the desk has another nick now, or (without one) is gone."""
+        self._announcers[network].renamed(old, new)
+
     def closed(self) -> None:
         self.asked.clear()

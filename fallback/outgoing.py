@@ -7,6 +7,7 @@ by source, so that a flood of claims neither delays the announcement nor starves
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -62,6 +63,14 @@ class Outgoing:
         for lines in self._lines.values():
             lines.clear()
         self._replies.clear()
+
+    def readdress(self, change: Callable[[Message], Message | None]) -> None:
+        """Put `change(line)` in the place of each line that waits; None drops it."""
+        for waiting in (*self._lines.values(), *self._replies.values()):
+            kept = [changed for line in waiting if (changed := change(line)) is not None]
+            waiting.clear()
+            waiting.extend(kept)
+        self._replies = {source: lines for source, lines in self._replies.items() if lines}
 
     def wait_s(self, now: float) -> float:
         """Seconds until the next line may go."""

@@ -33,6 +33,17 @@ def test_at_most_one_line_per_two_seconds() -> None:
     assert len(times) == 5
 
 
+def test_what_waits_is_readdressed_or_dropped() -> None:
+    """Nothing meant for one person may reach whoever takes their nick."""
+    outgoing = Outgoing()
+    for nick in ("alice", "bob"):
+        outgoing.reply(Message("NOTICE", (nick, f"for {nick}")), f"host of {nick}")
+        outgoing.put(Message("INVITE", (nick, f"room for {nick}")), Priority.VERIFY)
+    outgoing.readdress(lambda line: None if line.params[0] == "alice" else line)
+    assert drain(outgoing) == ["room for bob", "for bob"]
+    assert not len(outgoing)
+
+
 def test_announce_goes_before_verify_before_roster_before_replies() -> None:
     outgoing = Outgoing()
     outgoing.reply(line("reply"), "host")

@@ -249,3 +249,18 @@ async def test_hostile_lines_of_all_kinds_break_nothing(tmp_path: Path) -> None:
         )  # fmt: skip
         await scene.joins("bo")
         await scene.proves_by_code("bo", "bob")
+
+
+async def test_what_waits_for_a_nick_does_not_reach_who_takes_it_next(tmp_path: Path) -> None:
+    """Lines wait for their turn; meanwhile the nick may have changed hands."""
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("al")
+        await scene.says("al", f"claim alice {scene.codes['alice'].pop()}")
+        await until(lambda: any(claim.handle for claim in scene.agent.conduct.desk.claims))
+        await scene.ircd.says(":al!al@al.example QUIT :train")
+        await scene.joins("al")
+        await scene.joins("bo")
+        await scene.says("bo", f"claim bob {scene.codes['bob'].pop()}")
+        await scene.ircd.says(":bo!bo@bo.example NICK bobby")
+        invited = await scene.ircd.hears("INVITE", within_s=15)
+        assert invited == "INVITE bobby #room"
