@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 import ssl
@@ -13,7 +14,7 @@ from pathlib import Path
 import structlog
 import trio
 
-from bouncer import downstream
+from bouncer import downstream, proxied
 from bouncer.config import Listen
 from bouncer.downstream import Door
 from bouncer.tls import ServerTls, peer_fingerprint
@@ -67,6 +68,8 @@ async def _serve_one(
     """One client from its first octet to its last. Nothing it does reaches the others."""
     peer = peer_of(stream)
     try:
+        if is_trusted(peer, listen):
+            peer = await proxied.read_source(stream) or peer
         if not listen.tls or tls is None:
             await downstream.serve(stream, door, peer=peer)
             return
@@ -82,6 +85,9 @@ async def _serve_one(
             await trio.aclose_forcefully(stream)
             return
         await downstream.serve(secure, door, peer=peer, fingerprint=peer_fingerprint(secure))
+    except proxied.ProxyFault as fault:
+        log.warning("a proxy's connection failed", peer=peer, reason=str(fault))
+        await trio.aclose_forcefully(stream)
     except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
         # Whoever only connects is a voter's probe or a scan: two voters make 17,000 of them a day.
         say = log.debug if isinstance(error.__cause__, ssl.SSLEOFError) else log.info
@@ -89,6 +95,17 @@ async def _serve_one(
         await trio.aclose_forcefully(stream)
     except Exception:  # the task's border: one client's fault must not end the others
         log.exception("a client's connection failed", peer=peer)
+
+
+def is_trusted(peer: str, listen: Listen) -> bool:
+    """Whether this peer is a proxy, whose word we take for who the client is."""
+    if peer == UNIX_PEER:
+        return bool(listen.proxy_from)  # the socket's mode says who may connect
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in listen.proxy_from)
 
 
 def peer_of(stream: trio.SocketStream) -> str:
