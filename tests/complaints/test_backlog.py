@@ -118,14 +118,21 @@ async def test_c06_a_line_is_on_disk_before_anybody_sees_it(tmp_path: Path) -> N
     """Buffer lost at restart (znc#385). Good: durable before shown."""
     async with running_network() as network, running_bouncer(tmp_path, network) as muster:
         client = await muster.client()
-        with sqlite3.connect(tmp_path / "muster.db") as disk:
-            for number in range(20):
+        with sqlite3.connect(tmp_path / "muster.db", isolation_level=None) as disk:
+            disk.execute("BEGIN IMMEDIATE")  # the disk is slow
+            await network.bob("held up")
+            await until(lambda: muster.session.last_kept_id)  # decided,
+            await trio.sleep(0.1)
+            assert client.texts == []  # and not shown
+            disk.execute("ROLLBACK")
+            for number in range(10):
                 await network.bob(f"line {number}")
                 await client.hears(f"line {number}")
                 found = disk.execute(
                     "SELECT count(*) FROM messages WHERE text = ?", (f"line {number}",)
                 )
                 assert found.fetchone() == (1,), number
+        assert "held up" in client.texts[0]
 
 
 async def test_c07_a_bot_gets_no_history(tmp_path: Path) -> None:
