@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -16,7 +17,7 @@ from functools import partial
 import structlog
 import trio
 
-from bouncer import admin, certificates, config, identd, listeners, opsbot
+from bouncer import admin, certificates, config, identd, listeners, metrics, opsbot
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
 from bouncer.certificates import Certificate, CertificateFault
@@ -130,6 +131,8 @@ class Bouncer:
             nursery.start_soon(self._save_cursors)
             nursery.start_soon(self._watch_certificate)
             nursery.start_soon(self._prune)
+            if config.metrics is not None:
+                nursery.start_soon(metrics.serve, config.metrics, self._figures)
             log.info("serving", addresses=[str(listen.address) for listen in config.listen])
             ready(self.store)
 
@@ -283,6 +286,25 @@ class Bouncer:
         self._tell_ops(text)
         for hub in self.hubs.values():
             hub.notify(text)
+
+    def _figures(self) -> str:
+        """How the bouncer stands, for Prometheus."""
+        states = Counter(each.state for hub in self.hubs.values() for each in hub.networks.status())
+        values = {
+            "muster_uptime_seconds": self.uptime_s,
+            "muster_users": len(self.hubs),
+            "muster_clients": sum(len(hub.clients) for hub in self.hubs.values()),
+            "muster_store_trouble": self.store.trouble is not None,
+            "muster_last_message_id": self.store.last_id,
+        }
+        if self.tls is not None:
+            values["muster_certificate_left_seconds"] = self.tls.served.left_s(time.time())
+        acked = {voter.name: voter.acked_s for voter in self.voters() if voter.acked_s is not None}
+        return (
+            metrics.gauges(values)
+            + metrics.family("muster_networks", "gauge", "state", states)
+            + metrics.family("muster_voter_acked_seconds_ago", "gauge", "voter", acked)
+        )
 
     # --- tasks ---
 

@@ -169,7 +169,15 @@ class Config(Table):
     ops: Ops | None = None
     ident: Ident = Ident()
     mesh: Mesh = Mesh()
+    metrics: ListenOn | None = None  # where Prometheus asks; loopback only
     source: Path | None = Field(default=None, exclude=True)
+
+    @field_validator("metrics")
+    @classmethod
+    def _is_loopback(cls, value: Address | None) -> Address | None:
+        if value is not None and not value.loopback:
+            raise ValueError(f"{value} is open to others; write 127.0.0.1:PORT")
+        return value
 
     @field_validator("server_name")
     @classmethod

@@ -16,7 +16,7 @@ from dataclasses import replace
 import structlog
 import trio
 
-from bouncer import supervise
+from bouncer import metrics, supervise
 from bouncer.datagrams import Where
 from bouncer.heartbeat import Ack, Kind, write_body
 from bouncer.keys import KeyFault, MeshKey
@@ -171,7 +171,7 @@ class Voter:
                 nursery.start_soon(report.serve_status, self.config.socket, answers)
                 if self.config.metrics is not None:
                     address = self.config.metrics
-                    nursery.start_soon(report.serve_metrics, address, self.figures)
+                    nursery.start_soon(metrics.serve, address, self.figures)
                 log.info("serving", name=self.config.name, role=self.config.role)
                 task_status.started()
         finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bouncer.config import Address
+from bouncer import metrics
 from bouncer.heartbeat import NO_NONCE
 from bouncer.roster import STALE_S
 from fallback import orders, watch, wording
@@ -78,7 +78,7 @@ def status_lines(voter: Voter) -> list[str]:
 
 
 def metrics_text(voter: Voter) -> str:
-    """Prometheus text format 0.0.4, made by hand: a dozen gauges need no registry."""
+    """This voter in Prometheus' text format."""
     conduct, now = voter.conduct, voter.pulse.now()
     own, check = conduct.state.incident, voter.landmarks.state()
     gauges: dict[str, float] = {
@@ -96,16 +96,21 @@ def metrics_text(voter: Voter) -> str:
         "muster_fallback_events_dropped": conduct.dropped,
         "muster_fallback_worst_gap_seconds": voter.pulse.worst_gap_s,
     }
-    lines = []
-    for name, value in gauges.items():
-        lines += [f"# TYPE {name} gauge", f"{name} {float(value):g}"]
-    lines.append("# TYPE muster_fallback_datagrams_refused_total counter")
-    for reason, count in sorted(voter.mesh.refused.items()):
-        lines.append(f'muster_fallback_datagrams_refused_total{{reason="{reason}"}} {count}')
-    lines.append("# TYPE muster_fallback_network_joined gauge")
-    for network, announcer in voter.announcers.items():
-        lines.append(f'muster_fallback_network_joined{{network="{network}"}} {announcer.joined:d}')
-    return "\n".join(lines) + "\n"
+    return (
+        metrics.gauges(gauges)
+        + metrics.family(
+            "muster_fallback_datagrams_refused_total",
+            "counter",
+            "reason",
+            dict(sorted(voter.mesh.refused.items())),
+        )
+        + metrics.family(
+            "muster_fallback_network_joined",
+            "gauge",
+            "network",
+            {name: announcer.joined for name, announcer in voter.announcers.items()},
+        )
+    )
 
 
 async def serve_status(path: Path, answers: Mapping[str, Callable[[], list[str]]]) -> None:
@@ -141,35 +146,6 @@ async def serve_status(path: Path, answers: Mapping[str, Callable[[], list[str]]
     finally:
         raw.close()
         path.unlink(missing_ok=True)
-
-
-async def serve_metrics(address: Address, text: Callable[[], str]) -> None:
-    """`GET /metrics` and nothing else, on loopback."""
-
-    async def answer(stream: trio.SocketStream) -> None:
-        with trio.move_on_after(REQUEST_S):
-            try:
-                request = b""
-                while b"\r\n\r\n" not in request and len(request) < MAX_REQUEST:
-                    data = await stream.receive_some(1024)
-                    if not data:
-                        break
-                    request += data
-                found = request.startswith(b"GET /metrics ")
-                body = text().encode() if found else b"try /metrics\n"
-                head = (
-                    f"HTTP/1.1 {'200 OK' if found else '404 Not Found'}\r\n"
-                    "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-                    f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-                )
-                await stream.send_all(head.encode() + body)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return
-            finally:
-                await trio.aclose_forcefully(stream)
-
-    listeners = await trio.open_tcp_listeners(address.port, host=address.host)
-    await trio.serve_listeners(answer, list(listeners))
 
 
 def ask(path: Path, word: str = "status") -> str:

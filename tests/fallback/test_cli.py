@@ -9,9 +9,10 @@ import pytest
 import structlog
 import trio
 
+from bouncer import metrics
 from bouncer.config import Address
 from bouncer.keys import MeshKey, PublicKey
-from fallback import app, report
+from fallback import app
 from fallback.cli import main
 from tests.fallback.ircd import open_ircd
 from tests.fallback.voters import open_site
@@ -92,7 +93,7 @@ async def test_metrics_are_served_on_loopback_and_nothing_else(tmp_path: Path) -
         [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
         port = listener.socket.getsockname()[1]
         await listener.aclose()
-        nursery.start_soon(report.serve_metrics, Address("127.0.0.1", port), voter.figures)
+        nursery.start_soon(metrics.serve, Address("127.0.0.1", port), voter.figures)
         for path, status in (("/metrics", b"200 OK"), ("/", b"404 Not Found")):
             with trio.fail_after(5):
                 answer = await get(port, path)
