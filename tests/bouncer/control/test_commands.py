@@ -614,8 +614,8 @@ async def test_words_may_be_short(line: str, meant: str, tmp_path: Path) -> None
     ("line", "complaint"),
     [
         ("", "say what to do"),
-        ("s", '"s" may be staff, status, server'),
-        ("network", "say which: add, set, list, remove"),
+        ("s", '"s" may be sasl, staff, status, server'),
+        ("network", "say which: add, set, list, quote, remove"),
         ("user 'a", "a quotation mark is not closed"),
         ("network add alice x y --sasl-plain", "--sasl-plain needs LOGIN"),
         ("network add alice x ircs://y --nick a --nick b", "--nick is there twice"),
