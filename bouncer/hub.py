@@ -67,8 +67,9 @@ SERVICE_COMMANDS = 32  # waiting for their answers; full: the client is told to 
 
 log = structlog.get_logger("hub")
 
+Done = tuple[Link, Event, Effects]
 # A commit to wait for, and what happened: with the effects that may be performed after it.
-Decided = tuple[Batch | None, list[tuple[Link, Event, Effects]]]
+Decided = tuple[Batch | None, list[Done]]
 
 
 class Services(Protocol):
@@ -115,6 +116,7 @@ class Hub:
         self._store = store
         self._services = services
         self._cursors = keeping.Cursors(store)
+        self._undone = 0  # batches decided and not performed yet
         self._nursery: trio.Nursery | None = None
         self._post_to, self._inbox = trio.open_memory_channel[tuple[Link, Event]](INBOX_EVENTS)
         self._decide, self._decided = trio.open_memory_channel[Decided](DECIDED_BATCHES)
@@ -242,18 +244,25 @@ class Hub:
             now_ms = time.time_ns() // 1_000_000
             done = [(link, event, link.session.receive(event, now_ms)) for link, event in events]
             rows = [row for _, _, effects in done for row in effects.keep]
-            batch = self._store.put(rows) if rows else None
-            await self._decide.send((batch, done))
+            if rows or self._undone:
+                self._undone += 1
+                await self._decide.send((self._store.put(rows) if rows else None, done))
+            else:  # nothing to wait for, nobody to overtake
+                await self._perform_all(done)
 
     async def _perform_decided(self) -> None:
         """Perform effects in the order in which they were decided."""
         async for batch, done in self._decided:
             if batch is not None:
                 await batch.wait()
-            for link, event, effects in done:
-                await self._perform(link, effects)
-                if isinstance(event, Detached):
-                    self.clients.pop(event.client, None)
+            await self._perform_all(done)
+            self._undone -= 1
+
+    async def _perform_all(self, done: list[Done]) -> None:
+        for link, event, effects in done:
+            await self._perform(link, effects)
+            if isinstance(event, Detached):
+                self.clients.pop(event.client, None)
 
     async def _perform(self, link: Link, effects: Effects) -> None:
         for client_id, lines in effects.to_clients.items():
