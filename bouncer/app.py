@@ -132,7 +132,7 @@ class Bouncer:
             nursery.start_soon(self._watch_certificate)
             nursery.start_soon(self._prune)
             if config.metrics is not None:
-                nursery.start_soon(metrics.serve, config.metrics, self._figures)
+                nursery.start_soon(metrics.serve, config.metrics, self.figures)
             log.info("serving", addresses=[str(listen.address) for listen in config.listen])
             ready(self.store)
 
@@ -287,7 +287,7 @@ class Bouncer:
         for hub in self.hubs.values():
             hub.notify(text)
 
-    def _figures(self) -> str:
+    def figures(self) -> str:
         """How the bouncer stands, for Prometheus."""
         states = Counter(each.state for hub in self.hubs.values() for each in hub.networks.status())
         values = {

@@ -184,6 +184,7 @@ async def test_c21_a_renewed_certificate_is_served_without_a_restart(tmp_path: P
         assert served.context(False) is not first  # for the next connection,
         told = await muster.bouncer._operator_says("status")
         assert re.search(r"cert\w* \d+d", " ".join(told)), told
+        assert re.search(r"^muster_certificate_left_seconds \d", muster.bouncer.figures(), re.M)
     pair[0].write_text("half a certificate")  # and never a half-loaded one
     with pytest.raises(CertificateFault):
         served.reload()
