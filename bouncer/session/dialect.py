@@ -6,6 +6,7 @@ account-notify, chghost, setname, invite-notify, multi-prefix, userhost-in-names
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -38,12 +39,14 @@ class Dialect:
         "message_tags",
         "own_private",
         "server_time",
+        "whole",
     )
 
     def __init__(self, caps: frozenset[str]) -> None:
         self.caps = caps
         self.server_time = "server-time" in caps or "znc.in/server-time-iso" in caps
         self.message_tags = "message-tags" in caps
+        self.whole = self.server_time and self.message_tags  # a line with all its tags
         self.account_tag = "account-tag" in caps
         self.batch = "batch" in caps
         self.echo = "echo-message" in caps
@@ -60,7 +63,7 @@ class Dialect:
 
     def tags(self, time: str, msgid: str, raw_tags: str, extra: str = "") -> str:
         """The tag block with '@' and its space, or ''. `raw_tags` are the message's other tags."""
-        if self.server_time and self.message_tags and msgid and not extra:  # most lines
+        if self.whole and msgid and not extra:  # most lines
             return (
                 f"@time={time};msgid={msgid};{raw_tags} "
                 if raw_tags
@@ -135,8 +138,23 @@ class Dialect:
         return " ".join(out)
 
 
+# Tags as most servers with both write them; what follows is for others, or none.
+_USUAL = re.compile(
+    r"time=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})Z;msgid=([^;\\]+)(?:;(.+))?", re.ASCII
+)
+_OURS = re.compile(r"(?:^|;)(?:time|msgid|batch|label)=")
+
+
 def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
     """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
+    usual = _USUAL.fullmatch(raw_tags)
+    if usual is not None:
+        second, ms, msgid, others = usual.groups("")
+        if not others or _OURS.search(others) is None:
+            try:
+                return _epoch_second(second) * 1000 + int(ms), msgid, others
+            except (ValueError, OverflowError):
+                pass  # the 31st of February, say: below it counts as no time
     time_ms, msgid, others = now_ms, "", ""
     for tag in raw_tags.split(";"):
         if tag[:5] == "time=":

@@ -24,6 +24,7 @@ from storage.message import Row, msgid_of
 if TYPE_CHECKING:
     from bouncer.session.session import Session
 
+TIME_TAG_LENGTH = len("time=2026-01-02T03:04:05.678Z")
 GREETING_END = frozenset({"376", "422"})
 SEEN = frozenset({"JOIN", "NICK", "QUIT"})  # by which somebody shows to be here, or not
 STANDARD_REPLIES = frozenset({"FAIL", "WARN", "NOTE"})
@@ -38,7 +39,7 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
     """Take a chunk of lines."""
     for line in lines:
         if session.ready and (parts := split_chat(line)) is not None:
-            chat(session, *parts, out)
+            chat(session, *parts, out, line)
             continue
         try:
             message = Message.parse(line)
@@ -107,8 +108,12 @@ def chat(
     addressee: str,
     text: str,
     out: Effects,
+    line: str = "",
 ) -> None:
-    """PRIVMSG and NOTICE: keep it, then tell it. The hot path: every line of chat comes here."""
+    """PRIVMSG and NOTICE: keep it, then tell it. The hot path: every line of chat comes here.
+
+    `line` is the whole as it came, where `split_chat` has read it.
+    """
     if session.screened and session.screen.ignores(session, source):
         return
     time_ms, msgid, tags = session.now_ms, "", ""
@@ -142,10 +147,17 @@ def chat(
     if own:
         own_echo(session, row, raw_tags, out, hidden=not target.is_channel)
     else:
-        session.keep(row, out)
+        session.keep(row, out, line=line if msgid and is_whole(raw_tags, msgid, tags) else "")
     if text[:1] == "!":
         message = Message(command, (addressee, text), source)
         session.ops_heard(message, parse_tags(tags).get("account", ""), out)
+
+
+def is_whole(raw_tags: str, msgid: str, tags: str) -> bool:
+    """Whether the tags are just time, msgid and `tags`, as we would write them ourselves: then
+    most clients can have the line as it came."""
+    usual = TIME_TAG_LENGTH + len(";msgid=") + len(msgid) + (1 + len(tags) if tags else 0)
+    return raw_tags[:5] == "time=" and len(raw_tags) == usual and raw_tags[28:36] == "Z;msgid="
 
 
 def own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden: bool) -> None:
@@ -168,15 +180,18 @@ def own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden:
         answers.heard(session, Reply(said, last=True), out)
 
 
-def tell_row(session: Session, row: Row, out: Effects, said: Asked | None, *, hidden: bool) -> None:
+def tell_row(
+    session: Session, row: Row, out: Effects, said: Asked | None, *, hidden: bool, whole: str = ""
+) -> None:
     """Tell a kept message to the clients that follow live, rendered once for each dialect.
 
-    `hidden` is an own private message: only some dialects can show it.
+    `hidden` is an own private message: only some dialects can show it. `whole` is the line for
+    dialects that take all tags, where the network has sent just that.
     """
-    time, msgid = iso_time(row.time_ms), row.msgid or msgid_of(row)
+    time, msgid = "", row.msgid or msgid_of(row)
     sender = said.asker if said is not None else None
     for dialect, clients in session.clients.groups:
-        line = ""
+        line = whole if dialect.whole else ""
         silent = hidden and not dialect.own_private
         for client in clients:
             if not client.live:
@@ -184,7 +199,9 @@ def tell_row(session: Session, row: Row, out: Effects, said: Asked | None, *, hi
             client.sent_id = row.id
             if silent or (client.id == sender and not dialect.echo):
                 continue
-            line = line or dialect.chat(row, time, msgid)
+            if not line:
+                time = time or iso_time(row.time_ms)
+                line = dialect.chat(row, time, msgid)
             if said is not None and client.id == sender and said.answer is not None:
                 said.answer.say(line, out)
             else:

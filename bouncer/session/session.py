@@ -306,18 +306,25 @@ class Session:
         return name if known is None else known.name if isinstance(known, Channel) else known.nick
 
     def keep(
-        self, row: Row, out: Effects, *, said: Asked | None = None, hidden: bool = False
+        self,
+        row: Row,
+        out: Effects,
+        said: Asked | None = None,
+        *,
+        hidden: bool = False,
+        line: str = "",
     ) -> None:
         """Keep a message and tell it to the clients that follow live.
 
         `said` knows the client that said it: it hears itself only by echo-message. `hidden` is an
-        own private message, which some clients cannot show.
+        own private message, which some clients cannot show. `line` is the message as it came,
+        where that is just what most clients are told.
         """
         out.keep.append(row)
         self.last_kept_id = row.id
         if self.screened and self.screen.takes(self, row, out):
             return
-        from_network.tell_row(self, row, out, said, hidden=hidden)
+        from_network.tell_row(self, row, out, said, hidden=hidden, whole=line)
 
     def expect_echo(self, said: Asked, message: Message) -> None:
         """The network will say this own message back to us; keep it then, with its msgid."""
