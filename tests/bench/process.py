@@ -59,12 +59,6 @@ def disk_octets(folder: Path) -> int:
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def allow_many_files() -> None:
     """Idle users take two descriptors each; children inherit the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

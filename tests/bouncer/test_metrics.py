@@ -7,7 +7,7 @@ import trio.testing
 
 from bouncer import metrics
 from bouncer.address import Address
-from tests.real.process import free_port
+from tests.real.ports import free_port
 
 
 def test_the_format() -> None:

@@ -13,7 +13,7 @@ from tests.real.muster import Bouncer, bouncer
 from tests.real.needs import require
 from tests.real.ngircd import Ngircd, ngircd
 from tests.real.peer import Peer, peer
-from tests.real.process import free_port
+from tests.real.ports import free_port
 
 CHANNEL = "#ops"
 NETWORK = "work"

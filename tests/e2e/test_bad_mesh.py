@@ -13,7 +13,7 @@ from tests.e2e.test_bad_input import GROWTH_MB, rss_mb
 from tests.real.certificates import trusting_all
 from tests.real.muster import bouncer
 from tests.real.peer import peer
-from tests.real.process import free_port
+from tests.real.ports import free_port
 from tests.real.voter import voter
 
 MEGABYTE = 1 << 20

@@ -17,7 +17,7 @@ from tests.real.muster import PASSWORD, bouncer
 from tests.real.needs import require
 from tests.real.ngircd import ngircd
 from tests.real.peer import peer
-from tests.real.process import free_port
+from tests.real.ports import free_port
 from tests.real.weechat import weechat
 
 pytestmark = pytest.mark.outage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from storage import directory
 from storage.records import Agent, Staff
 from storage.store import Store, open_store
 from tests.fallback.ircd import Ircd
+from tests.real.ports import free_port
 
 WAITS = {
     "heartbeat": 0.4,
@@ -123,13 +123,6 @@ class Site_:
             announcer.outgoing.every_s = 0.05
         await self.nursery.start(voter.run)
         return voter
-
-
-def free_port() -> int:
-    """A port that is free for UDP and TCP just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @asynccontextmanager

@@ -17,7 +17,8 @@ import trio
 from tests.real.certificates import Certificate
 from tests.real.netns import connected
 from tests.real.peer import Peer, peer
-from tests.real.process import Program, found, free_port
+from tests.real.ports import free_port
+from tests.real.process import Program, found
 
 SERVICES = "services.example.net"
 LINK_PASSWORD = "linkpassword"

@@ -24,7 +24,8 @@ from storage.store import open_store
 from tests.real.needs import SEARCH_PATH
 from tests.real.netns import connected
 from tests.real.peer import Peer, peer
-from tests.real.process import Program, free_port, until
+from tests.real.ports import free_port
+from tests.real.process import Program, until
 
 BIN = Path(sys.executable).parent
 READY_S = 30.0

@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.real import needs
 from tests.real.certificates import Certificate
 from tests.real.netns import connected
-from tests.real.process import Program, found, free_port
+from tests.real.ports import free_port
+from tests.real.process import Program, found
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,21 +34,6 @@ async def until(condition: Callable[[], object], within_s: float, what: str) -> 
         await trio.sleep(POLL_S)
 
 
-_given: set[int] = set()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port nobody listened on a moment ago, another one at each call."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.bind((host, 0))
-            port: int = probe.getsockname()[1]
-        if port not in _given:
-            _given.add(port)
-            return port
-
-
 class Program:
     """One started program, its output (both streams) in `log`.
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from tests.bench.crowd import Login
-from tests.bench.process import Daemon, Failed, free_port
+from tests.bench.process import Daemon, Failed
+from tests.real.ports import free_port
 
 NETWORK = "bench"
 

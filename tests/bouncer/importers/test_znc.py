@@ -26,7 +26,8 @@ from tests.real import needs
 from tests.real.netns import connected
 from tests.real.ngircd import ngircd
 from tests.real.peer import Peer, peer
-from tests.real.process import Program, free_port
+from tests.real.ports import free_port
+from tests.real.process import Program
 
 CONFIG = """\
 // made by the test
