@@ -28,6 +28,7 @@ from bouncer.faults import ConfigError, Table, fault_lines
 __all__ = ["Address", "Config", "ConfigError", "ListenOn", "Table", "load", "parse"]
 
 DATABASE_FILE = "muster.db"
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s?#]+")  # RFC 6454 section 6.2
 _SERVER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 
 
@@ -72,7 +73,8 @@ class Listen(Table):
     tls: bool = True  # a unix socket is plain unless it says otherwise
     client_certs: bool = False  # ask for a client certificate: SASL EXTERNAL
     websocket: bool = False
-    proxy_from: tuple[Cidr, ...] = ()  # who may speak the PROXY protocol to us
+    origins: tuple[str, ...] = ()  # whose pages may connect beside those of our own host
+    proxy_from: tuple[Cidr, ...] = ()  # who may tell us whom they forward
 
     @model_validator(mode="before")
     @classmethod
@@ -86,6 +88,14 @@ class Listen(Table):
         if self.client_certs and not self.tls:
             raise ValueError("client_certs needs tls; set tls = true, or drop client_certs")
         return self
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f'"{origin}" is no origin; write "https://chat.example.net"')
+        return tuple(origin.lower() for origin in value)
 
 
 class Limits(Table):

@@ -1,4 +1,4 @@
-"""Where clients come in: TCP and unix sockets, TLS with the certificate of the moment."""
+"""Where clients come in: TCP and unix sockets, WebSocket, the TLS certificate of the moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 import trio
 
-from bouncer import downstream, proxied
+from bouncer import downstream, proxied, websocket
 from bouncer.config import Listen
 from bouncer.downstream import Door
 from bouncer.tls import ServerTls, peer_fingerprint
@@ -69,9 +69,9 @@ async def _serve_one(
     peer = peer_of(stream)
     try:
         if is_trusted(peer, listen):
-            peer = await proxied.read_source(stream) or peer
+            peer = await _proxied_client(stream, listen) or peer
         if not listen.tls or tls is None:
-            await downstream.serve(stream, door, peer=peer)
+            await _hand_over(stream, listen, door, peer)
             return
         secure = trio.SSLStream(
             stream,
@@ -84,9 +84,12 @@ async def _serve_one(
         if limit.cancelled_caught:
             await trio.aclose_forcefully(stream)
             return
-        await downstream.serve(secure, door, peer=peer, fingerprint=peer_fingerprint(secure))
+        await _hand_over(secure, listen, door, peer, peer_fingerprint(secure))
     except proxied.ProxyFault as fault:
         log.warning("a proxy's connection failed", peer=peer, reason=str(fault))
+        await trio.aclose_forcefully(stream)
+    except websocket.HandshakeFault as fault:
+        log.info("no WebSocket", peer=peer, reason=str(fault))
         await trio.aclose_forcefully(stream)
     except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
         # Whoever only connects is a voter's probe or a scan: two voters make 17,000 of them a day.
@@ -95,6 +98,28 @@ async def _serve_one(
         await trio.aclose_forcefully(stream)
     except Exception:  # the task's border: one client's fault must not end the others
         log.exception("a client's connection failed", peer=peer)
+
+
+async def _proxied_client(stream: trio.SocketStream, listen: Listen) -> str:
+    """Who the client of a trusted proxy is; '' where the proxy does not say it here."""
+    try:
+        return await proxied.read_source(stream)
+    except proxied.NoHeader:
+        if not listen.websocket:
+            raise
+        return ""  # an HTTP proxy: it says so in its request
+
+
+async def _hand_over(
+    stream: trio.abc.Stream, listen: Listen, door: Door, peer: str, fingerprint: str = ""
+) -> None:
+    """Serve the client that is now at the other end of the stream."""
+    if listen.websocket:
+        stream, headers = await websocket.accept(stream, listen.origins)
+        if is_trusted(peer, listen):
+            trusted = partial(is_trusted, listen=listen)
+            peer = websocket.forwarded_for(headers, trusted) or peer
+    await downstream.serve(stream, door, peer=peer, fingerprint=fingerprint)
 
 
 def is_trusted(peer: str, listen: Listen) -> bool:

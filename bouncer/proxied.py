@@ -24,6 +24,10 @@ class ProxyFault(ValueError):
     """What a trusted proxy sent is no PROXY header. The text says what is wrong."""
 
 
+class NoHeader(ProxyFault):
+    """It begins with something else, of which nothing was taken."""
+
+
 class Header(NamedTuple):
     """`source` is the client's address; '' where the proxy speaks for itself (health checks)."""
 
@@ -37,7 +41,7 @@ def read_header(data: bytes) -> Header | None:
         return _version_2(data)
     if b"PROXY ".startswith(data[:6]):
         return _version_1(data)
-    raise ProxyFault("it does not begin with a PROXY header")
+    raise NoHeader("it does not begin with a PROXY header")
 
 
 def _version_1(data: bytes) -> Header | None:

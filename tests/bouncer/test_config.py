@@ -78,7 +78,8 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
         [[listen]]
         address = "[::]:6697"
         client_certs = true
-        websocket = false
+        websocket = true
+        origins = ["https://Chat.example.net"]
         proxy_from = ["10.0.0.0/8"]
         [[listen]]
         address = "unix:irc.sock"
@@ -105,6 +106,7 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
     assert found.tls.certificate == tmp_path / "tls/chain.pem"
     assert found.listen[0].address == Address("::", 6697)
     assert found.listen[0].proxy_from == (ipaddress.ip_network("10.0.0.0/8"),)
+    assert found.listen[0].origins == ("https://chat.example.net",)
     assert found.listen[1].address.path == str(tmp_path / "irc.sock")
     assert found.listen[1].tls is False
     assert found.limits.upstream_lines_per_s == 2.0
@@ -172,6 +174,10 @@ def test_all_faults_are_told_at_once_each_with_its_key_and_what_to_do(tmp_path: 
             "listen: a:1 is there more than once; keep one [[listen]] of it",
         ),
         ("[[listen]]\naddress='a:70000'", 'listen[1].address: "70000" is not a port'),
+        (
+            "[[listen]]\naddress='a:1'\norigins=['chat.example.net']",
+            'listen[1].origins: "chat.example.net" is no origin; write "https://chat.example.net"',
+        ),
         ("[[listen]]\naddress='unix:'", 'listen[1].address: "unix:" names no socket'),
         ("x = y", "is not TOML: Invalid value (at line 1, column 5); correct that line"),
     ],
