@@ -9,7 +9,7 @@ import trio
 
 from tests.e2e.site import CHANNEL, site
 from tests.real.muster import PASSWORD, bouncer
-from tests.real.process import free_port
+from tests.real.ports import free_port
 from tests.real.websocket import BOTH, websocket_peer
 
 TERM_S = 5.0  # "TERM stops cleanly within 5 s"
