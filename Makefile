@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Many tests wait for servers: three files at a time keep two processors busy.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 
 .PHONY: run test test-outage drill check bench mutants clean
 
@@ -20,7 +22,7 @@ run: $(STAMP)  ## serve with no configuration, state in ./var
 	@exec $(BIN)/bouncer run
 
 test: $(STAMP)  ## everything that takes less than ten minutes
-	$(BIN)/python -m pytest -m 'not outage'
+	$(PYTEST) -m 'not outage'
 
 # Simulations and searches keep one processor busy for a quarter of an hour; played outages wait most
 # of the time. So the two run side by side, the first giving way to the second.
@@ -40,7 +42,7 @@ check: $(STAMP)  ## lint, types and the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m 'not outage'
+	$(PYTEST) -m 'not outage'
 
 mutants: $(STAMP)  ## undo each fix in a copy and see that its test notices, a few minutes
 	$(BIN)/python -m tests.mutants
