@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TextIO
@@ -11,6 +11,7 @@ from typing import TextIO
 from sqlalchemy import Connection
 
 from bouncer.importers.loglines import format_row
+from bouncer.irc.multiline import is_packed, readable, single_lines
 from storage import messages
 from storage.messages import Row, msgid_of
 
@@ -43,7 +44,7 @@ def as_json(row: Row) -> str:
         "command": row.command,
         "source": row.source,
         "addressee": row.addressee or row.name,
-        "text": row.text,
+        "text": readable(row.text),
         "tags": row.tags,
     }
     return json.dumps({key: value for key, value in fields.items() if value}, ensure_ascii=False)
@@ -83,7 +84,7 @@ def export_text(
         place = folder / _file_name(folded)
         day, file = "", None
         try:
-            for row in all_rows(connection, network_id, folded):
+            for row in _single(all_rows(connection, network_id, folded)):
                 line = format_row(row)
                 if not line:
                     continue
@@ -103,6 +104,15 @@ def export_text(
             if file is not None:
                 file.close()
     return count
+
+
+def _single(rows: Iterable[Row]) -> Iterator[Row]:
+    """A message of several lines as one for each: the format knows no other."""
+    for row in rows:
+        if is_packed(row.text):
+            yield from (row._replace(text=text) for text in single_lines(readable(row.text)))
+        else:
+            yield row
 
 
 def _file_name(target: str) -> str:

@@ -101,23 +101,30 @@ class Bucket:
 
     rate: float
     burst: int
-    _tokens: float = -1.0
+    _tokens: float | None = None
     _at: float = 0.0
 
     def take(self, wanted: int, now: float) -> int:
         """How many of `wanted` lines may go now; they are taken."""
         if self.rate <= 0:
             return wanted
-        if self._tokens < 0:
+        if self._tokens is None:
             self._tokens = float(self.burst)
         else:
             self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
-        given = min(wanted, int(self._tokens))
+        given = min(wanted, max(0, int(self._tokens)))
         self._tokens -= given
         return given
+
+    def owe(self, lines: int) -> None:
+        """More has gone than was taken: what comes next waits for longer."""
+        if self._tokens is not None:
+            self._tokens -= lines
 
     @property
     def wait_s(self) -> float:
         """Seconds until the next line may go."""
-        return max(0.0, (1.0 - self._tokens) / self.rate) if self.rate > 0 else 0.0
+        if self.rate <= 0 or self._tokens is None:
+            return 0.0
+        return max(0.0, (1.0 - self._tokens) / self.rate)

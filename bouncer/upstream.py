@@ -15,6 +15,7 @@ import trio
 
 from bouncer.dial import DialError, ServerAddress, describe, dial
 from bouncer.identd import Idents
+from bouncer.irc.multiline import batch_of, is_packed
 from bouncer.irc.registration.upstream import is_ban
 from bouncer.irc.wire import LineReader, Message, encode_all
 from bouncer.session.effects import DropNetwork
@@ -40,6 +41,12 @@ class State(StrEnum):
     CONNECTED = "connected"
     WAITING = "waiting"  # for the next try
     STOPPED = "stopped"  # trying again is of no use until somebody acts
+
+
+def on_the_wire(message: Message) -> list[Message]:
+    """A message of several lines as its batch. It leaves at once, for nothing may come between."""
+    several = message.command == "PRIVMSG" and is_packed(message.params[-1])
+    return batch_of(message, "m") if several else [message]
 
 
 class SendQueue:
@@ -78,8 +85,10 @@ class SendQueue:
             self._wake = trio.Event()
             ready = list(self._urgent)
             self._urgent.clear()
-            count = self.bucket.take(len(self._paced), trio.current_time())
-            ready += [self._paced.popleft() for _ in range(count)]
+            while self._paced and self.bucket.take(1, trio.current_time()):
+                lines = on_the_wire(self._paced.popleft())
+                self.bucket.owe(len(lines) - 1)
+                ready += lines
             if ready:
                 await stream.send_all(encode_all(ready))
             elif self._paced:

@@ -38,7 +38,8 @@ PING_EVERY_S = 30.0
 LONGEST_RETRY_S = 120.0
 MAX_PINGS = 16
 _ADDRESSEE = {"INVITE": 0, "NOTICE": 0, "MODE": 2, "KICK": 1}  # which parameter is a nick
-WANTED = tuple(name for name in UPSTREAM_WANTED if name not in ("away-notify", "labeled-response"))
+UNUSED = frozenset({"away-notify", "labeled-response", "draft/multiline"})
+WANTED = tuple(name for name in UPSTREAM_WANTED if name not in UNUSED)
 
 log = structlog.get_logger("announcer")
 

@@ -64,7 +64,7 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "draft/pre-away": ALWAYS,  # pre-away
     "draft/extended-isupport": ALWAYS,  # extended-isupport
     "draft/message-redaction": _where_network_has("draft/message-redaction"),
-    # multiline: line by line to the network
+    # multiline: line by line to a network that has it not
     "draft/multiline": Offer(f"max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}"),
     "draft/metadata-2": Offer(f"max-subs={METADATA_SUBS},max-keys=0"),  # metadata: notes
     "soju.im/bouncer-networks": NOT_YET,  # soju doc/ext/bouncer-networks.md
@@ -91,6 +91,7 @@ UPSTREAM_WANTED: tuple[str, ...] = (
     "cap-notify",  # capability-negotiation
     "chghost",  # chghost
     "draft/message-redaction",  # message-redaction: REDACT
+    "draft/multiline",  # multiline: batches that are one message
     "draft/extended-monitor",  # extended-monitor, by its older name
     "echo-message",  # echo-message: what others really saw of us
     "extended-join",  # extended-join
@@ -107,7 +108,6 @@ UPSTREAM_WANTED: tuple[str, ...] = (
 
 # These change what a network sends or takes; ask for them once something deals with it.
 UPSTREAM_WANTED_LATER: tuple[str, ...] = (
-    "draft/multiline",  # multiline: batches that are one message
     "draft/read-marker",  # read-marker
 )
 

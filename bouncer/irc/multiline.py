@@ -1,12 +1,12 @@
-"""Messages of several lines, as clients send them in a batch.
+"""Messages of several lines: in a batch on the wire, one text everywhere else.
 
-Source: IRCv3 multiline. What is collected is bounded by the limits told in the capability; a batch
-that breaks a rule is refused once, and the rest of it swallowed.
+Source: IRCv3 multiline. What is collected of clients is bounded by the limits told in the
+capability; a batch that breaks a rule is refused once, and the rest of it swallowed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bouncer.irc.standard_replies import Refused
@@ -15,6 +15,10 @@ from bouncer.irc.wire import Message
 BATCH_KIND = "draft/multiline"
 CONCAT = "draft/multiline-concat"
 COMMANDS = frozenset({"PRIVMSG", "NOTICE"})
+LONGEST_LINE = 512  # octets: a network with less room for a whole message is sent single lines
+# Between the lines of a message in one text; neither can stand in a line of IRC. "Servers SHOULD
+# maintain the line composition sent by the client": so a joint is kept, too.
+BREAK, JOINT = "\n", "\r"
 
 
 class Line(NamedTuple):
@@ -22,6 +26,82 @@ class Line(NamedTuple):
 
     text: str
     joined: bool
+
+
+def packed(lines: Iterable[Line]) -> str:
+    """The lines as one text."""
+    first, *rest = lines
+    return first.text + "".join((JOINT if line.joined else BREAK) + line.text for line in rest)
+
+
+def is_packed(text: str) -> bool:
+    return BREAK in text or JOINT in text
+
+
+def lines_of(text: str) -> list[Line]:
+    """The lines of a text, one for an ordinary message."""
+    lines = []
+    for paragraph in text.split(BREAK):
+        first, *rest = paragraph.split(JOINT)
+        lines.append(Line(first, joined=False))
+        lines += [Line(part, joined=True) for part in rest]
+    return lines
+
+
+def single_lines(text: str) -> list[str]:
+    """The lines for who has no multiline: "MUST NOT send blank lines"."""
+    return [line.text for line in lines_of(text) if line.text]
+
+
+def readable(text: str) -> str:
+    """The text as it is read: lines that were cut only for their length are whole."""
+    return text.replace(JOINT, "")
+
+
+def batch_of(message: Message, reference: str) -> list[Message]:
+    """A PRIVMSG with a text of several lines as the batch that says it.
+
+    "all client-only tags associated with the message must be sent attached to the initial BATCH"
+    """
+    target, text = message.params
+    opening = (f"+{reference}", BATCH_KIND, target)
+    batch = [Message("BATCH", opening, message.source, message.raw_tags)]
+    for line in lines_of(text):
+        tags = f"batch={reference}" + (f";{CONCAT}" if line.joined else "")
+        batch.append(Message(message.command, (target, line.text), message.source, tags))
+    return [*batch, Message("BATCH", (f"-{reference}",))]
+
+
+class Limits(NamedTuple):
+    """What one message may have: the value of the capability."""
+
+    max_bytes: int
+    max_lines: int
+
+    @classmethod
+    def parse(cls, value: str, most_lines: int) -> Limits | None:
+        """Those of a network, None where it tells none that are of use."""
+        told = dict(part.partition("=")[::2] for part in value.split(","))
+        max_bytes = _number(told.get("max-bytes", ""))
+        max_lines = _number(told.get("max-lines", "")) or most_lines
+        return cls(max_bytes, max_lines) if max_bytes >= LONGEST_LINE and max_lines > 1 else None
+
+    def parts(self, lines: Sequence[Line]) -> list[list[Line]]:
+        """The lines as messages within these limits, none of them "entirely of blank lines"."""
+        parts: list[list[Line]] = [[]]
+        size = 0
+        for line in lines:
+            octets = len(line.text.encode("utf-8", "replace")) + 1
+            if parts[-1] and (size + octets > self.max_bytes or len(parts[-1]) >= self.max_lines):
+                parts.append([])
+                size = 0
+            parts[-1].append(line if parts[-1] else Line(line.text, joined=False))
+            size += octets
+        return [part for part in parts if any(line.text for line in part)]
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 class Multiline(NamedTuple):
@@ -34,13 +114,7 @@ class Multiline(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The lines joined by line feeds, but for those sent with the concat tag."""
-        first, *rest = self.lines
-        return first.text + "".join(line.text if line.joined else "\n" + line.text for line in rest)
-
-    def fallback(self) -> Iterator[str]:
-        """The lines for somebody without multiline: "MUST NOT send blank lines"."""
-        return (line.text for line in self.lines if line.text)
+        return packed(self.lines)
 
 
 class MultilineReader:

@@ -21,13 +21,24 @@ from bouncer.session.routing import SELF_ENDING, Asked, Reply
 if TYPE_CHECKING:
     from bouncer.session.session import Session
 
+OUR_SERVICES = {"bouncerserv": "BouncerServ", "*status": "*status"}
 FENCE = "muster-end-"  # our PING's token behind a command: this and the answer's reference
 
 
 class Answer:
     """The answer to one labelled command of a client. `open` counts what it still waits for."""
 
-    __slots__ = ("_held", "_in_batch", "client", "closed", "label", "open", "reference", "source")
+    __slots__ = (
+        "_held",
+        "_held_rest",
+        "_in_batch",
+        "client",
+        "closed",
+        "label",
+        "open",
+        "reference",
+        "source",
+    )
 
     def __init__(self, client: int, label: str, reference: str, source: str) -> None:
         self.client = client
@@ -37,21 +48,24 @@ class Answer:
         self.open = 0
         self.closed = False
         self._held = ""
+        self._held_rest: list[str] = []
         self._in_batch = False
 
-    def say(self, line: str, out: Effects) -> None:
-        """Add a line; one that comes after the end goes without the label."""
+    def say(self, line: str, out: Effects, rest: list[str] | None = None) -> None:
+        """Add a line; one that comes after the end goes without the label. `rest` are the lines
+        of the batch that it opens, if it does."""
+        rest = rest or []
         if self.closed:
-            out.tell(self.client, line)
+            self._tell(line, rest, out)
         elif self._in_batch:
-            out.tell(self.client, self._inside(line))
+            self._tell(self._inside(line), rest, out)
         elif not self._held:
-            self._held = line
+            self._held, self._held_rest = line, rest
         else:
             opening = f":{self.source} BATCH +{self.reference} labeled-response"
             out.tell(self.client, self._labelled(opening))
-            out.tell(self.client, self._inside(self._held))
-            out.tell(self.client, self._inside(line))
+            self._tell(self._inside(self._held), self._held_rest, out)
+            self._tell(self._inside(line), rest, out)
             self._held, self._in_batch = "", True
 
     def close(self, out: Effects) -> None:
@@ -61,8 +75,13 @@ class Answer:
         if self._in_batch:
             out.tell(self.client, f":{self.source} BATCH -{self.reference}")
         else:
-            out.tell(self.client, self._labelled(self._held or f":{self.source} ACK"))
+            line = self._labelled(self._held or f":{self.source} ACK")
+            self._tell(line, self._held_rest, out)
         self.closed = True
+
+    def _tell(self, line: str, rest: list[str], out: Effects) -> None:
+        for each in (line, *rest):
+            out.tell(self.client, each)
 
     def _labelled(self, line: str) -> str:
         return tagged(line, format_tags({"label": self.label}))

@@ -10,6 +10,7 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from bouncer.irc.multiline import batch_of, is_packed, single_lines
 from bouncer.irc.wire import Message, format_tags, parse_tags
 from storage.message import Row, msgid_of
 
@@ -37,6 +38,7 @@ class Dialect:
         "echo",
         "labels",
         "message_tags",
+        "multiline",
         "own_private",
         "server_time",
         "whole",
@@ -49,6 +51,8 @@ class Dialect:
         self.whole = self.server_time and self.message_tags  # a line with all its tags
         self.account_tag = "account-tag" in caps
         self.batch = "batch" in caps
+        # "depends on the batch capability which MUST be negotiated": multiline
+        self.multiline = "draft/multiline" in caps and self.batch
         self.echo = "echo-message" in caps
         # "depends on the batch capability which MUST be negotiated": labeled-response
         self.labels = "labeled-response" in caps and self.batch
@@ -84,17 +88,39 @@ class Dialect:
         return f"@{';'.join(parts)} " if parts else ""
 
     def chat(self, row: Row, time: str, msgid: str) -> str:
-        """A kept message as it is said live."""
+        """A kept message of one line as it is said live."""
         _, _, _, name, _, _, command, source, raw_tags, addressee, text = row
         tags = self.tags(time, msgid, raw_tags)
         return f"{tags}:{source} {command} {addressee or name} :{text}"
 
-    def backlog(self, row: Row, extra: str = "") -> str:
+    def backlog(self, row: Row, extra: str = "") -> list[str]:
         """A kept message as it is played back; the time is in the text where tags cannot say it."""
         time = iso_time(row.time_ms)
+        if is_packed(row.text):
+            return self.several(row, time, msgid_of(row), extra, stamp=not self.server_time)
         tags = self.tags(time, msgid_of(row), row.tags, extra)
         text = row.text if self.server_time else stamped(row.text, time)
-        return f"{tags}:{row.source} {row.command} {row.addressee or row.name} :{text}"
+        return [f"{tags}:{row.source} {row.command} {row.addressee or row.name} :{text}"]
+
+    def several(
+        self, row: Row, time: str, msgid: str, extra: str = "", *, stamp: bool = False
+    ) -> list[str]:
+        """A kept message of several lines: a batch, or single lines where this client has none."""
+        tags = self.tags(time, msgid, row.tags, extra)
+        target = row.addressee or row.name
+        if self.multiline:
+            message = Message(row.command, (target, row.text), row.source)
+            opening, *rest = batch_of(message, f"l{row.id}")
+            return [f"{tags}{opening}", *map(str, rest)]
+        # "Servers MUST only include a message ID on the first message of a batch"; what a client
+        # has tagged was one message, too
+        others = ";".join(tag for tag in row.tags.split(";") if tag[:1] != "+")
+        lines = []
+        for text in single_lines(row.text):
+            said = stamped(text, time) if stamp else text
+            lines.append(f"{tags}:{row.source} {row.command} {target} :{said}")
+            tags = self.tags(time, "", others, extra)
+        return lines
 
     def happening(self, row: Row, extra: str = "") -> str:
         """A kept event as it is played back: IRCv3 chathistory, event-playback."""

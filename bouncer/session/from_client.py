@@ -24,7 +24,6 @@ from bouncer.session.secrets import SERVICE_COMMANDS, is_secret
 if TYPE_CHECKING:
     from bouncer.session.session import Session
 
-SERVICES = {"bouncerserv": "BouncerServ", "*status": "*status"}
 BOT = -1  # in the place of a client's number: the ops bot
 MAX_PENDING_KEYS = 500  # of JOINs not answered yet; full: a key is not remembered
 MAX_MESSAGE_TARGETS = 20  # of one PRIVMSG; the rest is refused with 407
@@ -128,7 +127,7 @@ def say(session: Session, client: Client, message: Message, out: Effects) -> Non
         if addressee.lower() == znc.NAME and znc.CAP in client.dialect.caps:
             znc.said(session, client, text, out)
             continue
-        service = SERVICES.get(addressee.lower())
+        service = answers.OUR_SERVICES.get(addressee.lower())
         if service is not None:
             label = session.take_label()
             out.others.append(ServiceCommand(client.id, service, text, label))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from bouncer.irc.burst import NO_IMPLICIT_NAMES
+from bouncer.irc.multiline import is_packed, single_lines
 from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
 from bouncer.session import answers, happenings, marks, tagged
@@ -38,7 +39,7 @@ HANDSHAKE = frozenset({
 def receive(session: Session, lines: list[str], out: Effects) -> None:
     """Take a chunk of lines."""
     for line in lines:
-        if session.ready and (parts := split_chat(line)) is not None:
+        if session.ready and not session.arriving and (parts := split_chat(line)) is not None:
             chat(session, *parts, out, line)
             continue
         try:
@@ -94,8 +95,10 @@ def drop_failed(session: Session, out: Effects) -> None:
 
 
 def chat_message(session: Session, message: Message, out: Effects) -> None:
-    """PRIVMSG and NOTICE in a form that servers seldom use."""
-    if len(message.params) >= 2:
+    """PRIVMSG and NOTICE in a form that servers seldom use, or of several lines."""
+    if session.arriving and (whole := session.arriving.line(message)) is not None:
+        say_whole(session, whole, out)
+    elif len(message.params) >= 2:
         addressee, text = message.params[:2]
         chat(session, message.raw_tags, message.source, message.command, addressee, text, out)
 
@@ -127,7 +130,8 @@ def chat(
     if not target.is_channel:
         if not own and (not bang or target.folded != folded_me):
             # a server's notice, or one to everybody: for whoever is looking, not for the record
-            event(session, Message(command, (addressee, text), source, raw_tags), out)
+            for part in single_lines(text):
+                event(session, Message(command, (addressee, part), source, raw_tags), out)
             return
         if not own:
             target = speaker
@@ -137,7 +141,7 @@ def chat(
             return
     if text[:1] == "\x01" and not text.startswith("\x01ACTION"):
         # a CTCP question or answer is not conversation
-        told = Message(command, (addressee, text), source, raw_tags)
+        told = Message(command, (addressee, single_lines(text)[0]), source, raw_tags)
         event(session, told, out, echo_only=own)
         return
     row = Row(
@@ -149,7 +153,7 @@ def chat(
     else:
         session.keep(row, out, line=line if msgid and is_whole(raw_tags, msgid, tags) else "")
     if text[:1] == "!":
-        message = Message(command, (addressee, text), source)
+        message = Message(command, (addressee, single_lines(text)[0]), source)
         session.ops_heard(message, parse_tags(tags).get("account", ""), out)
 
 
@@ -190,8 +194,10 @@ def tell_row(
     """
     time, msgid = "", row.msgid or msgid_of(row)
     sender = said.asker if said is not None else None
+    several = is_packed(row.text)
     for dialect, clients in session.clients.groups:
         line = whole if dialect.whole else ""
+        rest: list[str] = []
         silent = hidden and not dialect.own_private
         for client in clients:
             if not client.live:
@@ -201,11 +207,16 @@ def tell_row(
                 continue
             if not line:
                 time = time or iso_time(row.time_ms)
-                line = dialect.chat(row, time, msgid)
+                if several:
+                    line, *rest = dialect.several(row, time, msgid)
+                else:
+                    line = dialect.chat(row, time, msgid)
             if said is not None and client.id == sender and said.answer is not None:
-                said.answer.say(line, out)
+                said.answer.say(line, out, rest)
             else:
                 out.tell(client.id, line)
+                for each in rest:
+                    out.tell(client.id, each)
 
 
 def event(
@@ -278,7 +289,17 @@ def handshake(session: Session, message: Message, out: Effects) -> None:
 
 
 def swallow(_session: Session, _message: Message, _out: Effects) -> None:
-    """For us alone: the frame of a batch, an ACK to our own label."""
+    """For us alone: an ACK to our own label."""
+
+
+def batch(session: Session, message: Message, out: Effects) -> None:
+    """The frame of a batch: for us alone, but that of a message of several lines."""
+    say_whole(session, session.arriving.batch(message), out)
+
+
+def say_whole(session: Session, whole: list[Message], out: Effects) -> None:
+    for command, (target, text), source, raw_tags in whole:
+        chat(session, raw_tags, source, command, target, text, out)
 
 
 def pong(session: Session, message: Message, out: Effects) -> None:
@@ -354,7 +375,7 @@ HANDLERS: dict[str, Handler] = {
     "INVITE": invite,
     "ERROR": error,
     "PONG": pong,
-    "BATCH": swallow,
+    "BATCH": batch,
     "ACK": swallow,
     **dict.fromkeys(HANDSHAKE, handshake),
     **dict.fromkeys(REFUSALS, join_refused),

@@ -1,6 +1,7 @@
-"""Messages of several lines from clients: collected, then said line by line.
+"""Messages of several lines from clients: collected, then said as one message, or line by line.
 
-The network has single lines, so that is what others see of it, what is kept, and what comes back as
+Inside, such a message is one text (`irc.multiline`): one row, one msgid. A network without
+multiline has single lines, so that is what others see of it, what is kept, and what comes back as
 echo. Source: IRCv3 multiline.
 """
 
@@ -9,11 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bouncer.irc.caps import MULTILINE_BYTES, MULTILINE_LINES
-from bouncer.irc.multiline import MultilineReader
+from bouncer.irc.multiline import Limits, Multiline, MultilineReader, packed, single_lines
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message
+from bouncer.session.answers import OUR_SERVICES
 from bouncer.session.clients import Client
 from bouncer.session.effects import Effects
+from bouncer.session.secrets import SERVICES, is_secret
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -47,8 +50,37 @@ def collect(session: Session, client: Client, message: Message, out: Effects) ->
     if whole is None:
         return []
     session.label, client.pasted_label = client.pasted_label, ""
-    first, *rest = whole.fallback()
+    first, *rest = _texts(session, whole)
     # "Any tags that would have been added to the batch [...] MUST be included on the first message
     # line to be sent": multiline, fallback
     said = Message(whole.command, (whole.target, first), "", whole.raw_tags)
     return [said, *(Message(whole.command, (whole.target, text)) for text in rest)]
+
+
+def _texts(session: Session, whole: Multiline) -> list[str]:
+    """The texts of the messages to say: as few as the network's limits allow, else single lines.
+
+    What is for us or a service, or holds what must not be kept, goes line by line: each is judged.
+    """
+    limits = Limits.parse(session.upstream_caps.get(CAP, ""), MULTILINE_LINES)
+    if limits is None or "batch" not in session.upstream_caps or not _is_chat(session, whole):
+        return single_lines(whole.text)
+    return [packed(part) for part in limits.parts(whole.lines)]
+
+
+def _is_chat(session: Session, whole: Multiline) -> bool:
+    """Whether it is conversation with one channel or one other person."""
+    target = whole.target
+    if whole.command != "PRIVMSG":  # "batches MUST only contain one or more PRIVMSG lines"
+        return False
+    if "," in target or session.state.is_me(target):
+        return False
+    if session.target(target).is_channel:
+        return True
+    name = target.lower().partition("@")[0]
+    return not (
+        name in SERVICES
+        or name in OUR_SERVICES
+        or name[:1] == "*"  # ZNC's modules
+        or any(is_secret(target, line.text) or line.text[:1] == "\x01" for line in whole.lines)
+    )

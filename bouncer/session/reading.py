@@ -124,10 +124,12 @@ def batch(session: Session, client: Client, kind: str, param: str, rows: list[Ro
     reference = session.reference()
     inside = f"batch={reference}" if client.dialect.batch else ""
     dialect = client.dialect
-    lines = [
-        dialect.backlog(row, inside) if row.command in CHAT else dialect.happening(row, inside)
-        for row in rows
-    ]
+    lines: list[str] = []
+    for row in rows:
+        if row.command in CHAT:
+            lines += dialect.backlog(row, inside)
+        else:
+            lines.append(dialect.happening(row, inside))
     return framed(session, reference, kind, param, lines) if inside else lines
 
 

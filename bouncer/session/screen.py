@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bouncer.irc.multiline import single_lines
 from bouncer.irc.wire import Message
 from bouncer.session import arrival
 from bouncer.session.effects import ChangeChannel, Effects
@@ -128,7 +129,8 @@ class Screen:
         own = session.state.is_me(row.source.partition("!")[0])
         if not own and self._counts(session, channel.relay_detached or "highlight", row):
             nick = row.source.partition("!")[0]
-            session.notify(out, f"{row.name} (detached): <{nick}> {row.text}")
+            for text in single_lines(row.text):
+                session.notify(out, f"{row.name} (detached): <{nick}> {text}")
         return True
 
     def _counts(self, session: Session, what: str, row: Row) -> bool:

@@ -5,6 +5,8 @@ They reach the network and nobody else: no history, no echo, no other client.
 
 from __future__ import annotations
 
+from bouncer.irc.multiline import is_packed, single_lines
+
 SERVICES = frozenset({
     "nickserv", "chanserv", "authserv", "userserv", "operserv", "saslserv", "memoserv", "q", "x",
     "q@cserve.quakenet.org", "x@channels.undernet.org", "authserv@services.gamesurge.net",
@@ -29,6 +31,8 @@ SERVICE_COMMANDS = frozenset({
 
 def is_secret(target: str, text: str) -> bool:
     """True for a private message that carries a password, a recovery code or a proof."""
+    if is_packed(text):
+        return any(is_secret(target, line) for line in single_lines(text))
     words = text.split(" ", 2)
     first = words[0].lower().lstrip("!")
     if first in PROOF_WORDS and len(words) > 1:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, NamedTuple
 
+from bouncer.irc.arriving import Arriving
 from bouncer.irc.batch import OpenBatches
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.irc.labels import labelled
@@ -107,6 +108,7 @@ class Session:
         self.answer_in_hand: Answer | None = None  # to the command in hand, where it goes on
         self.reply: Reply | None = None  # what the network's message in hand answers
         self.batches = OpenBatches()  # of the network
+        self.arriving = Arriving()
         self._references = count(1)
         self.keys: dict[str, str] = {}  # keys given with JOINs that are not answered yet
         self.wanted = {name.lower(): (name, key) for name, key in channels}
@@ -155,6 +157,7 @@ class Session:
         self.registration = UpstreamRegistration(identity, UPSTREAM_WANTED)
         self.state = NetworkState(network.nick)
         self.batches = OpenBatches()
+        self.arriving = Arriving()
         self.echoes.clear()
         self._targets.clear()
         self.ready, self.goodbye, self.pinged = False, "", False
@@ -170,6 +173,7 @@ class Session:
 
     def lost(self, event: Lost, out: Effects) -> None:
         was_registered = self.is_registered
+        from_network.say_whole(self, self.arriving.give_up(), out)
         self.registration = None
         self.ready = False
         answers.give_up(self.routing.clear(), out)

@@ -70,3 +70,18 @@ async def test_text_can_be_imported_again(tmp_path: Path) -> None:
     mine = sorted((row for row in rows if row.target == "#ops"), key=lambda row: row.time_ms)
     assert [(row.command, row.text) for row in got] == [(row.command, row.text) for row in mine]
     assert [row.time_ms // 1000 for row in got] == [row.time_ms // 1000 for row in mine]
+
+
+async def test_a_message_of_several_lines_is_one_in_json_and_several_in_a_log(
+    tmp_path: Path,
+) -> None:
+    async with open_store(f"sqlite:///{tmp_path}/muster.db") as store:
+        network = await add_network(store)
+        await store.append([said(store, network, "hello\n\nhow is \reveryone?", START_MS)])
+        out = io.StringIO()
+        await store.read(partial(export_json, network_id=network, file=out))
+        work = partial(export_text, network_id=network, folder=tmp_path, zone=UTC)
+        assert await store.read(work) == 2
+    assert json.loads(out.getvalue())["text"] == "hello\n\nhow is everyone?"
+    log = (tmp_path / "#ops" / "2024-05-01.log").read_text()
+    assert [line.partition("> ")[2] for line in log.splitlines()] == ["hello", "how is everyone?"]

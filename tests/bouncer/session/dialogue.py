@@ -18,6 +18,7 @@ from bouncer.session.events import (
     PageRead,
 )
 from bouncer.session.session import Session
+from bouncer.upstream import on_the_wire
 from storage.messages import Row
 from storage.records import Network
 
@@ -54,7 +55,8 @@ class Dialogue:
             if client in self.down:
                 self.down[client] += lines
         self.put_ids.update(effects.sent_ids)
-        self.up += [str(message) for message in effects.to_network]
+        for message in effects.to_network:
+            self.up += [str(line) for line in on_the_wire(message)]
         for other in effects.others:
             if isinstance(other, PlayBack):
                 self._read_page(other)

@@ -1,0 +1,42 @@
+"""What waits for a network leaves at its pace, and a message of several lines at once."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import MockClock, memory_stream_pair
+
+from bouncer.irc.wire import Message
+from bouncer.supervise import Bucket
+from bouncer.upstream import SendQueue
+
+
+def test_nothing_comes_between_the_lines_of_one_message() -> None:
+    """multiline: "Clients MUST NOT send messages other than PRIVMSG while a multiline batch is
+    open." What it cost is owed: the next line waits for as long as if each had waited."""
+
+    async def scene() -> None:
+        ours, theirs = memory_stream_pair()
+        queue = SendQueue(Bucket(1.0, burst=2))
+        queue.put([Message("PRIVMSG", ("#c", "a\nb\rc\nd")), Message("PRIVMSG", ("#c", "next"))])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(queue.drain_into, ours)
+            await trio.sleep(0.5)
+            queue.put([Message("PONG", ("x",))])
+            await trio.sleep(0.5)
+            assert bytes(await theirs.receive_some()).decode().split("\r\n") == [
+                "BATCH +m draft/multiline #c",
+                "@batch=m PRIVMSG #c a",
+                "@batch=m PRIVMSG #c b",
+                "@batch=m;draft/multiline-concat PRIVMSG #c c",
+                "@batch=m PRIVMSG #c d",
+                "BATCH -m",
+                "PONG x",
+                "",
+            ]
+            await theirs.receive_some()
+            assert 4.5 <= trio.current_time() - begun <= 6.5  # six lines, two of them at once
+            nursery.cancel_scope.cancel()
+
+    clock = MockClock(autojump_threshold=0)
+    begun = clock.current_time()
+    trio.run(scene, clock=clock)
