@@ -16,7 +16,8 @@ from contextlib import suppress
 import structlog
 import trio
 
-from bouncer import enrolment, supervise
+from bouncer import enrolment
+from bouncer.attendant import Attendant, open_datagram
 from bouncer.config import Address
 from bouncer.datagrams import Port, open_ports, send_by
 from bouncer.heartbeat import (
@@ -36,25 +37,20 @@ from bouncer.heartbeat import (
     write_body,
 )
 from bouncer.keys import MeshKey
-from bouncer.link import FrameType, Link, LinkFault, dial_voter
 from bouncer.peers import Heard, Peers
 from bouncer.roster import PUSH_EVERY_S, Roster, Voter, sign_roster
 from bouncer.voters import (
-    LINK_BEAT_S,
     Announced,
     Site,
     Tracked,
     VoterStatus,
-    split_address,
     summary,
 )
 from bouncer.windows import Windows, Writes
 from storage.errors import StorageError
 
 BEAT_S = 1.0
-LINK_PROOF_S = 30.0  # from the handshake to the voter's first fresh datagram
 UNPROTECTED_S = 300.0  # without an ack for so long, ops are told
-RESOLVE_S = 60.0  # a voter given by name is looked up this often; the last good answer is kept
 ACK_WAIT_S = 5.0
 RESEND_S = 0.3  # a notice or order that was not acked
 
@@ -96,6 +92,7 @@ class Beacon:
         self._windows = Windows(store, key, self._boot, wall)
         self._ports: list[Port] = []
         self._acked = trio.Event()
+        self._attendant = Attendant(self._peers, self, self._take)
 
     # -- for the rest of the bouncer --------------------------------------------------------------
 
@@ -133,6 +130,10 @@ class Beacon:
     def roster(self) -> Roster | None:
         """The roster as it was last signed; None before the first reading."""
         return self._roster
+
+    def document(self, role: str) -> tuple[int, bytes] | None:
+        """The version of the signed roster and its octets, as a voter of this role gets it."""
+        return (self._roster.version, self._document[role]) if self._roster else None
 
     @property
     def windows(self) -> list[Maintenance]:
@@ -214,7 +215,7 @@ class Beacon:
         for name, voter in wanted.items():
             if name not in self._voters:
                 one = self.track(voter, trio.current_time())
-                nursery.start_soon(self._attend, one)
+                nursery.start_soon(self._attendant.attend, one)
         self._voters = {name: self._voters[name] for name in wanted}
         for one in self._voters.values():
             one.push.set()
@@ -239,16 +240,10 @@ class Beacon:
     async def _read(self, port: Port) -> None:
         async for batch in port.batches():
             for data, where in batch:
-                if heard := self._open(data):
+                if heard := open_datagram(self._peers, data):
                     if heard.reply and len(heard.reply) <= len(data):
                         port.send(heard.reply, where)
                     self._take(heard)
-
-    def _open(self, data: bytes) -> Heard | None:
-        try:
-            return self._peers.receive(data, trio.current_time())
-        except DatagramFault:
-            return None
 
     def _take(self, heard: Heard) -> None:
         one = self._voters.get(heard.peer)
@@ -284,14 +279,14 @@ class Beacon:
         while True:
             now = trio.current_time()
             for one in list(self._voters.values()):
-                self._send(one, self._datagram(one))
+                self._send(one, self.datagram(one))
                 self._tell_windows(one)
                 self.watch_acks(one, now)
             self._windows.forget_old()
             next_at = max(next_at + BEAT_S, now)  # after a pause, no salvo
             await trio.sleep_until(next_at)
 
-    def _datagram(self, one: Tracked) -> bytes:
+    def datagram(self, one: Tracked) -> bytes:
         """The next heartbeat for this voter, or a HELLO until its nonce is known."""
         nonce = self._peers.nonce_of(one.voter.name)
         if nonce == NO_NONCE:
@@ -348,75 +343,3 @@ class Beacon:
         """A notice is sent with each beat until the voter has acked that it holds it."""
         for _window, statement in self._windows.to_tell(one.held):
             self._send(one, self._peers.seal(one.voter.name, Kind.MAINTENANCE, statement))
-
-    # -- one voter --------------------------------------------------------------------------------
-
-    async def _attend(self, one: Tracked) -> None:
-        """Keep the address and the link of one voter until it is removed."""
-        with trio.CancelScope() as scope:
-            one.scope = scope
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._resolve, one)
-                nursery.start_soon(self._keep_link, one)
-
-    async def _resolve(self, one: Tracked) -> None:
-        host, port = split_address(one.voter.address)
-        while True:
-            try:
-                found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_DGRAM)
-                one.where = (str(found[0][4][0]), int(found[0][4][1]))
-            except OSError as error:
-                log.info("voter's address not found", voter=one.voter.name, error=str(error))
-                await trio.sleep(BEAT_S * 5)
-                continue
-            await trio.sleep(RESOLVE_S)
-
-    async def _keep_link(self, one: Tracked) -> None:
-        delays = supervise.backoff(longest_s=60.0)
-        host, port = split_address(one.voter.address)
-        while True:
-            try:
-                link = await dial_voter(host, port, one.voter.public)
-            except LinkFault as error:
-                log.info("no link", voter=one.voter.name, error=str(error))
-            else:
-                delays = supervise.backoff(longest_s=60.0)
-                try:
-                    await self._use_link(one, link)
-                except* (LinkFault, trio.TooSlowError) as group:
-                    log.info("link lost", voter=one.voter.name, error=str(group.exceptions[0]))
-                finally:
-                    one.link = None
-                    with trio.CancelScope(shield=True):
-                        await link.aclose()
-            with trio.move_on_after(next(delays)):
-                if one.proven.is_set():
-                    await trio.sleep_forever()
-                await one.proven.wait()  # it has just come up: do not let it wait for its roster
-
-    async def _use_link(self, one: Tracked, link: Link) -> None:
-        one.pushed = -1
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read_link, one, link)
-            await link.send(FrameType.DATAGRAM, self._peers.seal(one.voter.name, Kind.HELLO))
-            with trio.fail_after(LINK_PROOF_S):
-                await one.proven.wait()
-            while True:
-                await link.send(FrameType.DATAGRAM, self._datagram(one))
-                if self._roster is not None and one.pushed != self._roster.version:
-                    document = self._document[one.voter.role]
-                    await link.send(FrameType.ROSTER, document)
-                    one.pushed = self._roster.version
-                one.link = link  # it stands once it has carried the roster
-                one.push = trio.Event()
-                with trio.move_on_after(LINK_BEAT_S):
-                    await one.push.wait()
-
-    async def _read_link(self, one: Tracked, link: Link) -> None:
-        while True:
-            frame = await link.receive()
-            if frame.type is FrameType.DATAGRAM and (heard := self._open(frame.content)):
-                if heard.reply:
-                    await link.send(FrameType.DATAGRAM, heard.reply)
-                if heard.peer == one.voter.name:
-                    self._take(heard)

@@ -7,13 +7,9 @@ What is said goes through `Outgoing`; only PONG, registration and joins go at on
 
 from __future__ import annotations
 
-import secrets
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Protocol
 
 import structlog
 import trio
@@ -21,11 +17,15 @@ import trio
 from bouncer import supervise
 from bouncer.dial import dial
 from bouncer.irc.caps import UPSTREAM_WANTED
-from bouncer.irc.registration import Identity, SaslLogin, UpstreamRegistration
+from bouncer.irc.registration import UpstreamRegistration
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import LineReader, Message, ProtocolError
+from fallback import ourselves as us
 from fallback.config import NetworkConfig
+from fallback.hall import Hall, Nobody, Standing
+from fallback.ourselves import Secrets
 from fallback.outgoing import Outgoing, Priority
+from fallback.pings import Pings
 from fallback.venue import Venue
 
 REGISTER_S = 60.0
@@ -36,58 +36,10 @@ MUTED_S = 300.0  # after this long we try to be heard again
 SILENCE_S = 90.0  # without a byte, PONGs included: the connection is gone
 PING_EVERY_S = 30.0
 LONGEST_RETRY_S = 120.0
-MAX_PINGS = 16
-_ADDRESSEE = {"INVITE": 0, "NOTICE": 0, "MODE": 2, "KICK": 1}  # which parameter is a nick
 UNUSED = frozenset({"away-notify", "labeled-response", "draft/multiline"})
 WANTED = tuple(name for name in UPSTREAM_WANTED if name not in UNUSED)
 
 log = structlog.get_logger("announcer")
-
-
-class Hall(Protocol):
-    """Who listens to a network. Nothing here may wait."""
-
-    def joined(self, network: str) -> None:
-        """We stand in lobby and room (or the room does not let us in)."""
-
-    def lost(self, network: str) -> None:
-        """The connection has ended, or we may not speak there."""
-
-    def received(self, network: str, message: Message) -> None:
-        """A message, after `state` has taken it in."""
-
-    def sent(self, network: str, message: Message) -> None:
-        """A line that was said has been written to the connection."""
-
-
-class Nobody:
-    """The hall before there is one."""
-
-    def joined(self, network: str) -> None: ...
-
-    def lost(self, network: str) -> None: ...
-
-    def received(self, network: str, message: Message) -> None: ...
-
-    def sent(self, network: str, message: Message) -> None: ...
-
-
-class Standing(Enum):
-    """Where the connection stands, as `fallback status` says it."""
-
-    WAITING = "waiting"
-    CONNECTING = "connecting"
-    IDENTIFYING = "identifying"
-    JOINING = "joining"
-    JOINED = "joined"
-
-
-@dataclass
-class Secrets:
-    """What logs us in; read from the files named in the configuration."""
-
-    password: str = field(default="", repr=False)
-    certificate: str = field(default="", repr=False)
 
 
 class Announcer:
@@ -108,7 +60,7 @@ class Announcer:
         self._wake = trio.Event()
         self._registration: UpstreamRegistration | None = None
         self._was_joined = False
-        self._pings: dict[str, trio.Event] = {}
+        self._pings = Pings()
         self._recognised = trio.Event()
         self._entered = trio.Event()
         self._tried_second_nick = False
@@ -155,20 +107,7 @@ class Announcer:
 
         Else an INVITE, a voice or a challenge would reach whoever takes the nick next.
         """
-        fold = self.state.fold
-
-        def change(line: Message) -> Message | None:
-            place = _ADDRESSEE.get(line.command)
-            if place is None or len(line.params) <= place or fold(line.params[place]) != fold(old):
-                return line
-            if not new:
-                return None
-            return Message(line.command, (*line.params[:place], new, *line.params[place + 1 :]))
-
-        self.outgoing.readdress(change)
-
-    def stop_talking(self) -> None:
-        self.outgoing.clear()
+        self.outgoing.follow(old, new, self.state.fold)
 
     @property
     def tells_accounts(self) -> bool:
@@ -194,16 +133,7 @@ class Announcer:
         not connected. The caller sets the time limit."""
         if self._registration is None or not self._registration.registered:
             raise OSError("not connected")
-        if len(self._pings) >= MAX_PINGS:
-            return False
-        token = secrets.token_hex(4)
-        answered = self._pings[token] = trio.Event()
-        try:
-            self._send(Message("PING", (token,)))
-            await answered.wait()
-        finally:
-            self._pings.pop(token, None)
-        return True
+        return await self._pings.ask(self._send)
 
     def _send(self, message: Message) -> None:
         with suppress(trio.WouldBlock):  # full: the connection hangs and will be found dead
@@ -246,16 +176,6 @@ class Announcer:
             self._was_joined = False
             self._hall.lost(self.name)
 
-    def _identity(self) -> Identity:
-        config, secret = self.config, self._secret
-        sasl = None
-        if secret.certificate and not secret.password:
-            sasl = SaslLogin("EXTERNAL", config.account)
-        elif secret.password and config.account:
-            sasl = SaslLogin("", config.account, secret.password)
-        realname = f"Muster fallback bot of {config.owner}"
-        return Identity(config.nick, ident="fallback", realname=realname, sasl=sasl)
-
     async def _converse(self, stream: trio.abc.Stream) -> None:
         """From the open stream to its end."""
         self.state = NetworkState(self.config.nick)
@@ -265,7 +185,9 @@ class Announcer:
         self._recognised = trio.Event()
         self._entered = trio.Event()
         self._direct_send, self._direct = trio.open_memory_channel[Message](256)
-        registration = self._registration = UpstreamRegistration(self._identity(), WANTED)
+        registration = self._registration = UpstreamRegistration(
+            us.identity(self.config, self._secret), WANTED
+        )
         self._stream = stream
         self.error = ""
         async with stream, trio.open_nursery() as nursery:
@@ -352,7 +274,7 @@ class Announcer:
         self.error = ""
         self.standing = Standing.IDENTIFYING
         await self._identify(registration)
-        self._label()
+        self._send_all(us.label(self.state))
         self.standing = Standing.JOINING
         last_regain = trio.current_time()
         while True:
@@ -363,7 +285,7 @@ class Announcer:
                 self._speak_again()
             if trio.current_time() - last_regain > REGAIN_S:
                 last_regain = trio.current_time()
-                self._regain()
+                self._send_all(us.regain(self.config, self._secret, self.state.nick))
 
     async def _identify(self, registration: UpstreamRegistration) -> None:
         """Where SASL was not to be had, tell the services, and wait until they know us."""
@@ -372,30 +294,15 @@ class Announcer:
             return
         if not self._secret.password and not self._secret.certificate:
             return
-        if self._secret.password:
-            words = f"IDENTIFY {self.config.account} {self._secret.password}"
-            self._send(Message("PRIVMSG", ("NickServ", words)))
+        self._send_all(us.identify(self.config, self._secret))
         with trio.move_on_after(IDENTIFY_S):
             await self._recognised.wait()
         if not self.identified:
             self.error = "services do not recognise us"
 
-    def _label(self) -> None:
-        """Bot mode, where the network has one: IRCv3 bot-mode."""
-        letter = self.state.isupport.tokens.get("BOT")
-        if letter and len(letter) == 1:
-            self._send(Message("MODE", (self.state.nick, f"+{letter}")))
-
     def _send_all(self, messages: list[Message]) -> None:
         for message in messages:
             self._send(message)
-
-    def _regain(self) -> None:
-        if self.state.nick != self.config.nick:
-            if self._secret.password and self.config.account:
-                words = f"REGAIN {self.config.nick} {self._secret.password}"
-                self._send(Message("PRIVMSG", ("NickServ", words)))
-            self._send(Message("NICK", (self.config.nick,)))
 
     def _check_joined(self) -> None:
         if self.venue.stands and not self._was_joined:
@@ -411,9 +318,7 @@ class Announcer:
     # -- what the network says --------------------------------------------------------------------
 
     def _on_pong(self, message: Message) -> None:
-        token = message.params[-1] if message.params else ""
-        if token in self._pings:
-            self._pings[token].set()
+        self._pings.answered(message)
 
     def _on_join(self, message: Message) -> None:
         if self.state.is_me(message.nick) and message.params:

@@ -23,7 +23,7 @@ from bouncer.keys import KeyFault, MeshKey
 from bouncer.peers import Heard
 from bouncer.roster import Roster, RosterFault, read_roster
 from fallback import check, names, report, voter, watch
-from fallback.announcer import Announcer, Secrets
+from fallback.announcer import Announcer
 from fallback.conduct import Conduct
 from fallback.config import Config, NetworkConfig
 from fallback.frontdesk import FrontDesk
@@ -31,6 +31,7 @@ from fallback.hearing import Hearing
 from fallback.journal import Journal
 from fallback.landmarks import Landmarks
 from fallback.mesh import PRIMARY, Mesh
+from fallback.ourselves import Secrets
 from fallback.probes import Probes
 from fallback.reception import Reception
 from fallback.selfcheck import Pulse
@@ -80,7 +81,6 @@ class Voter:
         if self.remembered.roster:
             self._accept_kept(self.remembered.roster)
         self.conduct = Conduct(
-            config,
             self.key,
             self._first_state(networks),
             pulse=self.pulse,
@@ -97,7 +97,8 @@ class Voter:
             changed=self.conduct.put,
             irc={name: announcer.ping for name, announcer in self.announcers.items()},
         )
-        self.conduct.landmarks = self.landmarks
+        performer = self.conduct.performer
+        performer.landmarks = self.landmarks
         front = FrontDesk(
             self.conduct,
             me=config.name,
@@ -119,7 +120,7 @@ class Voter:
             roster=lambda: self.roster,
         )
         self.conduct.front = front
-        self.conduct.began = self.reception.check_all_accounts
+        performer.began = self.reception.announced
         for announcer in self.announcers.values():
             announcer.listen(self.reception)
         self.hearing = Hearing(
@@ -132,12 +133,12 @@ class Voter:
             probe=self.probes.ask_now,
             put=self.conduct.put,
             put_claim=self.conduct.put_claim,
-            received=self.conduct.repeating.received,
-            present=self.reception.agent_is,
+            received=performer.repeating.received,
+            present=self.reception.fellows.told,
             ack=self._ack,
         )
-        self.conduct.notice_kept = self.hearing.notice_kept
-        self.conduct.tell_bouncer = self._tell_bouncer
+        performer.notice_kept = self.hearing.notice_kept
+        performer.tell_bouncer = self._tell_bouncer
         self._nursery: trio.Nursery | None = None
 
     def _first_state(self, networks: tuple[str, ...]) -> voter.VoterState:
@@ -192,7 +193,9 @@ class Voter:
         while True:
             ends = self.probes.certificate_ends
             if ends is not None and ends.timestamp() < self.pulse.now():
-                self.conduct.tell_ops(f"the primary's certificate ended {ends:%Y-%m-%d %H:%M}Z")
+                self.conduct.performer.tell_ops(
+                    f"the primary's certificate ended {ends:%Y-%m-%d %H:%M}Z"
+                )
                 await trio.sleep(CERTIFICATE_AGAIN_S)
             await trio.sleep(CERTIFICATE_LOOK_S)
 

@@ -139,7 +139,7 @@ class FrontDesk:
     @_do.register
     def _(self, action: claims.TellRoom) -> None:
         for network, announcer in self._announcers.items():
-            if announcer.joined and self._conduct.speaks(network):
+            if announcer.joined and self._conduct.performer.speaks(network):
                 announcer.say((announcer.config.room,), action.text, Priority.VERIFY)
                 self._journal.note(
                     self._conduct.incident_id,
@@ -188,9 +188,8 @@ class FrontDesk:
         self._tell_agents(said)
 
     def _tell_agents(self, said: JournalSaid) -> None:
-        body = write_body(said)
-        agents = self.other_agents()
-        self._conduct.repeating.until_received(agents, said.id, Kind.JOURNAL, lambda: body)
+        body, repeating = write_body(said), self._conduct.performer.repeating
+        repeating.until_received(self.other_agents(), said.id, Kind.JOURNAL, lambda: body)
 
     def announced(self, network: str) -> None:
         """With the announcement: the temp nick of everyone on call, and who is known already."""

@@ -17,6 +17,7 @@ LINE_EVERY_S = 2.0  # Libera.Chat's sustained rate; unpublished elsewhere
 MAX_WAITING = 64  # per priority; full: the oldest is dropped, a later line says more
 MAX_SOURCES = 256  # with a reply waiting; full: this one's is not said
 MAX_REPLIES = 4  # waiting per source
+_ADDRESSEE = {"INVITE": 0, "NOTICE": 0, "MODE": 2, "KICK": 1}  # which parameter is a nick
 
 
 class Priority(IntEnum):
@@ -64,8 +65,17 @@ class Outgoing:
             lines.clear()
         self._replies.clear()
 
-    def readdress(self, change: Callable[[Message], Message | None]) -> None:
-        """Put `change(line)` in the place of each line that waits; None drops it."""
+    def follow(self, old: str, new: str, fold: Callable[[str], str]) -> None:
+        """What waits for somebody goes to their new nick; without one, it is dropped."""
+
+        def change(line: Message) -> Message | None:
+            place = _ADDRESSEE.get(line.command)
+            if place is None or len(line.params) <= place or fold(line.params[place]) != fold(old):
+                return line
+            if not new:
+                return None
+            return Message(line.command, (*line.params[:place], new, *line.params[place + 1 :]))
+
         for waiting in (*self._lines.values(), *self._replies.values()):
             kept = [changed for line in waiting if (changed := change(line)) is not None]
             waiting.clear()

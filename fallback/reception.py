@@ -6,7 +6,6 @@ Codes and signatures pass through memory alone.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -14,31 +13,21 @@ import structlog
 import trio
 
 from bouncer import supervise
-from bouncer.heartbeat import Kind, write_body
 from bouncer.irc.wire import Message
-from bouncer.proofs import (
-    challenge,
-    code_hash,
-    codes_in,
-    matching_code,
-    signer_of,
-    verify_ssh,
-)
 from bouncer.roster import HARD_STALE_S, Member, Roster
 from fallback import claims, orders, speaker, voter
 from fallback.announcer import Announcer
 from fallback.conduct import Conduct
+from fallback.fellows import Fellows
 from fallback.frontdesk import FrontDesk
-from fallback.gossip import PresentSaid
 from fallback.journal import Journal
 from fallback.mesh import Mesh
 from fallback.people import People, why_gone
+from fallback.proving import Proving
 from fallback.selfcheck import Pulse
 
 REQUESTS_PER_S = 20.0  # private lines taken from one network; more are dropped unread
 REQUEST_BURST = 60
-MAX_VERIFYING = 32  # signatures waiting for ssh-keygen; full: "try again"
-PRESENT_EVERY_S = 10.0
 MAX_TEXT = 1500
 
 log = structlog.get_logger("reception")
@@ -74,31 +63,21 @@ class Reception:
         self.pulse = pulse
         self.front = front
         self._journal = journal
-        self._mesh = mesh
         self._people = {
             name: People(name, announcer.state) for name, announcer in announcers.items()
         }
         self._buckets = {
             name: supervise.Bucket(REQUESTS_PER_S, REQUEST_BURST) for name in announcers
         }
-        self._verifying = 0
-        self._nursery: trio.Nursery | None = None
         self._asked_whois: dict[claims.Connection, None] = {}
-        self._present: dict[tuple[str, str], str] = {}  # (agent, network) -> its nick there
+        self._proving = Proving(conduct, me=me, front=front, roster=roster)
+        self.fellows = Fellows(front.other_agents, mesh=mesh, announcers=announcers)
 
     async def run(self) -> None:
-        """Tell the other agents our nicks; hold the nursery for signature checks."""
+        """Tell the other agents our nicks; check signatures."""
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            while True:
-                nicks_now = {
-                    name: one.state.nick[:64] for name, one in self.announcers.items() if one.joined
-                }
-                if nicks_now:
-                    body = write_body(PresentSaid(nicks_now))
-                    for agent in self.front.other_agents():
-                        self._mesh.send(agent, Kind.PRESENT, body)
-                await trio.sleep(PRESENT_EVERY_S)
+            nursery.start_soon(self._proving.run)
+            nursery.start_soon(self.fellows.run)
 
     # -- the hall ---------------------------------------------------------------------------------
 
@@ -115,7 +94,7 @@ class Reception:
         """A line has left: if it was the announcement, it stands now."""
         place = self.announcers[network].config
         targets, text = message.params[0].split(","), message.params[1]
-        if place.lobby in targets and text == self.conduct.announced.get(network):
+        if place.lobby in targets and text == self.conduct.performer.announced.get(network):
             self.conduct.put(voter.ForNetwork(network, speaker.LineSaid()))
 
     def received(self, network: str, message: Message) -> None:
@@ -139,14 +118,14 @@ class Reception:
         if announcer.state.is_me(message.nick):
             return
         connection = self._meet(network, message)
-        if self.conduct.speaks(network):  # one agent invites, the one who speaks
+        if self.conduct.performer.speaks(network):  # one agent invites, the one who speaks
             self._check_account(network, message.nick, connection)
         room = announcer.state.fold(announcer.config.room)
         if message.params and announcer.state.fold(message.params[0]) == room:
             claim = claims.claim_of(self.conduct.desk, connection)
             if claim is not None and claim.phase is claims.Phase.VERIFIED:
                 self.front.voice(network, message.nick)
-            self._welcome_agent(network, message.nick)
+            self.fellows.welcome(network, message.nick)
 
     def _on_nick(self, network: str, message: Message) -> None:
         if message.params:
@@ -179,7 +158,7 @@ class Reception:
         connection = self._meet(network, message)
         if message.params and message.params[0] == "*":
             self.conduct.put_claim(claims.Lost(connection, claims.Gone.ACCOUNT_LOST))
-        elif self.conduct.speaks(network):
+        elif self.conduct.performer.speaks(network):
             self._check_account(network, message.nick, connection)
 
     def _on_whox(self, network: str, message: Message) -> None:
@@ -188,7 +167,7 @@ class Reception:
             if people.state.user_named(nick) is not None and not people.state.is_me(nick):
                 source = f"{nick}!{message.params[3]}@{message.params[4]}"
                 connection, _ = people.meet(source, shares=True)
-                if self.conduct.speaks(network):
+                if self.conduct.performer.speaks(network):
                     self._check_account(network, nick, connection)
 
     def account_of(self, network: str, nick: str) -> str:
@@ -250,8 +229,10 @@ class Reception:
     def connection(self, network: str, nick: str) -> claims.Connection | None:
         return self._people[network].known(nick)
 
-    def check_all_accounts(self, network: str) -> None:
-        """An incident began: whoever stands here by account needs no claim."""
+    def announced(self, network: str) -> None:
+        """The line goes out: the temporary nicks follow it; who stands here by account needs no
+        claim."""
+        self.front.announced(network)
         people = self._people[network]
         for user in list(people.state.users.values()):
             if user.account and not people.state.is_me(user.nick):
@@ -282,11 +263,10 @@ class Reception:
     def _public(self, network: str, message: Message, target: str, text: str) -> None:
         announcer = self.announcers[network]
         fold = announcer.state.fold
-        self._burn_spilled(text)
+        self._proving.burn_spilled(text)
         if fold(target) == fold(announcer.config.lobby) and "[fallback " in text:
-            for (agent, where), nick in self._present.items():
-                if where == network and fold(nick) == fold(message.nick):
-                    self.conduct.put(voter.ForNetwork(network, speaker.LineSeen(agent)))
+            for agent in self.fellows.named(network, message.nick):
+                self.conduct.put(voter.ForNetwork(network, speaker.LineSeen(agent)))
         if self.conduct.incident_id:
             person = self.person(network, message.nick)
             verified = f"{person.member.handle} ({person.proof.name.lower()})" if person else ""
@@ -298,18 +278,6 @@ class Reception:
             self._meet(network, message)
             orders.run(self, network, message.nick, text[1:], room=True)
 
-    def _burn_spilled(self, text: str) -> None:
-        """A code of the roster said in public is burned, whoever said it."""
-        roster = self.roster()
-        for code in codes_in(text):
-            digest = code_hash(code)
-            if roster and any(
-                key.kind == "recovery" and key.public == digest
-                for member in roster.staff
-                for key in member.keys
-            ):
-                self.conduct.put_claim(claims.CodeSpilled(digest))
-
     def _private(self, network: str, message: Message, text: str) -> None:
         connection = self._meet(network, message)
         # account-tag: servers add it, clients cannot.
@@ -319,97 +287,17 @@ class Reception:
         match [words[0].casefold() if words else "", *words[1:]]:
             case ["claim", handle]:
                 self._ask_whois(network, message.nick, connection)
-                self._claim(connection, message.nick, handle)
+                self._proving.claim(connection, message.nick, handle)
             case ["claim", handle, *code] if code:
-                self._code(connection, message.nick, handle, "".join(code))
+                self._proving.code(connection, message.nick, handle, "".join(code))
             case ["proof", *encoded] if encoded:
-                self._proof(network, connection, message.nick, "".join(encoded))
+                self._proving.proof(connection, message.nick, "".join(encoded))
             case _:
                 orders.run(self, network, message.nick, text.lstrip("!"), room=False)
 
     def reply(self, network: str, nick: str, text: str) -> None:
         """A NOTICE to one person."""
         self.front.reply(network, nick, text)
-
-    # -- claims -----------------------------------------------------------------------------------
-
-    def _claim(self, connection: claims.Connection, nick: str, handle: str) -> None:
-        roster = self.roster()
-        member = roster.member(handle) if roster else None
-        nonce = f"{self.me}-{secrets.token_hex(6)}"
-        known = member.handle if member else ""
-        self.conduct.put_claim(claims.Claimed(connection, nick, known, nonce))
-
-    def _code(self, connection: claims.Connection, nick: str, handle: str, code: str) -> None:
-        roster = self.roster()
-        member = roster.member(handle) if roster else None
-        fits = matching_code(code, member.keys if member else ()) is not None
-        known = member.handle if member else ""
-        self.conduct.put_claim(
-            claims.CodeGiven(connection, nick, known, code_hash(code), fits and bool(known))
-        )
-
-    def _proof(self, network: str, connection: claims.Connection, nick: str, encoded: str) -> None:
-        asked = self.front.asked.get(connection)
-        if asked is None or self._nursery is None:
-            self.reply(network, nick, claims.Refusal.UNASKED.value)
-        elif self._verifying >= MAX_VERIFYING:
-            self.reply(network, nick, claims.Refusal.FULL.value)
-        else:
-            self._verifying += 1
-            self._nursery.start_soon(self._verify, network, connection, encoded, asked)
-
-    async def _verify(
-        self,
-        network: str,
-        connection: claims.Connection,
-        encoded: str,
-        asked: tuple[str, str, str],
-    ) -> None:
-        incident_id, nick, nonce = asked
-        try:
-            claim = claims.claim_of(self.conduct.desk, connection)
-            roster = self.roster()
-            member = roster.member(claim.handle) if roster and claim else None
-            text = challenge(incident_id, network, nick, nonce)
-            keys = member.keys if member else ()
-            valid = await verify_ssh(encoded, text, self.front.org, keys)
-            key = (signer_of(encoded) or "") if valid else ""
-            self.conduct.put_claim(
-                claims.Signed(connection, valid, incident_id, network, nick, nonce, key)
-            )
-        finally:
-            self._verifying -= 1
-
-    # -- the other agents -------------------------------------------------------------------------
-
-    def agent_is(self, agent: str, where: dict[str, str]) -> None:
-        """Another agent tells its nicks, over the mesh."""
-        for network, nick in where.items():
-            announcer = self.announcers.get(network)
-            if announcer is None:
-                continue
-            self._present[agent, network] = nick
-            room = announcer.state.channel(announcer.config.room)
-            if room is None or not announcer.is_op:
-                continue
-            if announcer.state.fold(nick) not in room.members:
-                announcer.command(Message("INVITE", (nick, announcer.config.room)))
-            else:
-                self._welcome_agent(network, nick)
-
-    def _welcome_agent(self, network: str, nick: str) -> None:
-        """Make a fellow agent operator of the room, so that it can go on without us."""
-        announcer = self.announcers[network]
-        fold = announcer.state.fold
-        fellow = any(
-            where == network and fold(known) == fold(nick)
-            for (_, where), known in self._present.items()
-        )
-        room = announcer.state.channel(announcer.config.room)
-        member = room.members.get(fold(nick)) if room else None
-        if fellow and announcer.is_op and member is not None and "@" not in member.prefixes:
-            announcer.command(Message("MODE", (announcer.config.room, "+o", nick)))
 
 
 Handler = Callable[[Reception, str, Message], None]

@@ -6,19 +6,14 @@ import re
 from dataclasses import replace
 
 from fallback.actions import Persist
-from fallback.claims.guards import Case
-from fallback.claims.rows import TABLE
-from fallback.claims.values import (
-    MAX_REMOTE,
-    MAX_UNVERIFIED,
-    MAX_VERIFIED,
+from fallback.claims.actions import (
     Action,
     Burn,
-    Claim,
+    SpentFact,
+)
+from fallback.claims.events import (
     CodeSpilled,
     CodeTwice,
-    Connection,
-    Desk,
     Event,
     IncidentBegan,
     IncidentClosed,
@@ -27,12 +22,21 @@ from fallback.claims.values import (
     Outproved,
     PeerSpent,
     PeerVerified,
-    Phase,
-    RemoteClaim,
-    SpentFact,
     Stored,
     Tick,
     UplinkDoubted,
+)
+from fallback.claims.guards import Case
+from fallback.claims.rows import TABLE
+from fallback.claims.values import (
+    MAX_REMOTE,
+    MAX_UNVERIFIED,
+    MAX_VERIFIED,
+    Claim,
+    Connection,
+    Desk,
+    Phase,
+    RemoteClaim,
 )
 
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)

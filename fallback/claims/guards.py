@@ -7,25 +7,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fallback.claims.values import (
-    BAD_CODES,
+from fallback.claims.actions import (
+    Refusal,
+)
+from fallback.claims.events import (
     AccountMatched,
-    Claim,
     Claimed,
     CodeGiven,
     CodeTwice,
-    Desk,
-    Gone,
     Lost,
     NetworkDropped,
     NickChanged,
     Outproved,
-    Phase,
-    Proof,
-    Refusal,
     Signed,
     Tick,
     Vouched,
+)
+from fallback.claims.values import (
+    BAD_CODES,
+    Claim,
+    Desk,
+    Gone,
+    Phase,
+    Proof,
 )
 
 

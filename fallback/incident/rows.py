@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fallback.incident import deeds as do
-from fallback.incident import guards as on
+from fallback.incident import deeds as do, guards as on
 from fallback.incident.guards import may_announce, may_repeat
 from fallback.incident.values import (
     Action,

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 import trio
 
 from bouncer.irc.wire import Message
-from fallback.announcer import Announcer, Secrets, Standing
+from fallback.announcer import Announcer
 from fallback.config import NetworkConfig
+from fallback.hall import Standing
+from fallback.ourselves import Secrets
 from fallback.outgoing import Priority
 from tests.fallback.ircd import Ircd, open_ircd
 

@@ -115,7 +115,7 @@ async def test_a_restarted_agent_goes_on_with_the_same_incident(tmp_path: Path) 
         second = await site.starts(config)
         await ircd.welcomes("fb-fra")
         await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
-        await until(lambda: second.conduct.speaks("pub"), within_s=25)
+        await until(lambda: second.conduct.performer.speaks("pub"), within_s=25)
         assert second.conduct.incident_id == opened
         await ircd.says(f":eve!e@evil PRIVMSG fb-fra :claim alice {codes[0]}")
         assert "NOT VERIFIED" in await ircd.hears("NOTICE eve")
@@ -155,7 +155,7 @@ async def test_a_broken_disk_does_not_silence_the_announcement(tmp_path: Path) -
         connection.close()
         site.is_cut()
         assert "unreachable" in await ircd.hears("PRIVMSG #lobby", within_s=15)
-        assert "cannot write" in agent.conduct.note
+        assert "cannot write" in agent.conduct.performer.note
 
 
 async def test_with_the_witness_dead_the_solo_rule_says_so(tmp_path: Path) -> None:

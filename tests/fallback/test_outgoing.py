@@ -39,7 +39,7 @@ def test_what_waits_is_readdressed_or_dropped() -> None:
     for nick in ("alice", "bob"):
         outgoing.reply(Message("NOTICE", (nick, f"for {nick}")), f"host of {nick}")
         outgoing.put(Message("INVITE", (nick, f"room for {nick}")), Priority.VERIFY)
-    outgoing.readdress(lambda line: None if line.params[0] == "alice" else line)
+    outgoing.follow("alice", "", str.lower)
     assert drain(outgoing) == ["room for bob", "for bob"]
     assert not len(outgoing)
 

@@ -1,0 +1,207 @@
+"""What the claims desk hears. Pure values.
+
+Each names its connection; the shell has done all that needs the roster, a hash or a subprocess, and
+says what came out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fallback.claims.values import Connection, Gone, Phase, Proof
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentBegan:
+    """Proofs are bound to this incident from here on; sent again when its id changes (a peer's
+    smaller one): what was signed for the older id stays good."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentClosed:
+    """The incident is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMatched:
+    """The network says that `nick` is logged in to the services account of `handle`."""
+
+    connection: Connection
+    nick: str
+    handle: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """`claim HANDLE`, in private; `nonce` is fresh from the shell, and names this agent.
+
+    `handle` is '' when the roster knows no such person: everything goes on the same way, and
+    no proof will fit (unknown handles get the same answers as known ones).
+    """
+
+    connection: Connection
+    nick: str
+    handle: str
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """`proof BASE64` checked by ssh-keygen: what the signature binds, and whether it verifies.
+
+    All of `valid`, incident, network, nick and nonce must fit. `key` identifies the public key.
+    """
+
+    connection: Connection
+    valid: bool
+    incident: str
+    network: str
+    nick: str
+    nonce: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeGiven:
+    """`claim HANDLE CODE`, in private. `digest` is the SHA-256 of what was given.
+
+    `fits`: the roster has this digest for the handle. The desk itself knows what is burned.
+    """
+
+    connection: Connection
+    nick: str
+    handle: str
+    digest: str
+    fits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSpilled:
+    """A code of the roster was said in public: it is burned."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """`!vouch NICK HANDLE` by an admin who is verified by ssh or account."""
+
+    connection: Connection
+    nick: str
+    handle: str
+    admin: str
+
+
+@dataclass(frozen=True, slots=True)
+class NickChanged:
+    """NICK seen on the same connection."""
+
+    connection: Connection
+    nick: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection, or its account, can no longer be followed."""
+
+    connection: Connection
+    gone: Gone
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkDropped:
+    """The agent itself was disconnected from the network."""
+
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """An admin revokes what this connection holds."""
+
+    connection: Connection
+    admin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerVerified:
+    """A claim at another agent as it stands there; `spent` the nonce or code digest it used."""
+
+    agent: str
+    claim_id: str
+    handle: str
+    network: str
+    nick: str
+    proof: Proof
+    spent: str
+    phase: Phase = Phase.VERIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSpent:
+    """Another agent burned a nonce or a code."""
+
+    agent: str
+    spent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The process has started; what its own store remembers of this incident."""
+
+    incident: str
+    spent: frozenset[str] = frozenset()
+    revoked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Outproved:
+    """Made by the desk itself: the same handle has a valid proof elsewhere."""
+
+    handle: str
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTwice:
+    """Made by the desk itself: the code behind this claim was spent at another agent, too."""
+
+    spent: str
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkDoubted:
+    """ISOLATED while SPEAKING: verify no new claim until the self-check is good."""
+
+    doubted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; due at the latest at `wake_at`."""
+
+
+Event = (
+    IncidentBegan
+    | IncidentClosed
+    | AccountMatched
+    | Claimed
+    | Signed
+    | CodeGiven
+    | CodeSpilled
+    | Vouched
+    | NickChanged
+    | Lost
+    | NetworkDropped
+    | Revoked
+    | PeerVerified
+    | PeerSpent
+    | Stored
+    | Outproved
+    | CodeTwice
+    | UplinkDoubted
+    | Tick
+)
