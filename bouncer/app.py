@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -225,6 +226,13 @@ class Bouncer:
             return self.tls.served, self.tls.on_disk()
         except CertificateFault:
             return self.tls.served, self.tls.served
+
+    def acknowledge(self, who: str) -> str:
+        pair = self.certificates()
+        if pair is None or self._told is None or self._told.fingerprint != pair[0].fingerprint:
+            return ""
+        self._told = replace(self._told, acked_by=who)
+        return certificates.sentence(*pair, time.time())
 
     async def _operator_says(self, line: str) -> list[str]:
         return await dispatch(line, OPERATOR, self.desk)

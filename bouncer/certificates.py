@@ -77,16 +77,20 @@ class Told:
     fingerprint: str
     urgency: Urgency
     at: float  # seconds since the epoch
+    acked_by: str = ""  # who said that they see to it
 
 
 def due(certificate: Certificate, now: float, told: Told | None) -> bool:
-    """Whether `certificate` has to be spoken of now: once per threshold, daily near the end."""
+    """Whether `certificate` has to be spoken of now: once per threshold, daily near the end.
+
+    Once somebody has acknowledged it, not before it gets worse.
+    """
     level = urgency(certificate, now)
     if level is Urgency.FINE:
         return False
     if told is None or told.fingerprint != certificate.fingerprint or level > told.urgency:
         return True
-    return level in _DAILY and now - told.at >= DAY_S
+    return level in _DAILY and not told.acked_by and now - told.at >= DAY_S
 
 
 def sentence(served: Certificate, on_disk: Certificate, now: float) -> str:

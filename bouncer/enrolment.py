@@ -15,6 +15,7 @@ from storage.records import Agent, Staff
 
 VERSION = "roster_version"
 CONTENT = "roster_content"
+QUORUM = "roster_k"
 _Role = Literal["agent", "witness"]
 _Kind = Literal["ssh", "certfp", "recovery", "totp"]
 
@@ -25,7 +26,7 @@ def publish(connection: Connection, owner: PublicKey, wall_ms: int) -> Roster:
         directory.list_agents(connection),
         directory.list_staff(connection),
         owner,
-        k=int(directory.get_meta(connection, "roster_k") or DEFAULT_K),
+        k=quorum(connection),
     )
     version = int(directory.get_meta(connection, VERSION) or 0)
     content = roster.content()
@@ -34,6 +35,11 @@ def publish(connection: Connection, owner: PublicKey, wall_ms: int) -> Roster:
         directory.put_meta(connection, VERSION, str(version))
         directory.put_meta(connection, CONTENT, content)
     return replace(roster, version=version, issued_ms=wall_ms)
+
+
+def quorum(connection: Connection) -> int:
+    """How many voters must agree, as `agent quorum` has set it."""
+    return int(directory.get_meta(connection, QUORUM) or DEFAULT_K)
 
 
 def compile_roster(

@@ -71,4 +71,6 @@ async def identify(desk: Desk, *, account: str, holder: str) -> Actor | None:
     admin = bool(user and user.admin) or bool(person and person.admin)
     if person is None and not admin:
         return None
-    return Actor(Door.OPS, admin=admin, staff=True, network=network)
+    proof = f"connection of {user.name}" if user else f"account {account} on {network}"
+    handle = person.handle if person else user.name if user else ""
+    return Actor(Door.OPS, "", admin, True, network, handle, proof)

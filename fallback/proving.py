@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
+from bouncer import totp
 from bouncer.proofs import (
     VERIFIERS,
     challenge,
@@ -21,11 +22,15 @@ from bouncer.proofs import (
     signer_of,
     verify_ssh,
 )
-from bouncer.roster import Roster
+from bouncer.roster import HARD_STALE_S, Member, Roster
+from bouncer.supervise import Bucket
 from fallback import claims
 from fallback.conduct import Conduct
 from fallback.frontdesk import FrontDesk
 
+TOTP_TRIES = 10  # per person, then one in six minutes: 1 of 30,000 to guess one in an hour
+MAX_TRIED = 1024  # people; full: the oldest is forgotten
+MAX_SPILLED = 4  # numbers looked at in one line
 MAX_VERIFYING = 32  # signatures waiting for ssh-keygen; full: "try again"
 
 
@@ -50,11 +55,14 @@ class Proving:
         me: str,
         front: FrontDesk,
         roster: Callable[[], Roster | None],
+        now: Callable[[], float],
     ) -> None:
         self._conduct = conduct
         self._me = me
         self._front = front
         self._roster = roster
+        self._now = now
+        self._tries: dict[str, Bucket] = {}
         # The bound holds those being checked, too: few fit the processes at a time.
         self._offer, self._offered = trio.open_memory_channel[_Offered](MAX_VERIFYING)
 
@@ -77,14 +85,31 @@ class Proving:
         self._conduct.put_claim(claims.Claimed(connection, nick, known, nonce))
 
     def code(self, connection: claims.Connection, nick: str, handle: str, code: str) -> None:
-        """`claim HANDLE CODE`"""
+        """`claim HANDLE CODE`: a recovery code, or the six digits of an authenticator app."""
         roster = self._roster()
         member = roster.member(handle) if roster else None
-        fits = matching_code(code, member.keys if member else ()) is not None
+        keys = member.keys if member else ()
+        digest = code_hash(code)
+        fits = matching_code(code, keys) is not None
+        if roster and member and totp.FORM.fullmatch(code) and self._may_try(roster, member):
+            burnable = totp.matching(code, keys, self._now())
+            fits, digest = burnable is not None, burnable or digest
         known = member.handle if member else ""
         self._conduct.put_claim(
-            claims.CodeGiven(connection, nick, known, code_hash(code), fits and bool(known))
+            claims.CodeGiven(connection, nick, known, digest, fits and bool(known))
         )
+
+    def _may_try(self, roster: Roster, member: Member) -> bool:
+        """Six digits can be guessed, so tries are few for a person, from wherever they come; the
+        person's other proofs are untouched. RFC 4226 section 7.3: a throttling parameter."""
+        if roster.age_s(round(self._now() * 1000)) > HARD_STALE_S:
+            return False  # from here on only ssh and recovery proofs count
+        if not any(key.kind == "totp" for key in member.keys):
+            return False
+        bucket = self._tries.setdefault(member.handle, Bucket(TOTP_TRIES / 3600, TOTP_TRIES))
+        while len(self._tries) > MAX_TRIED:
+            del self._tries[next(iter(self._tries))]
+        return bool(bucket.take(1, trio.current_time()))
 
     def proof(self, connection: claims.Connection, nick: str, encoded: str) -> None:
         """`proof BASE64`: a signature over what was asked of this connection."""
@@ -116,6 +141,10 @@ class Proving:
     def burn_spilled(self, text: str) -> None:
         """A code of the roster said in public is burned, whoever said it."""
         roster = self._roster()
+        for digits in totp.FORM.findall(text)[:MAX_SPILLED]:
+            for member in roster.staff if roster else ():
+                if burnable := totp.matching(digits, member.keys, self._now()):
+                    self._conduct.put_claim(claims.CodeSpilled(burnable))
         for code in codes_in(text):
             digest = code_hash(code)
             if roster and any(

@@ -70,7 +70,7 @@ class Reception:
             name: supervise.Bucket(REQUESTS_PER_S, REQUEST_BURST) for name in announcers
         }
         self._asked_whois: dict[claims.Connection, None] = {}
-        self._proving = Proving(conduct, me=me, front=front, roster=roster)
+        self._proving = Proving(conduct, me=me, front=front, roster=roster, now=pulse.now)
         self.fellows = Fellows(front.other_agents, mesh=mesh, announcers=announcers)
 
     async def run(self) -> None:

@@ -32,6 +32,13 @@ class Actor:
     admin: bool = False
     staff: bool = False
     network: str = ""  # the user's network that they speak from, "" for none
+    handle: str = ""  # their entry on the roster, where the door knows it
+    proof: str = ""  # by what the door knows them: "account bobby on home", for the record
+
+    @property
+    def name(self) -> str:
+        """What to call them in an answer or a journal."""
+        return self.handle or self.user or "operator"
 
     def may(self, permission: Permission) -> bool:
         match permission:

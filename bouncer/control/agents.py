@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 from sqlalchemy import Connection
 
+from bouncer import enrolment
 from bouncer.control import readers, server
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
@@ -65,9 +66,48 @@ async def listing(desk: Desk, _request: Request) -> list[str]:
 
 
 async def remove(desk: Desk, request: Request) -> list[str]:
-    await desk.store.run(accounts.remove_agent, request["NAME"])
+    def write(connection: Connection) -> tuple[int, int]:
+        accounts.remove_agent(connection, request["NAME"])
+        return len(accounts.list_agents(connection)), enrolment.quorum(connection)
+
+    voters, k = await desk.store.run(write)
     await desk.roster_changed()
-    return [f"{request['NAME']} is a voter no more; its key is refused from the next roster on"]
+    said = [f"{request['NAME']} is a voter no more; its key is refused from the next roster on"]
+    if voters < k:
+        said.append(f"{voters} voters are left and {k} must agree: pair another, or `agent quorum`")
+    return said
+
+
+async def quorum(desk: Desk, request: Request) -> list[str]:
+    """How many voters must agree. It travels in the signed roster, whose version rises."""
+    k: int | None = request["K"]
+
+    def write(connection: Connection) -> tuple[int, int]:
+        voters = len(accounts.list_agents(connection))
+        if k is not None and k > voters:
+            raise ControlError(
+                f"{k} of {voters} voters can never agree; write 1 to {voters}"
+                if voters
+                else "no voters are paired; `agent add` pairs one"
+            )
+        if k is not None:
+            accounts.put_meta(connection, enrolment.QUORUM, str(k))
+        return voters, enrolment.quorum(connection)
+
+    voters, needed = await desk.store.run(write)
+    if k is not None:
+        await desk.roster_changed()
+    said = [f"{needed} of {voters} voters must agree before the site is announced as unreachable"]
+    if needed == 1:
+        said.append("one voter alone decides: its mistakes and its thief's lies are announced")
+    return said
+
+
+def read_quorum(text: str) -> int:
+    """A number of voters. Raises ValueError that says what to write."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= MAX_VOTERS:
+        raise ValueError(f'"{text[:20]}" is not a number of voters; write 1 to {MAX_VOTERS}')
+    return int(text)
 
 
 _NAME = Argument("NAME", readers.name)
@@ -97,4 +137,11 @@ COMMANDS = (
     ),
     Command(("agent", "list"), Permission.ADMIN, "show the voters by rank", listing),
     Command(("agent", "remove"), Permission.ADMIN, "refuse a voter's key", remove, (_NAME,)),
+    Command(
+        ("agent", "quorum"),
+        Permission.ADMIN,
+        "how many voters must agree before the site counts as unreachable; shows or sets it",
+        quorum,
+        (Argument("K", read_quorum, optional=True),),
+    ),
 )

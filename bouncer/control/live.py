@@ -68,5 +68,9 @@ class Live(Protocol):
     def voters(self) -> list[VoterStatus]:
         """Who watches this bouncer, by rank; empty when no voter is paired."""
 
+    def acknowledge(self, who: str) -> str:
+        """Somebody sees to what was last said of the certificate: it is not said again before it
+        gets worse. What that was; "" when there is nothing to acknowledge."""
+
     def certificates(self) -> tuple[Certificate, Certificate] | None:
         """The certificate being served and the one on the disk; None without a TLS listener."""

@@ -58,14 +58,21 @@ async def listing(desk: Desk, _request: Request) -> list[str]:
 
 async def standdown(desk: Desk, request: Request) -> list[str]:
     received, agents = await _beacon(desk).order("standdown", _admin(request))
-    return [f"closing in 60s, received by {received}/{agents} agents; !hold to stop"]
+    return [f"closing in 60s; !hold to stop{_received(received, agents)}"]
 
 
 async def hold(desk: Desk, request: Request) -> list[str]:
     seconds: float = request["DURATION"]
     received, agents = await _beacon(desk).order("hold", _admin(request), for_s=seconds)
     until = datetime.fromtimestamp(desk.wall() + seconds, UTC)
-    return [f"held until {until:%H:%M}Z, received by {received}/{agents} agents"]
+    return [f"held until {until:%H:%M}Z{_received(received, agents)}"]
+
+
+def _received(received: int, agents: int) -> str:
+    """Success is claimed only for those that have it."""
+    return (
+        "" if received == agents else f"; received by {received}/{agents} agents ONLY, say it again"
+    )
 
 
 def window_text(window: Maintenance) -> str:
@@ -86,7 +93,7 @@ def _acks(told: Announced) -> str:
 
 
 def _admin(request: Request) -> str:
-    return request.actor.user or "operator"
+    return request.actor.name
 
 
 def _beacon(desk: Desk) -> Beacon:

@@ -138,7 +138,8 @@ def help_lines(text: str, actor: Actor) -> list[str]:
         if actor.door is Door.OPS:
             return [" ".join(f"{mark}{each.name}" for each in here) + "; !help COMMAND for more"]
         return [f"{each.name}: {each.help}" for each in here] + ["help COMMAND says more"]
-    group = [each for each in here if each.words[0].startswith(words[0])]
+    exact = [each for each in here if each.words[0] == words[0]]
+    group = exact or [each for each in here if each.words[0].startswith(words[0])]
     if len(words) == 1 and len(group) > 1:
         return [f"{each.usage(actor)}: {each.help}" for each in group]
     command, _ = find(words, actor)

@@ -36,6 +36,27 @@ async def status(desk: Desk, request: Request) -> list[str]:
     return lines
 
 
+async def cert(desk: Desk, _request: Request) -> list[str]:
+    """How long the served certificate is good, and what is wrong with it."""
+    pair, now = _running(desk).certificates(), desk.wall()
+    if pair is None:
+        return ["no TLS listener here"]
+    if said := certificates.sentence(*pair, now):
+        return [said]
+    lifetime = int(pair[0].lifetime_s // certificates.DAY_S)
+    left = certificates.days(pair[0], now)
+    return [
+        f"certificate good: {left} of {lifetime}d left, until {certificates.day(pair[0].not_after)}"
+    ]
+
+
+async def ack(desk: Desk, request: Request) -> list[str]:
+    said = _running(desk).acknowledge(request.actor.name)
+    if not said:
+        return ["nothing to acknowledge"]
+    return [f"{request.actor.name} sees to it, said again only if it gets worse: {said}"]
+
+
 async def server_status(desk: Desk, _request: Request) -> list[str]:
     live = _running(desk)
     users = await desk.store.read(accounts.list_users)
@@ -87,6 +108,20 @@ def duration(seconds: float) -> str:
 
 
 COMMANDS = (
+    Command(
+        ("cert",),
+        Permission.STAFF,
+        "the served certificate: what is left of it, and whether it was renewed",
+        cert,
+        doors=EVERYWHERE,
+    ),
+    Command(
+        ("ack",),
+        Permission.STAFF,
+        "say that you see to the certificate: it is not spoken of again before it gets worse",
+        ack,
+        doors=EVERYWHERE,
+    ),
     Command(
         ("status",),
         Permission.STAFF,

@@ -6,35 +6,47 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bouncer import proofs
+from bouncer import proofs, totp
 from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Reader, Request
+from bouncer.roster import Credential
 from storage import accounts
 from storage.records import Staff
 
 Pairs = tuple[tuple[str, str], ...]
+_KINDS = (
+    ("ssh", "ssh key"),
+    ("certfp", "certificate"),
+    ("recovery", "code"),
+    ("totp", "authenticator app"),
+)
 
 
 async def add(desk: Desk, request: Request) -> list[str]:
+    secret, enrolled = _totp(request)
+
     def write(connection: Connection) -> None:
         empty = Staff(request["HANDLE"])
-        changes = _changes(connection, request, empty)
+        changes = _changes(connection, request, empty, secret)
         accounts.add_staff(connection, Staff(request["HANDLE"], **changes))
 
     await desk.store.run(write)
     await desk.roster_changed()
     return [
         f"{request['HANDLE']} is on the roster; "
-        f"`staff codes {request['HANDLE']}` makes recovery codes"
+        f"`staff codes {request['HANDLE']}` makes recovery codes",
+        *enrolled,
     ]
 
 
 async def change(desk: Desk, request: Request) -> list[str]:
+    secret, enrolled = _totp(request)
+
     def write(connection: Connection) -> dict[str, Any]:
         known = accounts.get_staff(connection, request["HANDLE"])
-        changes = _changes(connection, request, known)
+        changes = _changes(connection, request, known, secret)
         if not changes:
             raise ControlError("nothing to change; name an option, `help staff set` lists them")
         accounts.change_staff(connection, known.handle, **changes)
@@ -42,7 +54,18 @@ async def change(desk: Desk, request: Request) -> list[str]:
 
     changes = await desk.store.run(write)
     await desk.roster_changed()
-    return [f"{request['HANDLE']} changed: {', '.join(sorted(changes))}"]
+    return [f"{request['HANDLE']} changed: {', '.join(sorted(changes))}", *enrolled]
+
+
+def _totp(request: Request) -> tuple[Credential | None, list[str]]:
+    """With --totp a new secret, and what to say of it: the only time that it is shown."""
+    if not request.option("--totp"):
+        return None, []
+    secret = totp.new_credential()
+    return secret, [
+        "for the authenticator app, shown only now; older ones work no more:",
+        totp.uri(secret, request["HANDLE"], "Muster"),
+    ]
 
 
 async def listing(desk: Desk, request: Request) -> list[str]:
@@ -57,7 +80,7 @@ async def listing(desk: Desk, request: Request) -> list[str]:
         parts += [f"user {person.user}"] if person.user else []
         parts += [f"nick {nick} on {network}" for network, nick in person.nicks]
         parts += [f"account {name} on {network}" for network, name in person.accounts]
-        for kind, what in (("ssh", "ssh key"), ("certfp", "certificate"), ("recovery", "code")):
+        for kind, what in _KINDS:
             number = sum(1 for each, _ in person.keys if each == kind)
             parts += [f"{number} {what}{'' if number == 1 else 's'}"] if number else []
         lines.append(f"{person.handle}: {', '.join(parts)}")
@@ -112,7 +135,9 @@ def _where(desk: Desk, person: Staff) -> str:
     return f"{person.handle}={where}{' oncall' if person.oncall else ''}"
 
 
-def _changes(connection: Connection, request: Request, known: Staff) -> dict[str, Any]:
+def _changes(
+    connection: Connection, request: Request, known: Staff, secret: Credential | None
+) -> dict[str, Any]:
     changes = dict(request.changes)
     if changes.get("user"):
         changes["user"] = accounts.get_user(connection, changes["user"]).name
@@ -123,6 +148,10 @@ def _changes(connection: Connection, request: Request, known: Staff) -> dict[str
     keys = known.keys
     if request.option("--no-ssh-keys"):
         keys = tuple(pair for pair in keys if pair[0] != "ssh")
+    if secret is not None or request.option("--no-totp"):
+        keys = tuple(pair for pair in keys if pair[0] != "totp")
+    if secret is not None:
+        keys = (*keys, (secret.kind, secret.public))
     for line in request.option("--ssh-key", ()):
         credential = proofs.ssh_credential(line)
         keys = (*keys, (credential.kind, credential.public))
@@ -161,6 +190,7 @@ _OPTIONS = (
         readers.fingerprint,
         many=True,
     ),
+    Option("--totp", (), "enrol an authenticator app; its secret is shown once"),
 )
 
 COMMANDS = (
@@ -173,7 +203,11 @@ COMMANDS = (
         "change a person's entry; nicks and accounts are replaced per network, keys added",
         change,
         (_HANDLE,),
-        (*_OPTIONS, Option("--no-ssh-keys", (), "forget all ssh keys first")),
+        (
+            *_OPTIONS,
+            Option("--no-ssh-keys", (), "forget all ssh keys first"),
+            Option("--no-totp", (), "forget the authenticator app"),
+        ),
         also=("update",),
     ),
     Command(

@@ -26,6 +26,7 @@ class Noted:
 
     refreshed: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    acks: list[str] = field(default_factory=list)
     quoted: list[tuple[str, str, str]] = field(default_factory=list)
     networks: dict[str, list[NetworkStatus]] = field(default_factory=dict)
     attached: dict[str, list[str]] = field(default_factory=dict)
@@ -65,6 +66,10 @@ class Noted:
 
     def voters(self) -> list[VoterStatus]:
         return [VoterStatus("fra", "agent", "WATCHING", 0.4, "", 3, True, "")] if self.mesh else []
+
+    def acknowledge(self, who: str) -> str:
+        self.acks.append(who)
+        return "certificate urgent" if self.fault else ""
 
     def certificates(self) -> tuple[Certificate, Certificate] | None:
         return SERVED, SERVED

@@ -56,7 +56,7 @@ async def test_roster_shows_who_is_where(desk: Desk) -> None:
 
 async def test_help_is_one_line_unless_asked_for_more(desk: Desk) -> None:
     assert await opsbot.answer("!help", desk, holder="alice") == [
-        "!roster !status !help; !help COMMAND for more"
+        "!roster !cert !ack !status !help; !help COMMAND for more"
     ]
     assert (await opsbot.answer("!help status", desk, holder="alice"))[0].startswith("!status")
 

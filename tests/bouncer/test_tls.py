@@ -186,6 +186,13 @@ def test_each_threshold_is_said_once_and_the_last_days_daily() -> None:
     ]
 
 
+def test_an_acknowledged_one_is_said_again_only_when_it_gets_worse() -> None:
+    certificate = lasting(90)
+    told = Told(certificate.fingerprint, Urgency.LAST_DAYS, 87 * DAY_S, acked_by="alice")
+    assert not certificates.due(certificate, 89 * DAY_S, told)
+    assert certificates.due(certificate, 91 * DAY_S, told)
+
+
 def test_renewed_but_not_reloaded_is_not_called_unrenewed() -> None:
     served, now = lasting(90), 80 * DAY_S
     fresh = Certificate(served.path, "bb", now, now + 90 * DAY_S, ())

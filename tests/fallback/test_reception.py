@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,11 +10,21 @@ from pathlib import Path
 
 import trio
 
+from bouncer import totp
 from bouncer.proofs import org_name, signing_command, ssh_credential
-from fallback import incident
+from fallback import claims, incident
 from fallback.app import Voter
+from fallback.proving import TOTP_TRIES
 from tests.fallback.ircd import Ircd, open_ircd
 from tests.fallback.voters import open_site, until
+
+TOTP = totp.new_credential()
+
+
+def app_shows(agent: Voter, steps: int = 0) -> str:
+    """What the authenticator app shows now, or some steps from now."""
+    counter = int(agent.pulse.now() // totp.STEP_S) + steps
+    return totp.hotp(base64.b32decode(TOTP.public), counter)
 
 
 @dataclass
@@ -60,6 +71,7 @@ async def open_scene(tmp_path: Path, *, opened: bool = True) -> AsyncIterator[Sc
         codes = {
             "alice": await site.employs("alice", more=(("ssh", public),), **alice),
             "bob": await site.employs("bob", accounts=(("pub", "bobacct"),)),
+            "dave": await site.employs("dave", more=((TOTP.kind, TOTP.public),)),
             "carol": await site.employs("carol", admin=True, accounts=(("pub", "carolacct"),)),
         }
         agent = await site.starts(await site.pairs("fra", ircd=ircd))
@@ -264,3 +276,41 @@ async def test_what_waits_for_a_nick_does_not_reach_who_takes_it_next(tmp_path: 
         await scene.ircd.says(":bo!bo@bo.example NICK bobby")
         invited = await scene.ircd.hears("INVITE", within_s=15)
         assert invited == "INVITE bobby #room"
+
+
+async def test_an_app_s_code_verifies_once_and_is_burned_for_all_agents(tmp_path: Path) -> None:
+    """RFC 6238 5.2: "the verifier MUST NOT accept the second attempt of the OTP"."""
+    async with open_scene(tmp_path) as scene:
+        code = app_shows(scene.agent)
+        await scene.says("dave", f"claim dave {code}")
+        await scene.ircd.hears("INVITE dave #room")
+        await scene.says("mallory", f"claim dave {code}")
+        assert "NOT VERIFIED" in await scene.is_told("mallory")
+        burned = totp.matching(code, [TOTP], scene.agent.pulse.now())
+        assert burned in scene.agent.incidents.all_burned("spent")  # what a restart reads
+        assert burned in scene.agent.conduct.desk.spent
+
+
+async def test_an_app_s_code_that_another_agent_burned_or_said_in_public_is_worth_nothing(
+    tmp_path: Path,
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        elsewhere, spilled = app_shows(scene.agent), app_shows(scene.agent, 1)
+        burned = totp.matching(elsewhere, [TOTP], scene.agent.pulse.now())
+        assert burned is not None
+        scene.agent.conduct.put_claim(claims.PeerSpent("hel", burned))
+        await scene.says("eve", f"my code is {spilled}", to="#lobby")
+        for code in (elsewhere, spilled):
+            await scene.says("dave", f"claim dave {code}")
+            assert "NOT VERIFIED" in await scene.is_told("dave")
+
+
+async def test_guessing_an_app_s_code_is_throttled_and_locks_no_other_proof(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        wrong = next(f"{n:06}" for n in range(9) if not totp.matching(f"{n:06}", [TOTP], 0))
+        for number in range(TOTP_TRIES):
+            await scene.says(f"m{number}", f"claim dave {wrong}")
+            assert "NOT VERIFIED" in await scene.is_told(f"m{number}")
+        await scene.says("dave", f"claim dave {app_shows(scene.agent)}")
+        assert "NOT VERIFIED" in await scene.is_told("dave")
+        await scene.proves_by_code("dave", "dave")
