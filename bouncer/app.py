@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import signal
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from functools import partial
 import structlog
 import trio
 
-from bouncer import admin, certificates, config, identd, listeners, metrics, opsbot
+from bouncer import admin, certificates, config, identd, listeners, metrics, opsbot, webpush
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
 from bouncer.certificates import Certificate, CertificateFault
@@ -33,7 +34,9 @@ from bouncer.downstream import Door as ClientDoor
 from bouncer.hub import Hub
 from bouncer.identd import Idents
 from bouncer.keys import MeshKey
+from bouncer.outside import Outside
 from bouncer.passwords import Hasher
+from bouncer.pushing import Sender
 from bouncer.session.effects import OpsCommand
 from bouncer.session.events import BotSays
 from bouncer.session.session import Session
@@ -87,7 +90,13 @@ async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _stor
 class Bouncer:
     """The running bouncer: what the control commands call `Live`."""
 
-    def __init__(self, config: Config, store: Store, tls: ServerTls | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        tls: ServerTls | None,
+        sender: Sender | None = None,
+    ) -> None:
         self.config = config
         self.store = store
         self.tls = tls
@@ -101,6 +110,12 @@ class Bouncer:
             address=config.mesh.address,
             site=self._site,
             tell_ops=self._tell_ops,
+        )
+        self._sender = sender or Sender(
+            webpush.VapidKey.load_or_make(config.data_dir / webpush.KEY_FILE),
+            f"mailto:postmaster@{config.server_name}",
+            Outside(),
+            ssl.create_default_context(),
         )
         self._gate = Gate(config.limits.connects_per_min)
         self._idents = Idents()
@@ -152,6 +167,7 @@ class Bouncer:
             chathistory_max=self.config.limits.chathistory_max,
             defaults=self.config.user_defaults,
             idents=self._idents,
+            sender=self._sender,
         )
         self.hubs[user.name] = hub
         await self._nursery.start(hub.run)

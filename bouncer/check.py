@@ -26,6 +26,7 @@ from bouncer.admin import answers
 from bouncer.certificates import CertificateFault, Urgency
 from bouncer.config import Config, Listen
 from bouncer.keys import KeyFault, MeshKey
+from bouncer.webpush import KEY_FILE as VAPID_KEY
 from storage import accounts
 from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines, parse_url
 from storage.errors import NotFound, StorageError
@@ -118,8 +119,10 @@ def keys(config: Config) -> Iterator[str]:
             MeshKey.load(mesh_key)
         except KeyFault as error:
             yield f"mesh.key: {error}"
-    secrets = config.data_dir / database.KEY_FILE
-    if secrets.exists():
+    for name in (database.KEY_FILE, VAPID_KEY):
+        secrets = config.data_dir / name
+        if not secrets.exists():
+            continue
         if not os.access(secrets, os.R_OK):
             yield f"data_dir: {secrets} cannot be read; chown it to the bouncer's user"
         elif stat.S_IMODE(secrets.stat().st_mode) & 0o077:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from bouncer.irc.chathistory import HistoryRequest, MsgId, Selector, Subcommand, Timestamp
 from bouncer.session.lookups import (
     Answer,
+    Done,
     Marker,
     NoAnswer,
     PlaySince,
@@ -18,9 +19,11 @@ from bouncer.session.lookups import (
     ReadMarker,
     Rows,
     Search,
+    Subscribe,
     Targets,
+    Unsubscribe,
 )
-from storage import accounts, messages, search
+from storage import accounts, messages, search, subscriptions
 from storage.errors import StorageError
 from storage.messages import Position, Row
 from storage.store import Store
@@ -48,10 +51,15 @@ async def answer(store: Store, network_id: int, question: Question) -> Answer:
                 return await store.read(_since, network_id, question)
             case Search():
                 return await store.read(_search, network_id, question)
+            case Subscribe(subscription):
+                return await store.run(subscriptions.put, subscription)
+            case Unsubscribe(endpoint):
+                await store.run(subscriptions.remove, network_id, endpoint)
+                return Done()
     except _UnknownMessage:
         return NoAnswer(unknown_message=True)
     except StorageError as error:
-        log.error("history not read", reason=str(error))
+        log.error("not answered", question=type(question).__name__, reason=str(error))
         return NoAnswer(unknown_message=False)
 
 

@@ -19,6 +19,7 @@ from bouncer.config import UserDefaults
 from bouncer.identd import Idents
 from bouncer.networks import Networks
 from bouncer.outbox import OutboxFull
+from bouncer.pushing import Pushes, Sender
 from bouncer.session.effects import (
     ChangeChannel,
     Delivered,
@@ -32,6 +33,7 @@ from bouncer.session.effects import (
     NetworkCaps,
     OpsCommand,
     PlayBack,
+    Push,
     Redact,
     Registered,
     RememberChannel,
@@ -97,6 +99,7 @@ class Hub:
         ops: tuple[str, str] | None = None,
         defaults: UserDefaults,
         idents: Idents,
+        sender: Sender,
         chathistory_max: int = 0,
     ) -> None:
         self.user = user
@@ -111,7 +114,9 @@ class Hub:
             defaults=defaults,
             ops=ops,
             chathistory_max=chathistory_max,
+            vapid=sender.public_key,
         )
+        self._pushes = Pushes(sender, store, self.networks.post_to)
         self.links = self.networks.links
         self._store = store
         self._services = services
@@ -321,6 +326,8 @@ class Hub:
                 await keeping.forget_channel(self._store, link.session.network.id, name)
             case KeepMark(target, key, value):
                 await keeping.keep_mark(self._store, link.session.network.id, target, key, value)
+            case Push(subscription, line):
+                self._pushes.put(self._nursery, subscription, line)
             case Redact(target, msgid):
                 await keeping.redact(self._store, link.session.network.id, target, msgid)
             case Lookup():

@@ -14,9 +14,9 @@ import structlog
 from sqlalchemy import Connection
 
 from bouncer.session.marks import Noted
-from storage import accounts, ignored, messages
+from storage import accounts, ignored, messages, subscriptions
 from storage.errors import NotFound, NotWritten
-from storage.records import Channel, Client, Network, User
+from storage.records import Channel, Client, Network, Subscription, User
 from storage.store import Store
 
 log = structlog.get_logger("keeping")
@@ -61,7 +61,8 @@ async def noted(store: Store, network_id: int) -> Noted:
 def _noted(connection: Connection, network_id: int) -> Noted:
     markers = accounts.list_markers(connection, network_id)
     marks = accounts.list_marks(connection, network_id)
-    return Noted(markers, {pair: value for pair, value in marks.items() if pair[1] != ignored.KEY})
+    known = {pair: value for pair, value in marks.items() if pair[1] != ignored.KEY}
+    return Noted(markers, known, subscriptions.of_network(connection, network_id))
 
 
 async def client_record(store: Store, network_id: int, name: str) -> Client:
@@ -120,6 +121,14 @@ async def redact(store: Store, network_id: int, target: str, msgid: str) -> None
         await store.redact(network_id, target, msgid)
     except NotWritten as error:
         log.error("message not redacted", reason=str(error))
+
+
+async def expire(store: Store, subscription: Subscription) -> None:
+    """Remove a subscription that its push service knows no more."""
+    try:
+        await store.run(subscriptions.expire, subscription)
+    except NotWritten as error:
+        log.error("subscription not removed", reason=str(error))
 
 
 class Cursors:

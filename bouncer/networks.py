@@ -48,6 +48,7 @@ class Networks:
         defaults: UserDefaults,
         ops: tuple[str, str] | None,
         chathistory_max: int,
+        vapid: str,
     ) -> None:
         self.links: dict[str, Link] = {}
         self.nursery: trio.Nursery | None = None  # where connections are held
@@ -60,6 +61,7 @@ class Networks:
         self._idents = idents
         self._ops = ops  # (network, channel) where the ops bot listens
         self._chathistory_max = chathistory_max  # messages of one answer; 0: no own limit
+        self._vapid = vapid  # our public key for Web Push
 
     async def refresh(self, user: User) -> list[Link]:
         """Make them those of the store; those that are gone."""
@@ -102,12 +104,19 @@ class Networks:
             ops_channel=self._ops[1] if self._ops and self._ops[0] == network.name else "",
             chathistory_max=self._chathistory_max,
             noted=noted,
+            vapid=self._vapid,
             screen=Screen(wanted.settings, wanted.ignored),
         )
 
     def no_network(self, user: User) -> Session:
         """For a connection that gives commands alone."""
         return self.session(keeping.Wanted(Network(user.id, "", ""), (), (), ()))
+
+    async def post_to(self, network_id: int, event: Event) -> None:
+        """Hand an event to the session of a network, if it is still there."""
+        for link in list(self.links.values()):
+            if link.session.network.id == network_id:
+                await self._post(link, event)
 
     def _connect(self, link: Link) -> None:
         if not link.session.network.enabled:

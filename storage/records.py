@@ -6,7 +6,7 @@ to disk. Limits of retention are None where the wider setting counts (channel < 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,19 @@ class Client:
     delivered_id: int = 0
     autoplay: bool | None = None
     seen_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Where one client wants to be called by Web Push, when it hears nothing else. `p256dh` and
+    `auth` are its keys in base64url, `caps` the capabilities with which it registered."""
+
+    network_id: int
+    endpoint: str
+    p256dh: str
+    auth: str = field(repr=False)
+    id: int = 0
+    caps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,13 @@ R = TypeVar("R")
 SECRETS = {
     schema.networks: {"password", "sasl_password", "certificate", "connect_commands", "proxy"},
     schema.channels: {"key"},
+    schema.subscriptions: {"auth"},
 }
-LISTS = {schema.networks: {"connect_commands"}, schema.staff: {"nicks", "accounts", "keys"}}
+LISTS = {
+    schema.networks: {"connect_commands"},
+    schema.staff: {"nicks", "accounts", "keys"},
+    schema.subscriptions: {"caps"},
+}
 _ASCII_LOWER = str.maketrans({chr(c): chr(c + 32) for c in range(ord("A"), ord("Z") + 1)})
 
 

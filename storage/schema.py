@@ -183,6 +183,20 @@ marks = Table(
     UniqueConstraint("network_id", "target", "key"),
 )
 
+# Where a client wants to be called: soju.im/webpush. `caps` is how it understands lines.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    _id(),
+    _owner("network_id", "networks.id"),
+    Column("endpoint", Text, nullable=False),
+    Column("p256dh", Text, nullable=False),
+    Column("auth", Text, nullable=False),
+    _text("caps"),
+    UniqueConstraint("network_id", "endpoint"),
+    sqlite_autoincrement=True,
+)
+
 agents = Table(
     "agents",
     metadata,

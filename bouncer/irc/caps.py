@@ -72,7 +72,7 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "soju.im/read": ALWAYS,  # soju doc/ext/read.md
     "soju.im/search": ALWAYS,  # soju doc/ext/search.md
     "soju.im/no-implicit-names": ALWAYS,
-    "soju.im/webpush": NOT_YET,  # soju doc/ext/webpush.md
+    "soju.im/webpush": ALWAYS,  # soju doc/ext/webpush.md
     "znc.in/self-message": ALWAYS,  # ZNC: own messages with our own source
     "znc.in/playback": ALWAYS,  # ZNC playback module
     "znc.in/server-time-iso": ALWAYS,  # ZNC: server-time by its first name

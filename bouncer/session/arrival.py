@@ -10,11 +10,11 @@ from bouncer.irc.burst import channel_burst, isupport_lines, registration_burst
 from bouncer.irc.monitor import MAX_TARGETS
 from bouncer.irc.people import Channel
 from bouncer.irc.wire import Message
-from bouncer.session import marks, metadata
+from bouncer.session import marks, metadata, webpush
 from bouncer.session.clients import Client
 from bouncer.session.dialect import Dialect
 from bouncer.session.effects import Effects, PlayBack
-from bouncer.session.events import Attached
+from bouncer.session.events import Attached, CapsChanged
 from bouncer.session.reading import page_limit
 
 if TYPE_CHECKING:
@@ -41,19 +41,36 @@ TOKENS: Mapping[str, str | None] = MappingProxyType({
 })  # fmt: skip
 
 
-def own_tokens(session: Session) -> dict[str, str | None]:
+def own_tokens(session: Session, client: Client) -> dict[str, str | None]:
     """What the bouncer itself supports, in 005."""
     tokens = {**TOKENS, "CHATHISTORY": str(page_limit(session))}
     if session.ready and "message-tags" not in session.upstream_caps:
         tokens["CLIENTTAGDENY"] = "*"  # message-tags: the network would cut them off
+    if session.webpush.vapid and webpush.CAP in client.dialect.caps:
+        tokens["VAPID"] = session.webpush.vapid
     return tokens
+
+
+def caps_changed(session: Session, event: CapsChanged, out: Effects) -> None:
+    client = session.clients.by_id.get(event.client)
+    if client is None:
+        return
+    new = event.caps - client.dialect.caps
+    session.clients.speak(client, event.caps)
+    # "If […] the client has enabled the `soju.im/webpush` capability, the server MUST advertise
+    # its public key": soju.im/webpush
+    if webpush.CAP in new and session.webpush.vapid:
+        for line in isupport(session, client):
+            out.tell(client.id, str(line))
 
 
 def isupport(session: Session, client: Client) -> list[Message]:
     """The 005s for this client."""
     caps = client.dialect.caps
     known = session.state.isupport
-    return isupport_lines(known, client.nick, session.server_name, caps, own_tokens(session))
+    return isupport_lines(
+        known, client.nick, session.server_name, caps, own_tokens(session, client)
+    )
 
 
 def attached(session: Session, event: Attached, out: Effects) -> None:
@@ -113,7 +130,7 @@ def greet(session: Session, client: Client, trouble: str, out: Effects) -> None:
     """The registration burst, and the channels we are in."""
     caps = client.dialect.caps
     server_name = session.server_name
-    tokens = own_tokens(session)
+    tokens = own_tokens(session, client)
     for message in registration_burst(
         session.state, client.nick, server_name, VERSION, caps, tokens
     ):

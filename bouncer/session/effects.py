@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from bouncer.irc.wire import Message
 from bouncer.session.lookups import Question
 from storage.message import Row
+from storage.records import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,14 @@ class Redact:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """Send this line to a client that wants to be called, by its push service."""
+
+    subscription: Subscription
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceCommand:
     """A client said `text` to the bouncer's own service, which answers as `service`."""
 
@@ -158,6 +167,7 @@ Effect = (
     | Lookup
     | Redact
     | KeepMark
+    | Push
     | ServiceCommand
     | OpsCommand
 )

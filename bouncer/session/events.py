@@ -8,7 +8,7 @@ from bouncer.irc.wire import Message
 from bouncer.session.effects import ServiceCommand
 from bouncer.session.lookups import Answer, Question
 from storage.message import Row
-from storage.records import Channel, Network
+from storage.records import Channel, Network, Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,13 @@ class BotSays:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscriptionGone:
+    """A push service says that this subscription is no more."""
+
+    subscription: Subscription
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed; sent about once a second."""
 
@@ -150,5 +157,6 @@ Event = (
     | ChannelsWanted
     | NetworkSet
     | BotSays
+    | SubscriptionGone
     | Tick
 )

@@ -13,7 +13,7 @@ from bouncer.irc.labels import label_of
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.who import is_known, parse_who, who_lines
 from bouncer.irc.wire import Message, format_tags
-from bouncer.session import answers, arrival, metadata, pasted, tagged, znc
+from bouncer.session import answers, arrival, metadata, pasted, tagged, webpush, znc
 from bouncer.session.clients import Client
 from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceCommand
 from bouncer.session.marks import markread
@@ -373,6 +373,7 @@ COMMANDS: dict[str, Command] = {
     "CHATHISTORY": Command(chathistory, needs_network=False),
     "MARKREAD": Command(markread, needs_network=False),
     "METADATA": Command(metadata.command, 2, needs_network=False),
+    "WEBPUSH": Command(webpush.command, 1, needs_network=False),
     "READ": Command(markread, needs_network=False),
     "SEARCH": Command(search, 1, needs_network=False),
     # the server

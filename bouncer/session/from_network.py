@@ -152,6 +152,8 @@ def chat(
         own_echo(session, row, raw_tags, out, hidden=not target.is_channel)
     else:
         session.keep(row, out, line=line if msgid and is_whole(raw_tags, msgid, tags) else "")
+        if session.webpush.wanted:
+            session.webpush.said(session, row, out)
     if text[:1] == "!":
         message = Message(command, (addressee, single_lines(text)[0]), source)
         session.ops_heard(message, parse_tags(tags).get("account", ""), out)
@@ -358,6 +360,8 @@ def redact(session: Session, message: Message, out: Effects) -> None:
 def invite(session: Session, message: Message, out: Effects) -> None:
     to_me = bool(message.params) and session.state.is_me(message.params[0])
     event(session, message, out, to_me=to_me)
+    if to_me:
+        session.webpush.invited(session, message, out)
 
 
 def error(session: Session, message: Message, _out: Effects) -> None:

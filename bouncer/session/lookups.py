@@ -1,4 +1,4 @@
-"""What a client asks of the history: questions the hub puts to the store, answers said in dialect.
+"""What a client asks of the store: questions the hub puts to the store, answers said in dialect.
 
 A session cannot read the store. It emits `Lookup` with one of these questions; the answer comes
 back as the event `Found`, with the client's label if it gave one.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bouncer.irc.chathistory import HistoryRequest
 from storage.message import Row
+from storage.records import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,19 @@ class PlaySince:
     to_ms: int | None
 
 
-Question = ReadHistory | Search | ReadMarker | PlaySince
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Keep where a client wants to be called."""
+
+    subscription: Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    endpoint: str
+
+
+Question = ReadHistory | Search | ReadMarker | PlaySince | Subscribe | Unsubscribe
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +88,15 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What was asked has been done."""
+
+
+@dataclass(frozen=True, slots=True)
 class NoAnswer:
     """Why there is none: an unknown msgid, or a store that cannot be read now."""
 
     unknown_message: bool
 
 
-Answer = Rows | Targets | Marker | NoAnswer
+Answer = Rows | Targets | Marker | Subscription | Done | NoAnswer

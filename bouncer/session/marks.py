@@ -5,7 +5,7 @@ Sources: IRCv3 read-marker; soju.im/read, its forerunner, which says READ and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from bouncer.irc.wire import Message
 from bouncer.session.clients import Client
 from bouncer.session.effects import Effects
 from bouncer.session.lookups import ReadMarker
+from storage.records import Subscription
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -26,10 +27,12 @@ FORMS = {"MARKREAD": "draft/read-marker", "READ": "soju.im/read"}
 @dataclass(frozen=True, slots=True)
 class Noted:
     """What the store has noted of a network's conversations: read markers (milliseconds) by folded
-    target, and pieces of the user's own metadata by (folded target, key)."""
+    target, pieces of the user's own metadata by (folded target, key), and who is called by Web
+    Push."""
 
     markers: Mapping[str, int]
     marks: Mapping[tuple[str, str], str]
+    subscriptions: Sequence[Subscription] = ()
 
 
 NOTHING_NOTED = Noted(MappingProxyType({}), MappingProxyType({}))
@@ -69,6 +72,7 @@ def markread(session: Session, client: Client, message: Message, out: Effects) -
 def moved(session: Session, asker: Client, question: ReadMarker, time_ms: int, out: Effects) -> str:
     """The store has the marker: tell the others where it moved, and give the asker's answer."""
     if session.markers.move(question.target, time_ms):
+        session.webpush.read(session, question.target, question.name, time_ms, out)
         for client in session.clients.by_id.values():
             if client is not asker:
                 for told in lines(session, client, question.name):

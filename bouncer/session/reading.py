@@ -18,7 +18,7 @@ from bouncer.irc.chathistory import (
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.timestamps import parse_time
 from bouncer.irc.wire import Message, parse_tags
-from bouncer.session import marks, playback, znc
+from bouncer.session import marks, playback, webpush, znc
 from bouncer.session.clients import Client
 from bouncer.session.dialect import CHAT
 from bouncer.session.effects import Effects
@@ -31,7 +31,9 @@ from bouncer.session.lookups import (
     ReadMarker,
     Rows,
     Search,
+    Subscribe,
     Targets,
+    Unsubscribe,
 )
 from storage.message import Row
 
@@ -84,8 +86,12 @@ def _time(text: str) -> int | None:
     return time_ms
 
 
-def found(session: Session, client: Client, event: Found, out: Effects) -> None:
+def found(session: Session, event: Found, out: Effects) -> None:
     """Say the answer to the client that asked; a moved marker to all that can read it."""
+    session.webpush.answered(event)
+    client = session.clients.by_id.get(event.client)
+    if client is None:
+        return
     match event.question, event.answer:
         case ReadHistory(request), Rows(rows):
             lines = batch(session, client, HISTORY_BATCH, request.target, rows)
@@ -103,6 +109,8 @@ def found(session: Session, client: Client, event: Found, out: Effects) -> None:
             lines = [marks.moved(session, client, question, time_ms, out)]
         case PlaySince(), Rows(rows):
             lines = playback.conversations(session, client, rows, znc.BATCH)
+        case ((Subscribe() | Unsubscribe()), _):
+            lines = [webpush.answer(session, event)]
         case _, NoAnswer(unknown_message):
             lines = [str(_failure(event, unknown_message).reply(session.server_name))]
         case _:

@@ -47,6 +47,7 @@ from bouncer.session.events import (
     NetworkSet,
     PageRead,
     ServiceSaid,
+    SubscriptionGone,
     Tick,
 )
 from bouncer.session.lookups import Question
@@ -57,6 +58,7 @@ from bouncer.session.routing import Asked, Reply, Routing
 from bouncer.session.screen import Screen
 from bouncer.session.services import sasl_login
 from bouncer.session.upkeep import Upkeep
+from bouncer.session.webpush import WebPush, subscription_gone
 from storage.message import Row
 from storage.records import Network
 
@@ -97,6 +99,7 @@ class Session:
         ops_channel: str = "",
         chathistory_max: int = 0,
         noted: Noted = NOTHING_NOTED,
+        vapid: str = "",
         screen: Screen | None = None,
     ) -> None:
         self.network = network
@@ -115,6 +118,7 @@ class Session:
         self.clients = Clients()
         self.markers = Markers(noted.markers)
         self.marks = Marks(noted.marks)
+        self.webpush = WebPush(noted.subscriptions, vapid)
         self.monitoring = Monitoring()
         self.routing = Routing()
         self.upkeep = Upkeep()
@@ -218,10 +222,6 @@ class Session:
         """Let clients have what the network has."""
         out.others.append(NetworkCaps(frozenset(self.upstream_caps)))
 
-    def caps_changed(self, event: CapsChanged, _out: Effects) -> None:
-        if client := self.clients.by_id.get(event.client):
-            self.clients.speak(client, event.caps)
-
     def from_client(self, event: FromClient, out: Effects) -> None:
         for message in event.messages:
             client = self.clients.by_id.get(event.client)
@@ -233,10 +233,6 @@ class Session:
     def page_read(self, event: PageRead, out: Effects) -> None:
         if client := self.clients.by_id.get(event.client):
             playback.play(self, client, event, out)
-
-    def found(self, event: Found, out: Effects) -> None:
-        if client := self.clients.by_id.get(event.client):
-            reading.found(self, client, event, out)
 
     def detached(self, event: Detached, out: Effects) -> None:
         client = self.clients.remove(event.client)
@@ -395,14 +391,15 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     FromNetwork: Session.from_network,
     Lost: Session.lost,
     Attached: Session.attached,
-    CapsChanged: Session.caps_changed,
+    CapsChanged: arrival.caps_changed,
     FromClient: Session.from_client,
     PageRead: Session.page_read,
-    Found: Session.found,
+    Found: reading.found,
     ServiceSaid: answers.service_said,
     Detached: Session.detached,
     ChannelsWanted: settings.channels_wanted,
     NetworkSet: settings.network_set,
     BotSays: Session.bot_says,
+    SubscriptionGone: subscription_gone,
     Tick: Session.tick,
 }

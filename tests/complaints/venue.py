@@ -19,6 +19,7 @@ from bouncer import config, downstream, passwords
 from bouncer.app import Bouncer
 from bouncer.database import open_database
 from bouncer.irc.wire import LineReader, Message
+from bouncer.pushing import Sender
 from bouncer.upstream import State
 from storage import accounts
 from storage.records import Channel, Network, User
@@ -254,7 +255,12 @@ async def running_network() -> AsyncIterator[FakeNetwork]:
 
 @asynccontextmanager
 async def running_bouncer(
-    folder: Path, network: FakeNetwork, *, channels: Iterable[str] = ("#ops",), **settings: object
+    folder: Path,
+    network: FakeNetwork,
+    *,
+    channels: Iterable[str] = ("#ops",),
+    sender: Sender | None = None,
+    **settings: object,
 ) -> AsyncIterator[Muster]:
     """A bouncer on the database of `folder`, with alice on `net`; `settings` change the network."""
     tables = {
@@ -272,7 +278,7 @@ async def running_bouncer(
             net = await store.run(accounts.add_network, replace(net, **settings))
             for name in channels:
                 await store.run(accounts.put_channel, Channel(net.id, name))
-        bouncer = Bouncer(conf, store, None)
+        bouncer = Bouncer(conf, store, None, sender)
         ended = trio.Event()
 
         async def run(*, task_status: trio.TaskStatus[None]) -> None:
