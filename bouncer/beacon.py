@@ -28,13 +28,13 @@ from bouncer.heartbeat import (
     Heartbeat,
     Kind,
     Maintenance,
+    OrderGiven,
     OrderKind,
-    OrderSaid,
     Received,
     acked_name,
     read_body,
     sign_statement,
-    write_body,
+    write_order,
 )
 from bouncer.keys import MeshKey
 from bouncer.peers import Heard, Peers
@@ -160,21 +160,34 @@ class Beacon:
             await self._told(notice, wait_s)
 
     async def order(
-        self, what: OrderKind, admin: str, *, for_s: float = 0.0, wait_s: float = ACK_WAIT_S
+        self,
+        what: OrderKind,
+        admin: str,
+        *,
+        known_by: str,
+        why: str = "",
+        for_s: float = 0.0,
+        wait_s: float = ACK_WAIT_S,
     ) -> tuple[int, int]:
         """Pass an admin's order to the agents; (received, agents) after `wait_s`.
 
-        `admin` is a handle whose identity was checked here; `for_s` is for `hold`.
+        `admin` is a handle whose identity was checked here, `known_by` says how, for the agents'
+        journals; `for_s` is for `hold`.
         """
         id = f"{what}:{secrets.token_hex(6)}"
         given_at = self._wall()
+        order = OrderGiven(
+            id, what, admin[:64], round(given_at * 1000), "bouncer", shown=known_by[:250],
+            why=why[:100], for_s=for_s,
+        )  # fmt: skip
+        statement = sign_statement(self._key, Kind.ORDER, order)
         agents = [one for one in self._voters.values() if one.voter.role == "agent"]
         with trio.move_on_after(wait_s):
             while pending := [one for one in agents if id not in one.held]:
                 age_s = max(0.0, self._wall() - given_at)
-                said = OrderSaid(id, what, admin[:64], age_s, max(0.0, for_s - age_s))
+                body = write_order(age_s, statement)
                 for one in pending:
-                    self._send(one, self._peers.seal(one.voter.name, Kind.ORDER, write_body(said)))
+                    self._send(one, self._peers.seal(one.voter.name, Kind.ORDER, body))
                 await self._next_ack()
         return sum(id in one.held for one in agents), len(agents)
 

@@ -42,6 +42,9 @@ _REST = struct.Struct("!8s8sQ")
 HEADER_OCTETS = _HEAD.size + _REST.size
 MAX_BODY = MAX_DATAGRAM - HEADER_OCTETS
 
+MAX_PROOF = 400  # of an ssh signature in an order: Ed25519 (260) and hardware keys fit
+MAX_ORDER_AGE_S = 86400.0  # nobody acts on an older one
+
 Short = Annotated[str, Field(max_length=64)]
 Line = Annotated[str, Field(max_length=400)]
 Age = Annotated[float, Field(ge=0, le=400 * 86400.0, allow_inf_nan=False)]  # seconds
@@ -258,14 +261,47 @@ OrderKind = Literal["standdown", "hold", "declare"]
 
 
 @dataclass(frozen=True, slots=True)
-class OrderSaid:
-    """An admin's `!standdown`, `!hold` or `!declare`, with the age of the order."""
+class OrderGiven:
+    """An admin's order, as whoever heard it states it: signed, to be passed on and shown later.
+
+    `by`, `where` and `shown` say how the admin was known. An ssh signature over `shown` can be
+    checked by everybody who holds the roster; the rest is the word of who signs this.
+    """
 
     id: Short
     order: OrderKind
     admin: Short
-    age_s: Age
-    left_s: Age = 0.0  # of a hold
+    given_ms: Counter  # wall clock, for the record alone
+    by: Literal["ssh", "account", "bouncer"]
+    agent: Short = ""  # who heard it; "" is the bouncer
+    where: Short = ""  # the network
+    shown: Annotated[str, Field(max_length=250)] = ""  # the line that was signed, or the account
+    signature: Annotated[str, Field(max_length=MAX_PROOF)] = ""  # base64
+    why: Annotated[str, Field(max_length=100)] = ""
+    for_s: Age = 0.0  # of a hold
+
+
+_AGE = struct.Struct("!d")
+
+
+def write_order(age_s: float, statement: bytes) -> bytes:
+    """The body of an ORDER: the age now, which nobody signs, and the order as it was signed."""
+    return _AGE.pack(age_s) + statement
+
+
+def read_order(body: bytes) -> tuple[float, bytes]:
+    """The reverse. Raises DatagramFault."""
+    if len(body) <= _AGE.size + SIGNATURE_OCTETS:
+        raise DatagramFault("body")
+    (age_s,) = _AGE.unpack_from(body)
+    if not 0 <= age_s <= MAX_ORDER_AGE_S:
+        raise DatagramFault("body")
+    return age_s, body[_AGE.size :]
+
+
+def unsigned(statement: bytes) -> bytes:
+    """What stands in a statement, to see whose it says it is. Nothing is checked."""
+    return statement[:-SIGNATURE_OCTETS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from fallback.mesh import PRIMARY, Mesh
 from fallback.ourselves import Secrets
 from fallback.probes import Probes
 from fallback.reception import Reception
+from fallback.relay import Relay
 from fallback.selfcheck import Pulse
 from storage.incidents import Incidents, IncidentsError
 
@@ -109,10 +110,26 @@ class Voter:
             roster=lambda: self.roster,
             nicks_in_lobby=config.announce_nicks == "lobby",
         )
+        self.relay = Relay(
+            self.key,
+            me=config.name,
+            org=front.org,
+            primary_key=config.primary_key,
+            now=self.pulse.now,
+            roster=lambda: self.roster,
+            state=lambda: self.conduct.state.incident,
+            journal=self.journal,
+            repeating=performer.repeating,
+            others=performer.other_agents,
+            put=self.conduct.put,
+            tell_ops=performer.tell_ops,
+        )
+        performer.pass_on = self.relay.pass_on
         self.reception = Reception(
             self.conduct,
             me=config.name,
             front=front,
+            relay=self.relay,
             pulse=self.pulse,
             journal=self.journal,
             mesh=self.mesh,
@@ -136,6 +153,8 @@ class Voter:
             received=performer.repeating.received,
             present=self.reception.fellows.told,
             ack=self._ack,
+            order=self.relay.take,
+            declared=self.relay.declared,
         )
         performer.notice_kept = self.hearing.notice_kept
         performer.tell_bouncer = self._tell_bouncer
@@ -165,6 +184,7 @@ class Voter:
                 nursery.start_soon(keep_running, "probes", self.probes.run)
                 nursery.start_soon(keep_running, "landmarks", self.landmarks.run)
                 nursery.start_soon(keep_running, "reception", self.reception.run)
+                nursery.start_soon(keep_running, "orders", self.relay.run)
                 nursery.start_soon(self._watch_certificate)
                 for announcer in self.announcers.values():
                     nursery.start_soon(keep_running, announcer.name, announcer.run)

@@ -17,7 +17,9 @@ DESCRIPTION = "Muster's off-site voter: it watches the bouncer, and speaks when 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code."""
     chosen = _parser().parse_args(argv)
-    run = {"key": _key, "run": _run, "check": _check, "status": _status}[chosen.command]
+    run = {"key": _key, "run": _run, "check": _check, "status": _status, "journal": _journal}[
+        chosen.command
+    ]
     from bouncer.config import ConfigError
 
     try:
@@ -35,11 +37,14 @@ def _parser() -> argparse.ArgumentParser:
         ("run", "watch, vote and (an agent) speak, until told to stop"),
         ("check", "a preflight: everything that would be wrong in an outage, one line each"),
         ("status", "what the running voter sees"),
+        ("journal", "what was said and ordered in incidents, with the proofs, as JSON lines"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, metavar="FILE", help="fallback.toml to use")
         if name == "run":
             command.add_argument("--log-format", choices=FORMATS, default="console")
+        if name == "journal":
+            command.add_argument("--incident", metavar="ID", help="of this incident alone")
         if name == "key":
             command.add_argument(
                 "--data-dir", type=Path, metavar="DIR", help="where, while there is no config yet"
@@ -110,6 +115,24 @@ def _status(chosen: argparse.Namespace) -> int:
     except OSError as error:
         reason = error.strerror or error
         print(f"no voter answers at {settings.socket} ({reason}): is it running?", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+def _journal(chosen: argparse.Namespace) -> int:
+    from fallback import config
+    from fallback.export import journal_lines
+    from storage.incidents import IncidentsError
+
+    path = config.load(chosen.config).database_file
+    if not path.exists():
+        print(f"{path}: no such file; this voter has never run", file=sys.stderr)
+        return FAILED
+    try:
+        for line in journal_lines(path, chosen.incident):
+            print(line)
+    except IncidentsError as error:
+        print(error, file=sys.stderr)
         return FAILED
     return DONE
 

@@ -21,7 +21,6 @@ from bouncer.heartbeat import (
     Heartbeat,
     Kind,
     Maintenance,
-    OrderSaid,
     Received,
     acked_name,
     read_body,
@@ -51,7 +50,6 @@ from fallback.mesh import PRIMARY, Mesh
 FORWARD_S = 120.0  # an older heartbeat proves nothing to anybody
 MAX_FORWARDERS = 64  # (voter, boot) pairs whose last forwarded number is known
 MAX_NOTICES = 16  # windows whose signed octets are kept for others
-MAX_ORDERS = 256  # ids of orders already taken
 CLOSED = "closed:"  # how a RECEIVED names a closing
 
 
@@ -82,6 +80,8 @@ class Hearing:
         received: Callable[[str, str], None],
         present: Callable[[str, dict[str, str]], None],
         ack: Callable[[Ack, Where | None, int], None],
+        order: Callable[[bytes], str | None],
+        declared: Callable[[], bool],
     ) -> None:
         self._mesh = mesh
         self._primary_key = primary_key
@@ -95,12 +95,13 @@ class Hearing:
         self._received = received
         self._present = present
         self._ack = ack
+        self._order = order
+        self._declared = declared
         self.last: LastBeat | None = None
         self.notices: OrderedDict[str, tuple[Maintenance, bytes]] = OrderedDict()
         self.held_notice = ""
         self.note = ""
         self._forwarded: OrderedDict[tuple[str, str], int] = OrderedDict()
-        self._orders: OrderedDict[str, None] = OrderedDict()
 
     def take(self, heard: Heard, where: Where | None) -> None:
         """Handle one fresh datagram; a wrong one is dropped."""
@@ -249,11 +250,14 @@ class Hearing:
 
     def _on_incident(self, heard: Heard, _where: Where | None) -> None:
         said, now = read_body(IncidentSaid, heard.body), self._now()
+        kind = incident.Kind(said.kind)
+        if kind is incident.Kind.OPERATOR and not self._declared():
+            kind = incident.Kind.QUORUM  # no admin's proof has come with it (yet)
         self._put(
             incident.PeerIncident(
                 heard.peer,
                 said.id,
-                incident.Kind(said.kind),
+                kind,
                 said.spoken,
                 said.recovering,
                 watch.Verdict(said.verdict),
@@ -317,21 +321,9 @@ class Hearing:
         )
 
     def _on_order(self, heard: Heard, where: Where | None) -> None:
-        said = read_body(OrderSaid, heard.body)
-        self._confirm(heard, where, said.id)
-        if said.id in self._orders:
-            return
-        self._orders[said.id] = None
-        while len(self._orders) > MAX_ORDERS:
-            self._orders.popitem(last=False)
-        now = self._now()
-        match said.order:
-            case "standdown":
-                self._put(incident.StanddownOrdered(said.admin, now - said.age_s))
-            case "hold":
-                self._put(incident.HeldOrdered(said.admin, now - said.age_s, now + said.left_s))
-            case "declare":
-                self._put(incident.Declared(said.admin))
+        id = self._order(heard.body)
+        if id is not None:
+            self._confirm(heard, where, id)
 
     def _on_fetch(self, heard: Heard, where: Where | None) -> None:
         asked, own = read_body(Fetched, heard.body), self._state().incident

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from bouncer.proofs import without_secrets
 from fallback import claims, incident, speaker, watch
 from fallback.voter import Kept
-from storage.incidents import Incidents, IncidentsError, Line
+from storage.incidents import Incidents, IncidentsError, KeptOrder, Line
 
 MAX_UNWRITTEN = 1000  # journal lines waiting for the disk; full: new ones are dropped and counted
 FLUSH_S = 1.0
@@ -141,6 +141,14 @@ class Journal:
 
     async def forget_people(self) -> None:
         await self._hop(self._incidents.forget_people)
+
+    async def keep_order(self, order: KeptOrder) -> None:
+        """Commit an admin's order with its proof. Raises IncidentsError."""
+        await self._hop(self._incidents.put_order, order)
+
+    def orders(self) -> list[KeptOrder]:
+        """The orders taken so far, read at the start."""
+        return self._incidents.latest_orders()
 
     def remember(self, networks: tuple[str, ...]) -> Remembered:
         """Read everything, at the start, before anything else runs."""

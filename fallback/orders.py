@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from bouncer.heartbeat import OrderKind
 from bouncer.roster import STALE_S
-from fallback import claims, incident, watch, wording
+from fallback import claims, watch, wording
 from fallback.config import read_duration
 from fallback.outgoing import Priority
 
@@ -202,8 +203,16 @@ def revoke(call: Call) -> list[str]:
     return [f"{call.words[0]} revoked for this incident"]
 
 
+def _give(call: Call, order: OrderKind, *, for_s: float = 0.0) -> None:
+    """Let an order have effect here and at the other agents, with how its giver is known."""
+    reception, person = call.reception, call.person
+    assert person is not None  # the table lets nobody else give orders
+    why = "" if order == "hold" else " ".join(call.words)
+    reception.relay.give(order, call.admin, reception.shown(person), why=why, for_s=for_s)
+
+
 def declare(call: Call) -> list[str]:
-    call.reception.conduct.put(incident.Declared(call.admin))
+    _give(call, "declare")
     return ["incident opened by hand"]
 
 
@@ -211,7 +220,7 @@ def standdown(call: Call) -> list[str]:
     reception = call.reception
     if not reception.conduct.incident_id:
         return ["no incident is open"]
-    reception.conduct.put(incident.StanddownOrdered(call.admin, reception.pulse.now()))
+    _give(call, "standdown")
     text = f"{call.admin} stands down: closing in 60s; !hold 10min to stop it"
     announcer = reception.announcers[call.network]
     announcer.say((announcer.config.room,), text, Priority.VERIFY)
@@ -222,9 +231,8 @@ def hold(call: Call) -> list[str]:
     seconds = read_duration("!hold", call.words[0])
     if seconds > MAX_HOLD_S:
         return ["at most 12h"]
-    now = call.reception.pulse.now()
-    call.reception.conduct.put(incident.HeldOrdered(call.admin, now, now + seconds))
-    return [f"held until {wording.clock(now + seconds)}"]
+    _give(call, "hold", for_s=seconds)
+    return [f"held until {wording.clock(call.reception.pulse.now() + seconds)}"]
 
 
 def tell_help(call: Call) -> list[str]:

@@ -12,7 +12,7 @@ from functools import singledispatchmethod
 import structlog
 import trio
 
-from bouncer.heartbeat import Kind, OrderSaid, Received, sign_statement, write_body
+from bouncer.heartbeat import Kind, Received, sign_statement, write_body
 from bouncer.keys import MeshKey
 from bouncer.roster import Roster
 from fallback import incident, speaker, voter, watch, wording
@@ -56,6 +56,9 @@ class Performer:
         self.began: Callable[[str], None] = lambda _network: None
         self.tell_bouncer: Callable[[str], None] = lambda _note: None
         self.notice_kept: Callable[[str], None] = lambda _id: None
+        self.pass_on: Callable[[incident.StanddownOrdered | incident.HeldOrdered], None] = (
+            lambda _order: None
+        )
         self._key = key
         self._state = state
         self._before = state()
@@ -175,25 +178,7 @@ class Performer:
 
     @_do.register
     def _(self, action: incident.RelayOrder) -> None:
-        order = action.order
-        hold = isinstance(order, incident.HeldOrdered)
-        name = "hold" if isinstance(order, incident.HeldOrdered) else "standdown"
-        id = f"{name}:{order.at:.3f}:{self._state().me}"[:64]
-
-        def body() -> bytes:
-            now = self._pulse.now()
-            left_s = max(0.0, order.until - now) if isinstance(order, incident.HeldOrdered) else 0.0
-            kind = "hold" if hold else "standdown"
-            said = OrderSaid(
-                id,
-                "hold" if kind == "hold" else "standdown",
-                order.admin[:64],
-                max(0.0, now - order.at),
-                left_s,
-            )
-            return write_body(said)
-
-        self.repeating.until_received(self._other_agents(), id, Kind.ORDER, body)
+        self.pass_on(action.order)
 
     @_do.register
     def _(self, action: speaker.Announce) -> None:
@@ -218,7 +203,7 @@ class Performer:
             announcer.state.nick[:64] if announcer else "",
         )
         statement = sign_statement(self._key, Kind.CLAIM, said)
-        for name in self._other_agents():
+        for name in self.other_agents():
             self._mesh.send(name, Kind.CLAIM, statement)
 
     @_do.register
@@ -235,7 +220,8 @@ class Performer:
             for said in self._state().speakers
         )
 
-    def _other_agents(self) -> list[str]:
+    def other_agents(self) -> list[str]:
+        """The names of the agents besides us."""
         roster = self._roster()
         agents = {one.name for one in roster.agents} if roster else set()
         return [name for name in self._mesh.others if name in agents]
@@ -281,7 +267,7 @@ class Performer:
             max(0.0, own.drill_ends - now) if own.drill_ends > now else 0.0,
         )
         body = write_body(said)
-        for name in self._other_agents():
+        for name in self.other_agents():
             self._mesh.send(name, Kind.INCIDENT, body)
 
     async def fetch(self, put: Callable[[voter.Event], None]) -> None:
@@ -291,7 +277,7 @@ class Performer:
         body = write_body(Fetched(0, "." * (PADDING - 40)))
         with trio.move_on_after(FETCH_FOR_S):
             while not all(said.fetched for said in self._state().speakers):
-                others = self._other_agents()
+                others = self.other_agents()
                 if not others and self._roster() is not None:
                     for said in self._state().speakers:
                         put(voter.ForNetwork(said.network, speaker.TombstonesFetched()))

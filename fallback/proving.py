@@ -7,6 +7,7 @@ Codes and signatures pass through memory alone.
 from __future__ import annotations
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -63,6 +64,8 @@ class Proving:
         self._roster = roster
         self._now = now
         self._tries: dict[str, Bucket] = {}
+        # What was signed and by it proved, (text, signature): an admin's orders carry it.
+        self.signed: OrderedDict[claims.Connection, tuple[str, str]] = OrderedDict()
         # The bound holds those being checked, too: few fit the processes at a time.
         self._offer, self._offered = trio.open_memory_channel[_Offered](MAX_VERIFYING)
 
@@ -131,6 +134,10 @@ class Proving:
         keys = member.keys if member else ()
         valid = await verify_ssh(offered.encoded, text, self._front.org, keys)
         key = (signer_of(offered.encoded) or "") if valid else ""
+        if valid:
+            self.signed[offered.connection] = (text, offered.encoded)
+            while len(self.signed) > claims.MAX_VERIFIED:
+                self.signed.popitem(last=False)
         self._conduct.put_claim(
             claims.Signed(
                 offered.connection, valid, offered.incident, network, offered.nick,

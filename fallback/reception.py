@@ -24,6 +24,7 @@ from fallback.journal import Journal
 from fallback.mesh import Mesh
 from fallback.people import People, why_gone
 from fallback.proving import Proving
+from fallback.relay import Relay, Shown
 from fallback.selfcheck import Pulse
 
 REQUESTS_PER_S = 20.0  # private lines taken from one network; more are dropped unread
@@ -39,6 +40,7 @@ class Person:
 
     member: Member
     proof: claims.Proof
+    connection: claims.Connection
 
 
 class Reception:
@@ -50,6 +52,7 @@ class Reception:
         *,
         me: str,
         front: FrontDesk,
+        relay: Relay,
         pulse: Pulse,
         journal: Journal,
         mesh: Mesh,
@@ -62,6 +65,7 @@ class Reception:
         self.roster = roster
         self.pulse = pulse
         self.front = front
+        self.relay = relay
         self._journal = journal
         self._people = {
             name: People(name, announcer.state) for name, announcer in announcers.items()
@@ -222,9 +226,17 @@ class Reception:
         claim = claims.claim_of(self.conduct.desk, connection)
         if claim is not None and claim.phase is claims.Phase.VERIFIED:
             member = roster.member(claim.handle)
-            return Person(member, claim.proof) if member else None
+            return Person(member, claim.proof, connection) if member else None
         member = self.member_by_account(network, self.account_of(network, nick))
-        return Person(member, claims.Proof.ACCOUNT) if member else None
+        return Person(member, claims.Proof.ACCOUNT, connection) if member else None
+
+    def shown(self, person: Person) -> Shown:
+        """What can be shown to others of how we know somebody."""
+        network = person.connection.network
+        signed = self._proving.signed.get(person.connection)
+        if person.proof is claims.Proof.SSH and signed is not None:
+            return Shown("ssh", network, *signed)
+        return Shown("account", network, person.member.accounts.get(network, ""))
 
     def connection(self, network: str, nick: str) -> claims.Connection | None:
         return self._people[network].known(nick)

@@ -65,6 +65,13 @@ def status_lines(voter: Voter) -> list[str]:
                 f"incident {wording.short_name(own.id)} ({own.id}) {own.kind.name.lower()} "
                 f"{own.phase.name} since {wording.clock(own.opened_at)}"
             )
+    for kept, given in voter.relay.lines():
+        heard = given.agent or "the bouncer"
+        why = f": {given.why}" if given.why else ""
+        lines.append(
+            f"order !{given.order} of {given.admin} at {wording.clock(kept.at_ms / 1000)}, by "
+            f"{given.by}, heard by {heard} ({kept.checked}){why}"
+        )
     for network, announcer in voter.announcers.items():
         problem = f"; {announcer.error}" if announcer.error else ""
         op = "op" if announcer.is_op else "no op"

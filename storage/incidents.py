@@ -18,6 +18,7 @@ from sqlalchemy.dialects.sqlite import insert
 FORMAT = 1
 MAX_JOURNAL = 200_000  # rows; the oldest go first
 MAX_BURNED = 100_000
+MAX_ORDERS = 1000  # admins' orders with their proofs; the oldest go first
 
 METADATA = sa.MetaData()
 
@@ -65,6 +66,15 @@ journal = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )
+orders = sa.Table(
+    "orders",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("at_ms", sa.Integer, nullable=False),
+    sa.Column("incident", sa.Text, nullable=False),
+    sa.Column("checked", sa.Text, nullable=False),  # what was found of the admin's proof here
+    sa.Column("statement", sa.LargeBinary, nullable=False),  # as whoever heard it signed it
+)
 
 
 class IncidentsError(Exception):
@@ -85,6 +95,18 @@ class Line:
     sender: str
     verified: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOrder:
+    """An admin's order as it was taken: for whoever asks afterwards who ordered what, and how
+    that was known."""
+
+    id: str
+    at_ms: int
+    incident: str
+    checked: str
+    statement: bytes
 
 
 class Incidents:
@@ -236,6 +258,20 @@ class Incidents:
         with self._reading() as connection:
             return [Line(**row._mapping) for row in connection.execute(query.limit(limit))]
 
+    # -- orders ---------------------------------------------------------------------------------
+
+    def put_order(self, order: KeptOrder) -> None:
+        """Remember an admin's order and its proof; one that is there already stays as it is."""
+        row = {column.name: getattr(order, column.name) for column in orders.columns}
+        with self._writing() as connection:
+            connection.execute(insert(orders).values(row).on_conflict_do_nothing())
+
+    def latest_orders(self, limit: int = MAX_ORDERS) -> list[KeptOrder]:
+        """The orders in the order of their time, the newest `limit`."""
+        query = sa.select(orders).order_by(orders.c.at_ms.desc()).limit(limit)
+        with self._reading() as connection:
+            return [KeptOrder(**row._mapping) for row in connection.execute(query)][::-1]
+
     def prune(self) -> None:
         """Keep the journal and the burned list within their bounds, oldest first."""
         with self._writing() as connection:
@@ -248,6 +284,8 @@ class Incidents:
                     .limit(1)
                 ).scalar_one()
                 connection.execute(journal.delete().where(journal.c.at_ms < edge))
+            newest = sa.select(orders.c.id).order_by(orders.c.at_ms.desc()).limit(MAX_ORDERS)
+            connection.execute(orders.delete().where(orders.c.id.not_in(newest)))
 
     def _reading(self) -> sa.Connection:
         return self._engine.connect()

@@ -40,6 +40,12 @@ class Actor:
         """What to call them in an answer or a journal."""
         return self.handle or self.user or "operator"
 
+    @property
+    def known_by(self) -> str:
+        """How it is known who they are, for a journal."""
+        login = f"login of {self.user}" if self.user else "the machine's operator"
+        return self.proof or login
+
     def may(self, permission: Permission) -> bool:
         match permission:
             case Permission.ANYONE:

@@ -57,13 +57,20 @@ async def listing(desk: Desk, _request: Request) -> list[str]:
 
 
 async def standdown(desk: Desk, request: Request) -> list[str]:
-    received, agents = await _beacon(desk).order("standdown", _admin(request))
+    order = _beacon(desk).order
+    received, agents = await order(
+        "standdown",
+        request.actor.name,
+        known_by=request.actor.known_by,
+        why=request["WHY"] or "",
+    )
     return [f"closing in 60s; !hold to stop{_received(received, agents)}"]
 
 
 async def hold(desk: Desk, request: Request) -> list[str]:
     seconds: float = request["DURATION"]
-    received, agents = await _beacon(desk).order("hold", _admin(request), for_s=seconds)
+    order, actor = _beacon(desk).order, request.actor
+    received, agents = await order("hold", actor.name, known_by=actor.known_by, for_s=seconds)
     until = datetime.fromtimestamp(desk.wall() + seconds, UTC)
     return [f"held until {until:%H:%M}Z{_received(received, agents)}"]
 
@@ -90,10 +97,6 @@ def _said(told: Announced) -> str:
 def _acks(told: Announced) -> str:
     missing = "" if told.acked == told.voters else "; NOT all know it yet, it is repeated"
     return f"acked {told.acked}/{told.voters} agents{missing}"
-
-
-def _admin(request: Request) -> str:
-    return request.actor.name
 
 
 def _beacon(desk: Desk) -> Beacon:

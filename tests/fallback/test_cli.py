@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bouncer.config import Address
 from bouncer.keys import MeshKey, PublicKey
 from fallback import app
 from fallback.cli import main
+from storage.incidents import Incidents, Line
 from tests.fallback.ircd import open_ircd
 from tests.fallback.voters import open_site
 
@@ -51,7 +53,7 @@ def test_key_makes_one_once_and_prints_its_public_part(
     assert MeshKey.load(tmp_path / "mesh.key").seed.hex() not in first
 
 
-@pytest.mark.parametrize("command", ["run", "check", "status"])
+@pytest.mark.parametrize("command", ["run", "check", "status", "journal"])
 def test_a_bad_configuration_is_wrong_use(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +72,25 @@ def test_a_status_of_nothing_is_a_failure(
 ) -> None:
     assert main(["status", "--config", str(write_config(tmp_path))]) == 1
     assert "is it running?" in capsys.readouterr().err
+
+
+def test_the_journal_is_printed_as_json_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path)
+    assert main(["journal", "--config", str(config)]) == 1
+    assert "has never run" in capsys.readouterr().err
+    store = Incidents(tmp_path / "state" / "fallback.db")
+    store.write(
+        [Line("fra", "b", n, n, f"i{n}", "pub", "#room", "al!a@b", "", "hi") for n in (1, 2)]
+    )
+    store.close()
+    assert main(["journal", "--config", str(config), "--incident", "i2"]) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {
+        "at_ms": 2, "incident": "i2", "network": "pub", "target": "#room", "sender": "al!a@b",
+        "verified": "", "text": "hi",
+    }  # fmt: skip
 
 
 def test_check_fails_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,6 @@ from bouncer.heartbeat import (
     Heartbeat,
     Kind,
     Maintenance,
-    OrderSaid,
     sign_statement,
     write_body,
 )
@@ -59,6 +58,7 @@ class Ear:
     def __init__(self) -> None:
         self.events: list[object] = []
         self.answers: list[tuple[str, Kind, int, int]] = []
+        self.declared = False
         self.mesh = Mesh(
             FRA,
             SITE.public,
@@ -82,7 +82,13 @@ class Ear:
             received=lambda _peer, _id: None,
             present=lambda _peer, _nicks: None,
             ack=lambda _ack, _where, _brought: None,
+            order=self.order,
+            declared=lambda: self.declared,
         )
+
+    def order(self, body: bytes) -> str | None:
+        self.events.append(body)
+        return None if body == b"full" else "declare:1"
 
     def answer(self, name: str, kind: Kind, body: bytes, _where: object, brought: int) -> None:
         if len(body) <= brought:
@@ -159,8 +165,7 @@ def test_a_witness_may_not_speak_of_incidents() -> None:
     assert len(ear.hears("ams", Kind.INCIDENT, said)) == 1
     closed = sign_statement(HEL, Kind.CLOSED, ClosedSaid("hel", "0199.fra", True, 1.0))
     assert ear.hears("hel", Kind.CLOSED, closed) == []
-    order = write_body(OrderSaid("x", "standdown", "mallory", 0.0))
-    assert ear.hears("hel", Kind.ORDER, order) == []
+    assert ear.hears("hel", Kind.ORDER, b"an order") == []
 
 
 def test_a_closing_says_whether_the_stand_down_still_holds() -> None:
@@ -180,12 +185,23 @@ def test_a_closing_says_whether_the_stand_down_still_holds() -> None:
     assert [event.in_force for event in told] == [False, True, False], "the latest by hand alone"
 
 
-def test_an_order_counts_once_however_often_it_is_repeated() -> None:
+def test_an_order_is_confirmed_once_it_is_sure_to_be_looked_at() -> None:
     ear = Ear()
-    order = write_body(OrderSaid("standdown:1", "standdown", "alice", 3.0))
-    assert ear.hears("ams", Kind.ORDER, order) == [incident.StanddownOrdered("alice", NOW - 3)]
-    assert ear.hears("ams", Kind.ORDER, order) == []
-    assert [kind for _, kind, *_ in ear.answers] == [Kind.RECEIVED, Kind.RECEIVED]
+    assert ear.hears("ams", Kind.ORDER, b"full") == [b"full"]
+    assert ear.answers == []
+    assert ear.hears("ams", Kind.ORDER, b"an order " * 9)
+    assert [kind for _, kind, *_ in ear.answers] == [Kind.RECEIVED]
+
+
+def test_an_operator_s_incident_counts_as_one_only_with_the_admin_s_proof() -> None:
+    """§3, Trust: "the order carries the admin's proof"; an agent's word alone opens nothing."""
+    ear = Ear()
+    said = write_body(IncidentSaid("0199.ams", 4, True, False, "site", 1.0))
+    [event] = ear.hears("ams", Kind.INCIDENT, said)
+    assert event.kind is incident.Kind.QUORUM
+    ear.declared = True
+    [event] = ear.hears("ams", Kind.INCIDENT, said)
+    assert event.kind is incident.Kind.OPERATOR
 
 
 def test_a_claim_s_rank_is_the_roster_s() -> None:

@@ -314,3 +314,19 @@ async def test_guessing_an_app_s_code_is_throttled_and_locks_no_other_proof(tmp_
         await scene.says("dave", f"claim dave {app_shows(scene.agent)}")
         assert "NOT VERIFIED" in await scene.is_told("dave")
         await scene.proves_by_code("dave", "dave")
+
+
+async def test_an_order_carries_its_admin_s_proof_for_the_audit(tmp_path: Path) -> None:
+    """§3, Trust: "the order carries the admin's proof in the journal"."""
+    async with open_scene(tmp_path) as scene:
+        text = await scene.proves_by_key("alice", "alice")
+        await scene.says("alice", "!standdown all is well", to="#room")
+        await scene.is_told("alice", "closing in 60s; !hold to stop")
+        await until(lambda: scene.agent.relay.lines())
+        [(kept, order)] = scene.agent.relay.lines()
+        assert kept.checked == "ssh signature good"
+        assert (order.admin, order.shown, order.why) == ("alice", text, "all is well")
+        assert order.signature
+        shown = [line for line in scene.agent.status() if line.startswith("order !standdown")]
+        assert "of alice" in shown[0]
+        assert "ssh signature good" in shown[0]
