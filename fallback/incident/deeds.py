@@ -171,9 +171,16 @@ def cleared(state: IncidentState) -> IncidentState:
     )
 
 
-def drop(state: IncidentState, _event: Tick, _now: float) -> Done:
+def ended(state: IncidentState) -> Done:
+    """No incident any more. An order or a hold was for this one: kept, it would close the next
+    after a restart."""
+    ordered = state.order_at != NEVER or state.held_until != NEVER
     state = cleared(state)
-    return state, [fact(state, Phase.NONE)]
+    return state, [*([orders(state)] if ordered else []), fact(state, Phase.NONE)]
+
+
+def drop(state: IncidentState, _event: Tick, _now: float) -> Done:
+    return ended(state)
 
 
 def rise(kind: Kind, *, line: Line | None = None) -> Callable[[IncidentState, Tick, float], Done]:
@@ -203,13 +210,14 @@ def bury(state: IncidentState, stone: Tombstone) -> tuple[IncidentState, Persist
 
 
 def close(state: IncidentState, stone: Tombstone) -> Done:
-    state, persist = bury(state, stone)
-    facts: list[Action] = [persist]
+    """In this order: whoever is killed in between closes it again, or has closed it."""
+    facts: list[Action] = []
     if stone.by_hand:
         state = replace(state, stood_down=True, stood_down_told=False)
         facts.append(Persist(StoodDownFact(True)))
-    state = cleared(state)
-    return state, [*facts, fact(state, Phase.NONE)]
+    state, persist = bury(state, stone)
+    state, actions = ended(state)
+    return state, [*facts, persist, *actions]
 
 
 def close_own(state: IncidentState, _event: Tick, now: float) -> Done:
@@ -306,19 +314,19 @@ def restore(state: IncidentState, event: Restored, now: float) -> Done:
         tombstones=event.tombstones,
         stood_down=event.stood_down,
     )
-    if event.incident is None or not event.incident.id:
-        return state, []
-    fact, order = event.incident, event.order or StanddownFact(NEVER, NEVER)
+    known, order = on.restorable(event), event.order or StanddownFact(NEVER, NEVER)
+    if known is None:
+        return state, [fact(state, Phase.NONE)] if event.incident else []
     state = replace(
         state,
-        id=fact.id,
-        kind=fact.kind,
-        spoken=fact.spoken,
-        verdict=fact.verdict,
-        silent_from=fact.silent_from,
-        opened_at=fact.opened_at,
-        operator_at=fact.operator_at,
-        drill_ends=fact.drill_ends,
+        id=known.id,
+        kind=known.kind,
+        spoken=known.spoken,
+        verdict=known.verdict,
+        silent_from=known.silent_from,
+        opened_at=known.opened_at,
+        operator_at=known.operator_at,
+        drill_ends=known.drill_ends,
         order_at=order.at,
         held_until=order.held_until,
     )

@@ -18,6 +18,7 @@ from fallback.incident.values import (
     DrillOrdered,
     Event,
     HeldOrdered,
+    IncidentFact,
     IncidentState,
     Kind,
     PeerClosed,
@@ -44,7 +45,7 @@ MAX_SKEW_S = 3600.0  # an id from further in the future is no id of ours
 
 
 def proposed_at(incident_id: str) -> float:
-    """When an incident was first proposed, in epoch seconds on the proposer's clock."""
+    """When it was first proposed, in epoch seconds on the proposer's clock."""
     return int(incident_id[:12], 16) / 1000.0
 
 
@@ -209,8 +210,7 @@ def may_repeat(state: IncidentState, now: float) -> bool:
 
 
 def k_votes(state: IncidentState, _event: Tick, now: float) -> bool:
-    """Not while we hear A: we could not announce, and after 60 s and 300 s of A would recover
-    and close at once, only to open again with the next vote."""
+    """Not while we hear A: it would recover, close and open again with the next vote."""
     return not state.stood_down and quorum(state, now) and no_a_here(state, now)
 
 
@@ -315,8 +315,8 @@ def operator_over_quiet(state: IncidentState, _event: Tick, now: float) -> bool:
 
 
 def operator_over(state: IncidentState, now: float) -> bool:
-    late = now >= state.operator_at + state.timings.operator_max_s
-    return state.kind is Kind.OPERATOR and late
+    over = now >= state.operator_at + state.timings.operator_max_s
+    return over and state.kind is Kind.OPERATOR
 
 
 def drill_over(state: IncidentState, _event: Tick, now: float) -> bool:
@@ -382,15 +382,19 @@ def acked_new(state: IncidentState, event: CloseAcked, _now: float) -> bool:
     return stone is not None and event.voter not in stone.acked
 
 
+def restorable(event: Restored) -> IncidentFact | None:
+    """The store's incident, unless its tombstone lies beside it: killed while closing."""
+    known, over = event.incident, {"", *(stone.id for stone in event.tombstones)}
+    return known if known is not None and known.id not in over else None
+
+
 def restored_open(_state: IncidentState, event: Restored, _now: float) -> bool:
-    fact = event.incident
-    return fact is not None and bool(fact.id) and not fact.recovering
+    return (known := restorable(event)) is not None and not known.recovering
 
 
 def restored_recovering(_state: IncidentState, event: Restored, _now: float) -> bool:
-    fact = event.incident
-    return fact is not None and bool(fact.id) and fact.recovering
+    return (known := restorable(event)) is not None and known.recovering
 
 
 def restored_none(_state: IncidentState, event: Restored, _now: float) -> bool:
-    return event.incident is None or not event.incident.id
+    return restorable(event) is None

@@ -164,6 +164,14 @@ def _(say: Dialogue, _row: Any) -> None:
     assert say.state.stood_down
 
 
+def test_an_incident_beside_its_own_tombstone_is_over() -> None:
+    """kill -9 between the two facts of its closing."""
+    say = fresh()
+    say.at(5, Restored(FACT, (Tombstone(FACT.id, False, T0),)))
+    assert say.state.phase is Phase.NONE
+    assert not facts(say)[0].id
+
+
 @row(">= k fresh votes")
 def _(say: Dialogue, _row: Any) -> None:
     say.at(20, down(0, 20), vote("fra"))
@@ -454,7 +462,11 @@ def _(say: Dialogue, _row: Any) -> None:
     say.at(89, vote("fra"), vote("hel"))
     assert say.state.phase is Phase.OPEN
     say.at(90, Tick())
-    assert facts(say)[1] == StoodDownFact(True)
+    stood_down, tombstone, order, closed = facts(say)
+    assert stood_down == StoodDownFact(True)
+    assert isinstance(tombstone, TombstoneFact)
+    assert order == StanddownFact(NEVER, NEVER)  # else a restart would close the next incident
+    assert not closed.id
     assert say.said(SendClosed)[0].tombstone.by_hand
 
 
