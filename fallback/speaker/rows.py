@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fallback.actions import Persist
 from fallback.speaker.values import (
+    LEARNT_LATE_S,
     MAX_MUTED,
     MAX_SEEN,
     NEVER,
@@ -207,12 +208,14 @@ def _mute(state: SpeakerState, _event: Tick, now: float) -> bool:
     if claimant is None or claimant.line_at is None:
         return False
     # A liar may state what it likes: a line is not older than the incident, and who had joined
-    # two leases before that opened here was there for it.
+    # two leases before that opened here was there for it. But who learns of the incident late, as
+    # its mesh was cut, has seen the line before that.
     lease_s = state.timings.speaker_lease_s
     line_at = max(claimant.line_at, state.open_from - 2 * lease_s)
-    if state.joined_from is None or state.joined_from > line_at:
+    if state.joined_from is None or state.joined_from >= line_at:
         return False  # it may have spoken before we came
-    if any(seen.agent == claimant.agent and seen.at >= line_at - lease_s for seen in state.seen):
+    said_at = max(claimant.line_at, state.open_from - LEARNT_LATE_S) - lease_s
+    if any(seen.agent == claimant.agent and seen.at >= said_at for seen in state.seen):
         return False
     return now >= claimant.line_from + state.timings.speaker_lease_s
 

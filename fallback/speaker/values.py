@@ -15,6 +15,7 @@ from fallback.timings import DEFAULTS, Timings
 NEVER = float("-inf")
 MAX_MUTED = 16
 MAX_SEEN = 16
+LEARNT_LATE_S = 3600.0  # a line seen so long before we knew of the incident may be its line
 
 
 class Phase(Enum):

@@ -271,6 +271,27 @@ def test_only_who_was_there_can_judge_a_speaker_mute() -> None:
     assert say.state.muted == frozenset()
 
 
+def test_who_learns_late_of_the_incident_has_seen_its_line() -> None:
+    """Its mesh was cut, not its network: the speaker is no mute one, and two would speak."""
+    say = fresh()
+    say.at(0, LineSeen("fra"))
+    say.at(30, OPEN)
+    for second in range(30, 60):
+        say.at(second, claim(0))
+    assert say.state.muted == frozenset()
+    assert say.state.phase is Phase.FOLLOWING
+
+
+def test_a_line_of_long_ago_is_none_of_this_incident() -> None:
+    """Else whoever once spoke could claim that line for ever, and silence everybody."""
+    say = fresh()
+    say.at(0, LineSeen("fra"))
+    say.at(7200, OPEN)
+    for second in range(7200, 7210):
+        say.at(second, claim(0))
+    assert say.state.muted == {"fra"}
+
+
 def test_a_liar_does_not_keep_us_following_a_dead_speaker() -> None:
     """The specification counts any CLAIM: one liar's would silence everybody for good."""
     say = fresh()
