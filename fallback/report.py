@@ -33,6 +33,8 @@ def status_lines(voter: Voter) -> list[str]:
     link = "linked" if voter.mesh.linked else "no TLS link"
     silent = f", silence {now - seen.silent_from:.0f}s" if seen.phase in watch.ARMED else ""
     lines.append(f"heartbeat {beat}, {link}{silent}")
+    if seen.degraded:
+        lines.append("heartbeats come through other voters only: the path to the primary is bad")
     check = voter.landmarks.state()
     need = voter.config.landmarks
     good = "good" if check.fresh >= need else "IN DOUBT"

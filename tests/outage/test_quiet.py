@@ -1,13 +1,14 @@
 """When not to announce: 120 s of silence, its reason asserted, and then a real cut is announced.
 
-"With the agent's own uplink cut, with 20 % packet loss both ways, with the bouncer stopped
-(SIGSTOP) for 8 s, with the witness dead: no announcement for 120 s while the state that explains it
-is asserted, and then, in the same run, a real cut is announced (by the solo rule where the witness
-is dead)."
+"Every "no announcement" run (agent uplink cut, one-way drop, 20 % loss, SIGSTOP of agent 40 s, of
+bouncer 8 s, maintenance, expired certificate) watches 120 s, asserts the state that explains it,
+then cuts for real and is announced." By the solo rule where the witness is dead.
 """
 
 from __future__ import annotations
 
+import re
+import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -18,8 +19,18 @@ import pytest
 import trio
 
 from tests.outage.parallel import Scenario, running
-from tests.outage.world import AGENT, AGENT_NICK, HOME_NETWORK, LOBBY, ROOM, World, world
+from tests.outage.world import (
+    AGENT,
+    AGENT_NICK,
+    HOME_NETWORK,
+    LOBBY,
+    ROOM,
+    WITNESS,
+    World,
+    world,
+)
 from tests.real import needs
+from tests.real.certificates import make
 from tests.real.lab import lab
 from tests.real.peer import Peer
 
@@ -81,13 +92,21 @@ async def a_real_cut_is_announced(scene: World, reader: Peer, within_s: float = 
 
 
 def stands(where: str, what: str) -> Look:
-    """A look that finds `what` in the status of the voter `where`."""
+    """A look that finds `what` in the status of the voter `where`, and no verdict."""
 
     async def look(scene: World) -> None:
         status = await scene.voters[where].status()
         assert what in status, f"{where} does not report {what}:\n{status}"
+        assert "watch DOWN" not in status, status
 
     return look
+
+
+def silence_s(status: str) -> float:
+    """How long the primary has not been heard, by a voter's status."""
+    found = re.search(r"silence (\d+)s", status)
+    assert found, status
+    return float(found[1])
 
 
 async def agent_uplink_cut(folder: Path) -> None:
@@ -114,7 +133,10 @@ async def bouncer_stopped(folder: Path) -> None:
     async with protected(folder) as (scene, reader):
         scene.bouncer.program.send(signal.SIGSTOP)
         await trio.sleep(8)
+        status = await scene.agent.status()
         scene.bouncer.program.send(signal.SIGCONT)
+        assert silence_s(status) > 6, status  # it was missed, and that was no suspicion yet
+        assert "watch WATCHING" in status
         await quiet(scene, reader, stands(AGENT, "WATCHING"))
         await a_real_cut_is_announced(scene, reader)
 
@@ -131,7 +153,9 @@ async def one_way(folder: Path) -> None:
     """The agent hears nothing of the primary, the witness does: forwarded heartbeats tell."""
     async with protected(folder) as (scene, reader):
         scene.lab.drop(scene.site, sending=True, peer=scene.hosts[AGENT])
-        await quiet(scene, reader, stands(AGENT, "WATCHING"))
+        await scene.agent.reports("through other voters only", within_s=40)
+        await quiet(scene, reader, stands(AGENT, "through other voters only"))
+        assert "watch WATCHING" in await scene.witness.status()
         await a_real_cut_is_announced(scene, reader)
 
 
@@ -141,7 +165,46 @@ async def agent_stopped(folder: Path) -> None:
         scene.agent.program.send(signal.SIGSTOP)
         await trio.sleep(40)
         scene.agent.program.send(signal.SIGCONT)
-        await quiet(scene, reader, stands(AGENT, "WATCHING"), QUIET_S - 40)
+        gap = await scene.agent.program.prints(r"stopped or suspended.*gap_s\D+(\d+)", 10)
+        assert int(gap[1]) >= 38
+        assert silence_s(await scene.agent.status()) < 10  # not 40: what it slept through is void
+        await quiet(scene, reader, stands(AGENT, "WATCHING"))
+        await a_real_cut_is_announced(scene, reader)
+
+
+async def maintenance(folder: Path) -> None:
+    """The site is really away, and was said to be: nobody votes. Once it is over all is as ever."""
+    async with protected(folder) as (scene, reader):
+        said = await scene.bouncer.ctl("maintenance", "now", "30min", "new", "switch")
+        assert "acked 2/2" in said
+        scene.lab.cut(scene.site)
+        both = [stands(where, "watch MAINTENANCE") for where in (AGENT, WITNESS)]
+
+        async def look(scene: World) -> None:
+            for each in both:
+                await each(scene)
+
+        await quiet(scene, reader, look)
+        assert silence_s(await scene.agent.status()) > QUIET_S - 10
+        scene.lab.heal(scene.site)
+        await scene.agent.reports("heartbeat 0.", within_s=40)
+        await scene.bouncer.ctl("maintenance", "end")
+        for where in (AGENT, WITNESS):
+            await scene.voters[where].reports("watch WATCHING", within_s=40)
+        await a_real_cut_is_announced(scene, reader)
+
+
+async def certificate_expired(folder: Path) -> None:
+    """ "CERT (up, certificate expired; never "down")": ops are told, and nobody else."""
+    async with protected(folder) as (scene, reader):
+        ended = make(folder, "ended", days=-1)
+        shutil.copy(ended.certificate, scene.bouncer.data / "tls-certificate.pem")
+        shutil.copy(ended.key, scene.bouncer.data / "tls-key.pem")
+        scene.bouncer.reload()
+        await scene.agent.reports("CERT ended", within_s=90)  # a TLS probe comes once a minute
+        await quiet(scene, reader, stands(AGENT, "CERT ended"))
+        assert "watch WATCHING" in await scene.agent.status()
+        assert "the primary's certificate ended" in scene.agent.program.output
         await a_real_cut_is_announced(scene, reader)
 
 
@@ -186,6 +249,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "witness dead": witness_dead,
     "one way": one_way,
     "agent stopped": agent_stopped,
+    "maintenance": maintenance,
+    "certificate expired": certificate_expired,
     "agent killed": agent_killed,
 }
 
