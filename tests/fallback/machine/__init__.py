@@ -1,0 +1,1 @@
+"""Random plays over voters, mesh and claims: what must hold is checked after every step."""
