@@ -23,7 +23,7 @@ from tests.fallback.machine.stories import STORIES, stand_down
 from tests.fallback.machine.world import World
 
 EXAMPLES = int(os.environ.get("MUSTER_PLAYS", "25"))
-MANY = 1000
+MANY = 300
 who = st.integers(0, 2)
 skew = st.sampled_from([-3.0, 0.0, 2.5])
 
