@@ -33,6 +33,7 @@ from fallback.landmarks import Landmarks
 from fallback.mesh import PRIMARY, Mesh
 from fallback.ourselves import Secrets
 from fallback.probes import Probes
+from fallback.push import Hook, Pusher, read_hook
 from fallback.reception import Reception
 from fallback.relay import Relay
 from fallback.selfcheck import Pulse
@@ -158,6 +159,8 @@ class Voter:
         )
         performer.notice_kept = self.hearing.notice_kept
         performer.tell_bouncer = self._tell_bouncer
+        self.pusher = Pusher(read_hooks(config))
+        performer.push = self.pusher.put
         self._nursery: trio.Nursery | None = None
 
     def _first_state(self, networks: tuple[str, ...]) -> voter.VoterState:
@@ -185,6 +188,7 @@ class Voter:
                 nursery.start_soon(keep_running, "landmarks", self.landmarks.run)
                 nursery.start_soon(keep_running, "reception", self.reception.run)
                 nursery.start_soon(keep_running, "orders", self.relay.run)
+                nursery.start_soon(keep_running, "push", self.pusher.run)
                 nursery.start_soon(self._watch_certificate)
                 for announcer in self.announcers.values():
                     nursery.start_soon(keep_running, announcer.name, announcer.run)
@@ -299,6 +303,14 @@ def read_secrets(network: NetworkConfig) -> Secrets:
     except (OSError, UnicodeDecodeError) as error:
         raise Fault(f"{network.name}: {error}") from None
     return secret
+
+
+def read_hooks(config: Config) -> list[Hook]:
+    """The push hooks with their tokens. Raises Fault."""
+    try:
+        return [read_hook(hook) for hook in config.push]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Fault(f"push: {error}") from None
 
 
 def take_lock(config: Config) -> _Lock:

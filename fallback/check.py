@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import trio
 from cryptography import x509
 
+from bouncer.dial import describe
 from bouncer.heartbeat import NO_NONCE
 from bouncer.keys import KeyFault, MeshKey
 from bouncer.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
@@ -30,6 +31,7 @@ from fallback.config import Config, NetworkConfig
 from fallback.journal import ROSTER
 from fallback.landmarks import ANSWER_S, ask_clock, asker
 from fallback.probes import CONNECT_S, served_certificate
+from fallback.push import reach, read_hook
 from fallback.venue import ROOM_MODES
 from storage.incidents import Incidents, IncidentsError
 
@@ -88,6 +90,7 @@ async def look(config: Config) -> list[Finding]:
     findings = [*about_key(config), *about_host(config), *about_secrets(config)]
     findings += await about_landmarks(config)
     findings += await about_primary(config)
+    findings += await about_push(config)
     findings += [*about_roster, *(about_voters(config, roster) if roster else ())]
     try:
         running = await trio.to_thread.run_sync(report.ask, config.socket, "check")
@@ -234,6 +237,30 @@ async def about_primary(config: Config) -> list[Finding]:
             )
         else:
             findings.append(ok(f"primary {address} answers"))
+    return findings
+
+
+async def about_push(config: Config) -> list[Finding]:
+    """Whether each hook can be reached and its certificate is trusted; nothing is sent to it."""
+    findings = []
+    for number, place in enumerate(config.push, 1):
+        try:
+            hook = read_hook(place)
+        except (OSError, UnicodeDecodeError) as error:
+            findings.append(fail(f"push[{number}]: {error}", "correct token_file"))
+            continue
+        if place.token_file and place.token_file.stat().st_mode & 0o077:
+            todo = f"chmod 600 {place.token_file}"
+            findings.append(warn(f"push[{number}]: others may read {place.token_file}", todo))
+        try:
+            with trio.fail_after(CONNECT_S * 2):
+                await reach(hook)
+        except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.TooSlowError) as error:
+            reason = describe(error) if str(error) or error.__cause__ else "no answer"
+            todo = "let this host reach it, or correct url"
+            findings.append(fail(f"push[{number}] {hook.host}: {reason}", todo))
+        else:
+            findings.append(ok(f"push[{number}] {hook.host} answers, TLS is good"))
     return findings
 
 

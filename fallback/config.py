@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -113,6 +114,25 @@ class NetworkConfig(Table):
         return self.alternate or self.nick + "_"
 
 
+class PushConfig(Table):
+    """Where the announcement is pushed, beside the line: an https URL that takes a POST."""
+
+    url: str = Field(repr=False)  # the topic is a secret of sorts
+    token_file: File = None  # sent as a bearer token
+
+    @field_validator("url")
+    @classmethod
+    def _https(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme == "https" and bool(parts.hostname) and (parts.port or 443) > 0
+        except ValueError:
+            good = False
+        if not good or not value.isascii() or re.search(r"\s", value):
+            raise ValueError('is no https URL; write "https://ntfy.example.net/TOPIC"')
+        return value
+
+
 class Landmark(Table):
     """An outside address by which this voter judges its own uplink."""
 
@@ -132,6 +152,7 @@ class Config(Table):
     metrics: ListenOn | None = None  # loopback only
     announce_nicks: Literal["room", "lobby"] = "room"
     network: tuple[NetworkConfig, ...] = ()
+    push: tuple[PushConfig, ...] = Field(default=(), max_length=4)
     landmark: tuple[Landmark, ...] = Field(default=(), max_length=16)
     landmarks: int = Field(default=3, ge=1, le=16)  # how many must be fresh
     timings: dict[str, float | int | str] = Field(default_factory=dict)
@@ -163,8 +184,11 @@ class Config(Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        if self.role == "witness" and self.network:
-            raise ValueError('a witness never speaks: remove [[network]], or set role = "agent"')
+        for table in ("network", "push"):
+            if self.role == "witness" and getattr(self, table):
+                raise ValueError(
+                    f'a witness never speaks: remove [[{table}]], or set role = "agent"'
+                )
         names = [network.name for network in self.network]
         for name in names:
             if names.count(name) > 1:
@@ -275,8 +299,13 @@ def parse(tables: Mapping[str, object], source: Path) -> Config:
         )
         for network in config.network
     )
+    push = tuple(
+        hook.model_copy(update={"token_file": absolute(hook.token_file)}) for hook in config.push
+    )
     data = (folder / config.data_dir).resolve()
-    return config.model_copy(update={"source": source, "data_dir": data, "network": networks})
+    return config.model_copy(
+        update={"source": source, "data_dir": data, "network": networks, "push": push}
+    )
 
 
 _ADVICE = {

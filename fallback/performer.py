@@ -7,7 +7,7 @@ must be on disk first is, by the time it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import singledispatchmethod
+from functools import partial, singledispatchmethod
 
 import structlog
 import trio
@@ -25,6 +25,7 @@ from fallback.landmarks import Landmarks
 from fallback.mesh import Mesh
 from fallback.outgoing import Priority
 from fallback.probes import Probes
+from fallback.push import Call
 from fallback.repeating import Repeating
 from fallback.selfcheck import Pulse
 
@@ -54,6 +55,7 @@ class Performer:
         self.repeating = Repeating(mesh, self._gossip)
         self.landmarks: Landmarks | None = None
         self.began: Callable[[str], None] = lambda _network: None
+        self.push: Callable[[Call], None] = lambda _call: None
         self.tell_bouncer: Callable[[str], None] = lambda _note: None
         self.notice_kept: Callable[[str], None] = lambda _id: None
         self.pass_on: Callable[[incident.StanddownOrdered | incident.HeldOrdered], None] = (
@@ -185,6 +187,13 @@ class Performer:
         log.info("announcing", network=action.network, incident=action.incident_id)
         self._line(action.network)
         self.began(action.network)
+
+    @_do.register
+    def _(self, action: speaker.Push) -> None:
+        own, text = self._state().incident, self.announced.get(action.network)
+        if own is not None and own.id and text:
+            title = f"{wording.mark(own.id, own.kind)} {action.network}"
+            self.push(Call(title, text, partial(self.speaks, action.network)))
 
     @_do.register
     def _(self, action: speaker.RepeatLine) -> None:

@@ -204,6 +204,8 @@ class _Run:
         after, actions = speaker.step(speakers[index], event, self.now)
         if any(isinstance(action, speaker.Announce) for action in actions):
             self.incident(incident.Spoken())  # "spoken" is kept before anything is said
+        if any(said.pushed for said in speakers):  # once for the incident, by whichever network
+            actions = [action for action in actions if not isinstance(action, speaker.Push)]
         self.actions += actions
         if after is not speakers[index]:
             changed = (*speakers[:index], after, *speakers[index + 1 :])

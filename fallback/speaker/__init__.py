@@ -28,6 +28,7 @@ from fallback.speaker.values import (
     NetworkJoined as NetworkJoined,
     NetworkLost as NetworkLost,
     Phase as Phase,
+    Push as Push,
     RepeatLine as RepeatLine,
     Restored as Restored,
     Seen as Seen,

@@ -22,6 +22,7 @@ from fallback.speaker.values import (
     NetworkJoined,
     NetworkLost,
     Phase,
+    Push,
     RepeatLine,
     Restored,
     Seen,
@@ -91,7 +92,8 @@ def wake_at(state: SpeakerState, now: float) -> float:
 def note(state: SpeakerState, event: Event, now: float) -> SpeakerState:
     match event:
         case Restored(line_at):
-            return replace(state, booted_at=now, restored=True, line_at=line_at)
+            said = line_at is not None
+            return replace(state, booted_at=now, restored=True, line_at=line_at, pushed=said)
         case TombstonesFetched():
             return replace(state, fetched=True)
         case IncidentSeen(incident_id, may_announce, may_repeat) if incident_id:
@@ -269,7 +271,9 @@ def _announce(state: SpeakerState, event: Tick, now: float) -> Done:
 
 def _keep_line(state: SpeakerState, _event: LineSaid, _now: float) -> Done:
     assert state.line_at is not None
-    return state, [Persist(LineFact(state.network, state.incident_id, state.line_at))]
+    kept = Persist(LineFact(state.network, state.incident_id, state.line_at))
+    push = [] if state.pushed else [Push(state.network, state.incident_id)]
+    return replace(state, pushed=True), [kept, *push]
 
 
 def _stop(state: SpeakerState, _event: object, _now: float) -> Done:
@@ -300,6 +304,7 @@ def _forget(state: SpeakerState, _event: IncidentSeen, _now: float) -> Done:
         may_announce=False,
         may_repeat=False,
         line_at=None,
+        pushed=False,
         claimant=None,
         heard_at=NEVER,
         muted=frozenset(),
@@ -338,7 +343,8 @@ TABLE: Table[SpeakerState, Action] = Table(
         Row(_S, ClaimHeard, _repeat_due, None, _repeat,
             "any other CLAIM for this network | repeat the line, at most once a minute"),
         Row(_S, Tick, _claim_due, None, _claim, "every second | CLAIM"),
-        Row(_ANY, LineSaid, _line_new, None, _keep_line, "our line is written | persist it",
+        Row(_ANY, LineSaid, _line_new, None, _keep_line,
+            "our line is written | persist it; then push it, once for the incident",
             "a line that was only meant to be said must be said after a restart"),
         Row(_S, NetworkLost, always, Phase.QUIET, _stop,
             "network lost, or it bans us | no CLAIM: the next rank takes this network"),

@@ -136,7 +136,16 @@ class LineFact:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Say the line in lobby and room, the temp nicks in the room, push. Names the agreed place."""
+    """Say the line in lobby and room, the temp nicks in the room. Names the agreed place."""
+
+    network: str
+    incident_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Push the line that now stands on this network to the operators' topics. Asked for when the
+    line's fact is kept, so that who is killed and starts again does not push a second time."""
 
     network: str
     incident_id: str
@@ -167,7 +176,7 @@ class StopTalking:
     network: str
 
 
-Action = Persist | Announce | RepeatLine | SendClaim | StopTalking
+Action = Persist | Announce | Push | RepeatLine | SendClaim | StopTalking
 
 # State ------------------------------------------------------------------------------------------
 
@@ -209,6 +218,7 @@ class SpeakerState:
     may_announce: bool = False
     may_repeat: bool = False
     line_at: float | None = None
+    pushed: bool = False  # the line of this incident, from this network
     waiting_until: float = NEVER
     hushed_until: float = NEVER
     claim_at: float = NEVER  # our next CLAIM

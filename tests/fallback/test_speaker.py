@@ -19,6 +19,7 @@ from fallback.speaker import (
     NetworkJoined,
     NetworkLost,
     Phase,
+    Push,
     RepeatLine,
     Restored,
     SendClaim,
@@ -174,7 +175,27 @@ def _(say: Dialogue, _row: Any) -> None:
 @row("our line is written")
 def _(say: Dialogue, _row: Any) -> None:
     speaking(say)
-    assert say.at(2.2, LineSaid()) == [Persist(LineFact("libera", "i1", T0 + 2))]
+    kept = Persist(LineFact("libera", "i1", T0 + 2))
+    assert say.at(2.2, LineSaid()) == [kept, Push("libera", "i1")]  # "persisted before acted on"
+    assert Push("libera", "i1") not in say.at(63, LineSaid())  # a repetition
+
+
+def test_a_line_that_was_kept_before_a_restart_is_not_pushed_again() -> None:
+    say = fresh()
+    say.state = SpeakerState("hel", "libera", 1)
+    say.at(0, Restored(T0 - 30), NetworkJoined(), TombstonesFetched(), OPEN)
+    assert Push("libera", "i1") not in say.at(9, LineSaid())
+    say.at(20, CLOSED)
+    say.at(30, OPEN)
+    say.at(33, Tick())
+    assert Push("libera", "i1") in say.at(34, LineSaid())  # the next incident's is
+
+
+def test_nothing_is_pushed_before_the_line_or_without_it() -> None:
+    say = fresh()
+    waiting(say, OPEN_MAY_NOT)
+    assert say.at(2, Tick()) == [SendClaim("libera", "i1", 1, None)]
+    assert not [each for each in say.at(3, LineSaid()) if isinstance(each, Push)]
 
 
 @row("network lost, or it bans us")

@@ -91,3 +91,34 @@ def test_a_witness_watches_and_votes_and_never_speaks() -> None:
     done = cut(state, 1, 120)
     assert [action for action in done if isinstance(action, watch.Vote)]
     assert not [action for action in done if isinstance(action, speaker.Announce)]
+
+
+def test_an_incident_is_pushed_once_whatever_the_networks_and_restarts() -> None:
+    def pushes(state: voter.VoterState, network: str, at: float) -> tuple[voter.VoterState, int]:
+        written = voter.ForNetwork(network, speaker.LineSaid())
+        state, done = voter.step(state, written, T0 + at)
+        return state, len([action for action in done if isinstance(action, speaker.Push)])
+
+    def two(kept: voter.Kept, at: float) -> voter.VoterState:
+        state = voter.agent("fra", 0, ("net", "oftc"), DEFAULTS)
+        state, _ = voter.start(state, kept, T0 + at)
+        for network in ("net", "oftc"):
+            for event in (speaker.TombstonesFetched(), speaker.NetworkJoined()):
+                state, _ = voter.step(state, voter.ForNetwork(network, event), T0 + at)
+        return state
+
+    def silent(state: voter.VoterState, since: int, until: int) -> voter.VoterState:
+        for second in range(since, until):
+            vote = incident.VoteHeard("hel", watch.Verdict.SITE, T0)
+            for event in (watch.SelfCheck(5, 5), vote, voter.Tick()):
+                state, _ = voter.step(state, event, T0 + second)
+        return state
+
+    state = silent(two(voter.Kept(armed=True), 0), 1, 40)
+    assert all(said.line_at for said in state.speakers)
+    state, first = pushes(state, "oftc", 40)
+    state, second = pushes(state, "net", 41)
+    assert (first, second) == (1, 0)
+    again = silent(two(kept(20, 20), 60), 61, 100)  # the line on `net` was kept, the other not
+    assert all(said.line_at for said in again.speakers)
+    assert pushes(again, "oftc", 100)[1] == 0

@@ -184,7 +184,7 @@ def outside(
 async def push_service() -> AsyncIterator[PushService]:
     service = PushService()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    service.authority.issue_cert(HOST).configure_cert(context)
+    service.authority.issue_cert(HOST, "localhost").configure_cert(context)
     async with trio.open_nursery() as nursery:
         serve = partial(
             trio.serve_ssl_over_tcp, service.serve, 0, context, host="127.0.0.1",
