@@ -97,6 +97,50 @@ class Outside(httpcore.AsyncNetworkBackend):
         return found[:MAX_ADDRESSES]
 
 
+class _Once(httpcore.AsyncNetworkBackend):
+    """One request's way out: what it opened is closed with it, also by a cancellation in the middle
+    of a TLS handshake, where httpcore leaves the socket to the garbage collector."""
+
+    def __init__(self, network: httpcore.AsyncNetworkBackend) -> None:
+        self._network = network
+        self._opened: list[httpcore.AsyncNetworkStream] = []
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  # httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._network.connect_tcp(host, port, timeout, local_address, socket_options)
+        self._opened.append(stream)
+        return stream
+
+    async def __aenter__(self) -> _Once:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        with trio.CancelScope(shield=True):  # closing TCP does not wait
+            for stream in self._opened:
+                await stream.aclose()
+
+
+class _Body:
+    """A body in one piece. httpcore's own is a generator, left unfinished by a cancellation."""
+
+    def __init__(self, body: bytes) -> None:
+        self._parts = iter([body])
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for part in self._parts:
+            return part
+        raise StopAsyncIteration
+
+
 async def post(
     url: str,
     headers: Mapping[str, str],
@@ -108,11 +152,13 @@ async def post(
 ) -> int:
     """POST once; the status of the answer, whose body is not read. Raises PostFault."""
     host = urlsplit(url).hostname
+    fields = [*headers.items(), ("Content-Length", str(len(body)))]
     try:
         with trio.fail_after(within_s):
             async with (
-                httpcore.AsyncConnectionPool(ssl_context=context, network_backend=network) as pool,
-                pool.stream("POST", url, headers=list(headers.items()), content=body) as response,
+                _Once(network) as once,
+                httpcore.AsyncConnectionPool(ssl_context=context, network_backend=once) as pool,
+                pool.stream("POST", url, headers=fields, content=_Body(body)) as response,
             ):
                 return int(response.status)
     except trio.TooSlowError:

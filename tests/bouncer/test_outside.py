@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+from functools import partial
+
 import pytest
+import trio
 
 from bouncer.outside import NotPublic, PostFault, is_public, post, resolve
 from tests.real.pushservice import HOST, PushService, Towards, outside, push_service
@@ -85,6 +89,28 @@ async def test_a_host_that_never_answers_has_its_time() -> None:
         service.silent = True
         with pytest.raises(PostFault, match="did not answer"):
             await send(service, within_s=0.3)
+
+
+async def test_a_handshake_that_is_given_up_leaves_no_connection() -> None:
+    ended = trio.Event()
+
+    async def deaf(stream: trio.SocketStream) -> None:
+        while await stream.receive_some():
+            pass
+        ended.set()
+
+    async with push_service() as service, trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, deaf, 0, host="127.0.0.1"))
+        network = outside(listeners[0].socket.getsockname()[1])
+        gc.disable()  # which would close it, late
+        try:
+            with pytest.raises(PostFault, match="did not answer"):
+                await post(URL, {}, b"", network=network, context=service.trust, within_s=0.2)
+            with trio.fail_after(5):
+                await ended.wait()
+        finally:
+            gc.enable()
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_certificate_that_is_not_trusted_is_a_fault() -> None:
