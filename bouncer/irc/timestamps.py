@@ -1,35 +1,53 @@
 """The one form of time on IRC, `2011-10-19T16:40:51.620Z`, and milliseconds since 1970.
 
-Source: IRCv3 server-time.
+Every line has one, so what recurs is remembered: chat comes in order, and its second or minute is
+nearly always the last one. Source: IRCv3 server-time.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
-_FORM = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z\Z", re.ASCII | re.IGNORECASE
-)
+_MINUTE_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:", re.ASCII | re.IGNORECASE)
+_SECOND_FORM = re.compile(r"(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII | re.IGNORECASE)
+_TO_MINUTE = len("2011-10-19T16:40:")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+_MINUTE = timedelta(minutes=1)
 
 
 def parse_time(text: str) -> int | None:
     """Milliseconds, None for what is not a time. A leap second counts as the one before it."""
-    form = _FORM.match(text)
-    if form is None:
-        return None
-    year, month, day, hour, minute, second = (int(part) for part in form.groups()[:6])
     try:
-        time = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+        minute_ms = _minute_ms(text[:_TO_MINUTE])
     except ValueError:
         return None
-    milliseconds = int(((form[7] or "") + "000")[:3])
-    return (time - _EPOCH) // _MILLISECOND + milliseconds if second <= 60 else None
+    digits = text[17:19] + text[20:23]
+    if len(text) == 24 and text[19] == "." and text[23] == "Z" and digits.isdecimal():
+        ms = int(digits)  # nearly all
+        if ms < 60_000:
+            return minute_ms + ms
+    second = _SECOND_FORM.fullmatch(text, _TO_MINUTE)
+    if second is None or int(second[1]) > 60:
+        return None
+    return minute_ms + min(int(second[1]), 59) * 1000 + int(f"{second[2] or ''}000"[:3])
+
+
+@lru_cache(maxsize=64)
+def _minute_ms(text: str) -> int:
+    """Raises ValueError where it is none, or where there is none: the 31st of February, say."""
+    if _MINUTE_FORM.fullmatch(text) is None:
+        raise ValueError(text)
+    return (datetime.fromisoformat(f"{text.upper()}00+00:00") - _EPOCH) // _MINUTE * 60_000
 
 
 def format_time(time_ms: int) -> str:
     """Raises OverflowError outside of the years 1 to 9999."""
-    time = _EPOCH + timedelta(milliseconds=time_ms)
-    return f"{time:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03}Z".rjust(24, "0")
+    minutes, ms = divmod(time_ms, 60_000)
+    return f"{_minute_text(minutes)}{ms // 1000:02d}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=1024)  # a page of history may reach over hours
+def _minute_text(minutes: int) -> str:
+    return (_EPOCH + minutes * _MINUTE).isoformat()[:_TO_MINUTE]

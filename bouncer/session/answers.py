@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message, format_tags
-from bouncer.session.dialect import iso_time
 from bouncer.session.effects import Effects
 from bouncer.session.events import ServiceSaid
 from bouncer.session.routing import SELF_ENDING, Asked, Reply
@@ -119,7 +119,7 @@ def say_back(
     client = session.clients.by_id.get(said.asker)
     if client is None or not client.dialect.echo:
         return
-    tags = client.dialect.tags(iso_time(session.now_ms), "", "")
+    tags = client.dialect.tags(format_time(session.now_ms), "", "")
     line = f"{tags}:{session.state.mask} {command} {addressee} :{text}"
     if said.answer is not None:
         said.answer.say(line, out)

@@ -7,12 +7,12 @@ account-notify, chghost, setname, invite-notify, multi-prefix, userhost-in-names
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from functools import lru_cache
+from collections.abc import Iterable
 
 from bouncer.irc.multiline import batch_of, is_packed, single_lines
+from bouncer.irc.timestamps import format_time, parse_time
 from bouncer.irc.wire import Message, format_tags, parse_tags
-from storage.message import Row, msgid_of
+from storage.message import Row, msgid_of, own_msgid
 
 CHAT = frozenset({"PRIVMSG", "NOTICE"})
 
@@ -93,14 +93,36 @@ class Dialect:
         tags = self.tags(time, msgid, raw_tags)
         return f"{tags}:{source} {command} {addressee or name} :{text}"
 
-    def backlog(self, row: Row, extra: str = "") -> list[str]:
-        """A kept message as it is played back; the time is in the text where tags cannot say it."""
-        time = iso_time(row.time_ms)
-        if is_packed(row.text):
-            return self.several(row, time, msgid_of(row), extra, stamp=not self.server_time)
+    def page(self, rows: Iterable[Row], extra: str = "") -> list[str]:
+        """Kept messages as they are played back, `extra` among the tags of each line."""
+        lines: list[str] = []
+        head = f"{extra};time=" if extra else "time="
+        whole = self.whole
+        for row in rows:
+            number, _, _, name, time_ms, msgid, command, source, tags, addressee, text = row
+            if command not in CHAT:
+                lines.append(self.happening(row, extra))
+            elif is_packed(text):
+                time = format_time(time_ms)
+                stamp = not self.server_time
+                lines += self.several(row, time, msgid_of(row), extra, stamp=stamp)
+            elif whole:  # most clients that read pages
+                time = format_time(time_ms)
+                rest = f"{tags} " if tags else ""
+                lines.append(
+                    f"@{head}{time};msgid={msgid or own_msgid(number)}{';' if tags else ' '}{rest}"
+                    f":{source} {command} {addressee or name} :{text}"
+                )
+            else:
+                lines.append(self._backlog(row, extra))
+        return lines
+
+    def _backlog(self, row: Row, extra: str) -> str:
+        """The time is in the text where tags cannot say it."""
+        time = format_time(row.time_ms)
         tags = self.tags(time, msgid_of(row), row.tags, extra)
         text = row.text if self.server_time else stamped(row.text, time)
-        return [f"{tags}:{row.source} {row.command} {row.addressee or row.name} :{text}"]
+        return f"{tags}:{row.source} {row.command} {row.addressee or row.name} :{text}"
 
     def several(
         self, row: Row, time: str, msgid: str, extra: str = "", *, stamp: bool = False
@@ -124,7 +146,7 @@ class Dialect:
 
     def happening(self, row: Row, extra: str = "") -> str:
         """A kept event as it is played back: IRCv3 chathistory, event-playback."""
-        tags = self.tags(iso_time(row.time_ms), msgid_of(row), row.tags, extra)
+        tags = self.tags(format_time(row.time_ms), msgid_of(row), row.tags, extra)
         text = row.text
         if row.command == "JOIN" and "extended-join" not in self.caps:
             text = ""
@@ -165,9 +187,7 @@ class Dialect:
 
 
 # Tags as most servers with both write them; what follows is for others, or none.
-_USUAL = re.compile(
-    r"time=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})Z;msgid=([^;\\]+)(?:;(.+))?", re.ASCII
-)
+_USUAL = re.compile(r"time=([^;\\]+);msgid=([^;\\]+)(?:;(.+))?")
 _OURS = re.compile(r"(?:^|;)(?:time|msgid|batch|label)=")
 
 
@@ -175,48 +195,20 @@ def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
     """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
     usual = _USUAL.fullmatch(raw_tags)
     if usual is not None:
-        second, ms, msgid, others = usual.groups("")
+        time, msgid, others = usual.groups("")
         if not others or _OURS.search(others) is None:
-            try:
-                return _epoch_second(second) * 1000 + int(ms), msgid, others
-            except (ValueError, OverflowError):
-                pass  # the 31st of February, say: below it counts as no time
+            told_ms = parse_time(time)
+            return now_ms if told_ms is None else told_ms, msgid, others
     time_ms, msgid, others = now_ms, "", ""
     for tag in raw_tags.split(";"):
         if tag[:5] == "time=":
-            told_ms = epoch_ms(tag[5:])
+            told_ms = parse_time(tag[5:])
             time_ms = now_ms if told_ms is None else told_ms
         elif tag[:6] == "msgid=":
             msgid = parse_tags(tag)["msgid"] if "\\" in tag else tag[6:]
         elif tag[:6] != "batch=" and tag[:6] != "label=":
             others = f"{others};{tag}" if others else tag
     return time_ms, msgid, others
-
-
-def iso_time(time_ms: int) -> str:
-    """Epoch milliseconds as IRCv3 server-time writes them."""
-    seconds, ms = divmod(time_ms, 1000)
-    return f"{_iso_second(seconds)}.{ms:03d}Z"
-
-
-@lru_cache(maxsize=64)  # chat comes in order: the second is nearly always the last one
-def _iso_second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-@lru_cache(maxsize=64)
-def _epoch_second(text: str) -> int:
-    return int(datetime.fromisoformat(text + "+00:00").timestamp())
-
-
-def epoch_ms(time: str) -> int | None:
-    """A server-time value as epoch milliseconds, None when it is not one."""
-    if len(time) != 24 or time[19] != "." or time[23] != "Z" or not time[20:23].isdecimal():
-        return None
-    try:
-        return _epoch_second(time[:19]) * 1000 + int(time[20:23])
-    except (ValueError, OverflowError):
-        return None
 
 
 def stamped(text: str, time: str) -> str:

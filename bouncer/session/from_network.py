@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from bouncer.irc.burst import NO_IMPLICIT_NAMES
 from bouncer.irc.multiline import is_packed, single_lines
+from bouncer.irc.timestamps import format_time
 from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
 from bouncer.session import answers, happenings, marks, tagged
-from bouncer.session.dialect import CHAT, iso_time, read_tags
+from bouncer.session.dialect import CHAT, read_tags
 from bouncer.session.effects import DropNetwork, Effects, Redact, Registered
 from bouncer.session.monitoring import ABOUT_PEOPLE, POLLING
 from bouncer.session.places import REFUSALS
@@ -208,7 +209,7 @@ def tell_row(
             if silent or (client.id == sender and not dialect.echo):
                 continue
             if not line:
-                time = time or iso_time(row.time_ms)
+                time = time or format_time(row.time_ms)
                 if several:
                     line, *rest = dialect.several(row, time, msgid)
                 else:
@@ -235,7 +236,7 @@ def event(
     if only is None and session.screened and session.screen.hides(session, message):
         return
     time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
-    time = iso_time(time_ms)
+    time = format_time(time_ms)
     bare = message._replace(raw_tags=tags)
     for dialect, clients in session.clients.groups:
         line = ""

@@ -64,7 +64,7 @@ def conversations(session: Session, client: Client, rows: list[Row], kind: str) 
     IRCv3 batch, chathistory batch type."""
     rows = [row for row in rows if _may_see(session, client, row)]
     if not client.dialect.batch:
-        return [line for row in rows for line in client.dialect.backlog(row)]
+        return client.dialect.page(rows)
     by_target: dict[str, list[Row]] = {}
     for row in rows:
         by_target.setdefault(row.target, []).append(row)
@@ -72,7 +72,6 @@ def conversations(session: Session, client: Client, rows: list[Row], kind: str) 
     for own_rows in by_target.values():
         reference = f"b{own_rows[0].id}"
         lines.append(f":{client.nick} BATCH +{reference} {kind} {own_rows[0].name}")
-        for row in own_rows:
-            lines += client.dialect.backlog(row, f"batch={reference}")
+        lines += client.dialect.page(own_rows, f"batch={reference}")
         lines.append(f":{client.nick} BATCH -{reference}")
     return lines

@@ -20,7 +20,6 @@ from bouncer.irc.timestamps import parse_time
 from bouncer.irc.wire import Message, parse_tags
 from bouncer.session import marks, playback, webpush, znc
 from bouncer.session.clients import Client
-from bouncer.session.dialect import CHAT
 from bouncer.session.effects import Effects
 from bouncer.session.events import Found
 from bouncer.session.lookups import (
@@ -131,13 +130,7 @@ def batch(session: Session, client: Client, kind: str, param: str, rows: list[Ro
     """The rows as one batch in the client's dialect."""
     reference = session.reference()
     inside = f"batch={reference}" if client.dialect.batch else ""
-    dialect = client.dialect
-    lines: list[str] = []
-    for row in rows:
-        if row.command in CHAT:
-            lines += dialect.backlog(row, inside)
-        else:
-            lines.append(dialect.happening(row, inside))
+    lines = client.dialect.page(rows, inside)
     return framed(session, reference, kind, param, lines) if inside else lines
 
 

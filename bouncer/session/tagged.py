@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message
 from bouncer.session import answers, happenings
 from bouncer.session.clients import Client
-from bouncer.session.dialect import iso_time, read_tags
+from bouncer.session.dialect import read_tags
 from bouncer.session.effects import Effects
 from bouncer.session.routing import Reply
 
@@ -60,7 +61,7 @@ def relay(session: Session, message: Message, out: Effects, sender: int | None) 
     own = session.state.is_me(message.nick)
     hidden = own and not session.target(message.params[0]).is_channel
     time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
-    bare, time = message._replace(raw_tags=tags), iso_time(time_ms)
+    bare, time = message._replace(raw_tags=tags), format_time(time_ms)
     for dialect, clients in session.clients.groups:
         if hidden and not dialect.own_private:
             continue

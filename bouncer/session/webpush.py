@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from bouncer.irc.read_marker import markread_line
+from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message, parse_tags
 from bouncer.session.clients import Client
-from bouncer.session.dialect import Dialect, iso_time
+from bouncer.session.dialect import Dialect
 from bouncer.session.effects import Effects, Push
 from bouncer.session.events import Found, SubscriptionGone
 from bouncer.session.lookups import Done, Subscribe, Unsubscribe
@@ -86,7 +87,7 @@ class WebPush:
             self._called[row.target] = row.time_ms
             if len(self._called) > MAX_CALLED:
                 del self._called[next(iter(self._called))]
-            time, msgid = iso_time(row.time_ms), msgid_of(row)
+            time, msgid = format_time(row.time_ms), msgid_of(row)
             for subscription, dialect in self._listeners.values():
                 line = dialect.chat(row, time, msgid)
                 if len(line) > MAX_PAYLOAD // 4:  # a character has at most 4 octets
@@ -98,7 +99,7 @@ class WebPush:
         """Somebody invites us."""
         if not session.screen.ignores(session, message.source):
             for subscription, dialect in self._listeners.values():
-                line = dialect.adapt(message, iso_time(session.now_ms), to_me=True)
+                line = dialect.adapt(message, format_time(session.now_ms), to_me=True)
                 self._push(subscription, line, out)
 
     def read(self, session: Session, target: str, name: str, time_ms: int, out: Effects) -> None:
