@@ -10,11 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
+from storage import schema
+from storage.driver import Query
+
+_m = schema.messages.c
 ZONE = 4096  # ids per zone
 # Two selects: SQLite goes straight to one end of an index only for a single min or max.
-_EXTENT = text("SELECT (SELECT min(id) FROM messages), (SELECT max(id) FROM messages)")
+_EXTENT = Query(
+    select(select(func.min(_m.id)).scalar_subquery(), select(func.max(_m.id)).scalar_subquery())
+)
 FIRST_ID = f"coalesce(min(id), {1 << 32})"  # where a new index begins
 
 
@@ -27,7 +33,7 @@ class Covered(NamedTuple):
 
 def uncovered(connection: Connection, covered: Covered) -> Iterator[Covered]:
     """The stretches of ids in use that are not in the index: above it, and below it."""
-    low, high = connection.execute(_EXTENT).one()
+    ((low, high),) = _EXTENT(connection)
     if high is not None and high > covered.high:
         yield Covered(covered.high + 1, high)
     if low is not None and low < covered.low:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from storage.coverage import FIRST_ID, Covered, next_stretch, note
+from storage.driver import run_sqlite
 from storage.tokens import MARK, VERSION
 from storage.words import Wanted
 
@@ -58,7 +59,7 @@ class SqliteIndex:
             run(f"PRAGMA search.user_version = {VERSION}")
 
     def covered(self, connection: Connection) -> Covered:
-        return Covered(*connection.exec_driver_sql("SELECT low, high FROM search.state").one())
+        return Covered(*run_sqlite(connection, "SELECT low, high FROM search.state")[0])
 
     def extend(self, connection: Connection, rows: int) -> int:
         # Another process may index too: take the lock first, then look.
@@ -83,6 +84,9 @@ class SqliteIndex:
             (json.dumps(list(ids)),),
         )
 
+    def knows(self, wanted: Wanted) -> bool:
+        return any(map(surely_alike, (*wanted.whole, *wanted.beginnings)))
+
     def find(
         self,
         connection: Connection,
@@ -94,12 +98,13 @@ class SqliteIndex:
         terms = [f'"{token}"' for token in (*tokens, *filter(surely_alike, wanted.whole))]
         terms += [f'"{word}"*' for word in filter(surely_alike, wanted.beginnings)]
         # All ids in one row: see storage.pages.
-        found = connection.exec_driver_sql(
+        found = run_sqlite(
+            connection,
             "SELECT json_group_array(rowid) FROM (SELECT rowid FROM search.fts WHERE fts MATCH ? "
             "AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?)",
             (" AND ".join(terms), between.low, between.high, rows),
         )
-        ids: list[int] = json.loads(found.scalar_one())
+        ids: list[int] = json.loads(found[0][0])
         return ids
 
 

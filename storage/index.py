@@ -31,6 +31,9 @@ class Index(Protocol):
     def remove(self, connection: Connection, ids: Sequence[int]) -> None:
         """Take messages out that are about to be deleted."""
 
+    def knows(self, wanted: Wanted) -> bool:
+        """Whether it can tell by any of the words; else it has to be given tokens."""
+
     def find(
         self,
         connection: Connection,

@@ -7,11 +7,13 @@ that a page ends between two of them and the next one begins there. Results asce
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, literal_column, or_, select, tuple_
 
 from storage import coverage, index, schema
+from storage.driver import Query
 from storage.message import (
     FIRST_POSITION,
     LAST,
@@ -22,7 +24,7 @@ from storage.message import (
     msgid_of,
     own_msgid,
 )
-from storage.pages import SELECT_ROWS, Rows
+from storage.pages import LISTED, SELECT_ROWS, Rows
 from storage.tokens import buffer_token, msgid_token
 from storage.words import SEARCHABLE, Wanted
 
@@ -95,21 +97,24 @@ _NEWEST = Rows(
     .limit(bindparam("limit"))
 )
 _BY_ID = Rows(SELECT_ROWS.where(_m.id == bindparam("message_id")))
-_BUFFER = select(_b.id).where(
-    _b.network_id == bindparam("network_id"), _b.target == bindparam("target")
+_BUFFER = Query(
+    select(_b.id).where(_b.network_id == bindparam("network_id"), _b.target == bindparam("target"))
 )
-# Messages that share the end of a msgid and the buffer: more than a handful are no accident.
+# Messages that share the end of a msgid: more than a few are no accident, then those of the same
+# buffer alone are looked at, and of them no more than so many.
+MSGID_ALIKE = 32
 MSGID_CANDIDATES = 1000
-_MSGID = select(_m.time_ms, _m.id).where(
-    _m.buffer_id == bindparam("buffer_id"),
-    _m.msgid == bindparam("msgid"),
-    _m.id.in_(bindparam("ids", expanding=True)),
+_OF_MSGID = select(_m.time_ms, _m.id).where(
+    _m.buffer_id == bindparam("buffer_id"), _m.msgid == bindparam("msgid")
 )
-_MSGID_TAIL = select(_m.time_ms, _m.id).where(
-    _m.network_id == bindparam("network_id"),
-    _m.id.between(bindparam("low"), bindparam("high")),
-    _m.buffer_id == bindparam("buffer_id"),
-    _m.msgid == bindparam("msgid"),
+_MSGID = Query(
+    _OF_MSGID.where(_m.id.in_(bindparam("ids", expanding=True))), _OF_MSGID.where(_m.id.in_(LISTED))
+)
+_MSGID_TAIL = Query(
+    _OF_MSGID.where(
+        _m.network_id == bindparam("network_id"),
+        _m.id.between(bindparam("low"), bindparam("high")),
+    )
 )
 
 
@@ -241,9 +246,8 @@ def between(
 
 def buffer_number(connection: Connection, network_id: int, target: str) -> int | None:
     """The buffer's own number; None where nothing was ever said there."""
-    values = {"network_id": network_id, "target": target}
-    found = connection.execute(_BUFFER, values).scalar()
-    return None if found is None else int(found)
+    found = _BUFFER(connection, network_id=network_id, target=target)
+    return int(found[0][0]) if found else None
 
 
 def buffer_targets(connection: Connection, network_id: int) -> list[str]:
@@ -259,29 +263,36 @@ def find_msgid(connection: Connection, network_id: int, target: str, msgid: str)
         return None
     own = id_of(msgid)
     if own is not None:
-        values = {"buffer_id": buffer_id, "msgid": "", "ids": [own]}
-        row = connection.execute(_MSGID, values).first()
-        if row is not None:
-            return Position(*row)
+        found = _of_ids(connection, buffer_id, "", [own])
+        if found is not None:
+            return found
     return _find_network_msgid(connection, network_id, buffer_id, msgid)
+
+
+def _of_ids(connection: Connection, buffer_id: int, msgid: str, ids: list[int]) -> Position | None:
+    listed = json.dumps(ids) if connection.dialect.name == "sqlite" else ids
+    found = _MSGID(connection, buffer_id=buffer_id, msgid=msgid, ids=listed) if ids else ()
+    return Position(*found[0]) if found else None
 
 
 def _find_network_msgid(
     connection: Connection, network_id: int, buffer_id: int, msgid: str
 ) -> Position | None:
-    values = {"buffer_id": buffer_id, "msgid": msgid}
-    tokens = [msgid_token(msgid), buffer_token(buffer_id)]
-    covered = index.of(connection).covered(connection)
-    ids = index.of(connection).find(connection, tokens, Wanted(), covered, MSGID_CANDIDATES)
-    if ids:
-        row = connection.execute(_MSGID, {**values, "ids": ids}).first()
-        if row is not None:
-            return Position(*row)
+    trailing = index.of(connection)
+    covered = trailing.covered(connection)
+    tokens = [msgid_token(msgid)]
+    ids = trailing.find(connection, tokens, Wanted(), covered, MSGID_ALIKE)
+    if len(ids) == MSGID_ALIKE:
+        tokens.append(buffer_token(buffer_id))
+        ids = trailing.find(connection, tokens, Wanted(), covered, MSGID_CANDIDATES)
+    found = _of_ids(connection, buffer_id, msgid, ids)
+    if found is not None:
+        return found
     for low, high in coverage.uncovered(connection, covered):
-        tail = {**values, "network_id": network_id, "low": low, "high": high}
-        row = connection.execute(_MSGID_TAIL, tail).first()
-        if row is not None:
-            return Position(*row)
+        values = {"buffer_id": buffer_id, "msgid": msgid, "network_id": network_id}
+        rows = _MSGID_TAIL(connection, **values, low=low, high=high)
+        if rows:
+            return Position(*rows[0])
     return None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, Text, bindparam, func, select
 
 from storage import schema
+from storage.driver import Query
 from storage.message import Row
 
 _m = schema.messages.c
@@ -31,6 +32,10 @@ JOINED = schema.messages.join(schema.buffers, _b.id == _m.buffer_id).join(
 
 SELECT_ROWS: Select[Any] = select(*COLUMNS).select_from(JOINED)
 
+# A list of ids as one parameter, JSON: for SQLite, which would read a statement of another length
+# anew each time.
+LISTED = select(func.json_each(bindparam("ids", type_=Text)).table_valued("value").c.value)
+
 
 def as_one(query: Select[Any]) -> Select[Any]:
     """The query with all its rows in one, as JSON: for SQLite.
@@ -45,12 +50,11 @@ def as_one(query: Select[Any]) -> Select[Any]:
 class Rows:
     """A query for Rows, in the form that is best for each database."""
 
-    def __init__(self, query: Select[Any]) -> None:
-        self._plain = query
-        self._as_one = as_one(query)
+    def __init__(self, query: Select[Any], on_sqlite: Select[Any] | None = None) -> None:
+        self._query = Query(query, as_one(query if on_sqlite is None else on_sqlite))
 
     def __call__(self, connection: Connection, **values: Any) -> list[Row]:
-        if connection.dialect.name != "sqlite":
-            return [Row._make(row) for row in connection.execute(self._plain, values)]
-        found = json.loads(connection.execute(self._as_one, values).scalar_one())
-        return [Row._make(row) for row in found]
+        rows = self._query(connection, **values)
+        if connection.dialect.name == "sqlite":
+            rows = json.loads(rows[0][0])
+        return [Row._make(row) for row in rows]

@@ -77,6 +77,9 @@ class PostgresqlIndex:
     def remove(self, connection: Connection, ids: Sequence[int]) -> None:
         connection.exec_driver_sql("DELETE FROM search_words WHERE id = ANY(%s)", (list(ids),))
 
+    def knows(self, wanted: Wanted) -> bool:
+        return any(map(_fits, (*wanted.whole, *wanted.beginnings)))
+
     def find(
         self,
         connection: Connection,
