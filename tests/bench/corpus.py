@@ -107,12 +107,16 @@ class Corpus:
         times = _times(self._next_ms - 1, 1)
         return {d: self._tagged(d, number, [body], times) for d in set(dialects)}
 
+    def said(self, number: int) -> tuple[str, str, str]:
+        """(account tag, source, text) of the line of that number."""
+        account, head, text = self._variants[number % VARIANTS]
+        source = head.split(b" ", 1)[0][1:]
+        return account.decode(), source.decode(), (_numbered(number) + text).decode()
+
     def _body(self, number: int, channels: Sequence[bytes]) -> bytes:
         _, head, text = self._variants[number % VARIANTS]
         channel = channels[number % len(channels)]
-        if number % TICKET_EVERY == 0:
-            return b"%b%b :~m%d %b %b\r\n" % (head, channel, number, ticket(number).encode(), text)
-        return b"%b%b :~m%d %b\r\n" % (head, channel, number, text)
+        return b"%b%b :%b%b\r\n" % (head, channel, _numbered(number), text)
 
     def _tagged(
         self, dialect: Dialect, first: int, bodies: list[bytes], times: list[bytes]
@@ -135,6 +139,13 @@ class Corpus:
 
     def msgid(self, number: int) -> bytes:
         return msgid(self._session, number)
+
+
+def _numbered(number: int) -> bytes:
+    """How the text of a line begins."""
+    if number % TICKET_EVERY == 0:
+        return b"~m%d %b " % (number, ticket(number).encode())
+    return b"~m%d " % number
 
 
 def msgid(session: bytes, number: int) -> bytes:

@@ -1,8 +1,12 @@
-"""S5: pages and searches in a growing history, over a client's connection."""
+"""S5: pages and searches in a growing history, over a client's connection.
+
+What only the largest sizes hold is made by the storage layer alone.
+"""
 
 from __future__ import annotations
 
 import random
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -24,12 +28,15 @@ from tests.bench.benchmark import (
 from tests.bench.corpus import COMMON_WORD, NUMBER, TICKET_EVERY, msgid, ticket
 from tests.bench.crowd import Crowd
 from tests.bench.dialogue import HISTORY_CAPS, Dialogue, dialogue
+from tests.bench.filler import filled
 from tests.bench.process import disk_octets
 from tests.bench.subjects.muster import Muster
-from tests.bench.subjects.subject import Subject
+from tests.bench.subjects.subject import NETWORK, Subject
 
 PAGE = 100
 BLAST_LINES = 50_000
+INDEXED_LINES = 100_000
+THROUGH_NETWORK = 1_000_000  # beyond: by the storage layer alone, or it would take an hour
 
 
 def measure(kind: type[Subject], scale: Scale) -> Reading:
@@ -43,8 +50,14 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
             client.state(len(channels))
             if "draft/chathistory" not in client.caps:
                 raise NotYet("it does not offer draft/chathistory")
+        held = 0
+        reading["indexed"] = indexed_per_s(scale, channels)
         for size in scale.history_sizes:
-            fill(scene, size, channels)
+            if size <= THROUGH_NETWORK:
+                fill(scene, size, channels)
+            else:
+                fill_at_rest(scene, range(held, size), channels)
+            held = size
             reading[f"disk-{size}"] = (disk_octets(subject.data()) - empty) / size
             with dialogue(subject.port, subject.login(people[0], "reader"), HISTORY_CAPS) as client:
                 client.state(len(channels))
@@ -63,6 +76,23 @@ def fill(scene: Stage, size: int, channels: list[str]) -> None:
             crowd.receive(lines, keep_numbers=False)
             network.blasted()
     meter.settled_s()
+
+
+def fill_at_rest(scene: Stage, numbers: range, channels: list[str]) -> None:
+    """The same rows, made while the bouncer does not run."""
+    network, subject, _ = scene
+    subject.stop()
+    owner, url = subject.accounts[0].name, f"sqlite:///{subject.data() / 'muster.db'}"
+    filled(url, owner, NETWORK, network.session, numbers[0], len(numbers), channels)
+    subject.start()
+    network.await_joined(len(channels))
+
+
+def indexed_per_s(scale: Scale, channels: list[str]) -> float:
+    """How many messages a second the indexer takes in, with nothing else to do."""
+    count = min(INDEXED_LINES, scale.history_sizes[-1])
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        return filled(f"sqlite:///{place}/m.db", "a", NETWORK, b"indexed-", 0, count, channels)[1]
 
 
 def ask(
@@ -137,6 +167,7 @@ def metrics(scale: Scale) -> tuple[Metric, ...]:
     for size in sizes:
         aim = Aim(290, at_most=True) if size == sizes[-1] else None
         rows.append(Metric(f"disk-{size}", f"disk per message of {size:,}", "octets", aim))
+    rows.append(Metric("indexed", "indexer, messages a second", "1/s", Aim(5_000)))
     return tuple(rows)
 
 
