@@ -12,6 +12,7 @@ from itertools import count
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
+from bouncer.config import Limits
 from bouncer.irc.wire import LineReader, Message
 from bouncer.session.effects import DropNetwork, Registered
 from bouncer.session.events import Event
@@ -23,7 +24,7 @@ from storage.records import Network
 USERS = 100
 BAN_AT = 10  # connections from one address
 WINDOW_S = 33.0  # within so long: thelounge#4587
-PER_MIN = 10  # the gate's default: limits.connects_per_min
+PER_MIN = Limits().connects_per_min
 
 
 @dataclass
