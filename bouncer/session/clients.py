@@ -10,6 +10,7 @@ from bouncer.session.dialect import Dialect
 
 CONFIRM_TOKEN = "muster-"  # our PING's token: this and the message id that its PONG confirms
 CONFIRM_EVERY_MS = 2_000
+MAX_SAID = 1_000  # own messages during a playback; full: the playback tells the rest again
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class Client:
     sent_id: int
     confirmed_id: int
     live: bool = False
+    said: set[int] = field(default_factory=set)  # by itself, before it was live; bounded below
     owed: tuple[int, int] | None = None  # message ids (after, up to): what it may fetch itself
     played: bool = False  # what it is owed is on its way, for it has not fetched it
     attached_ms: int = 0
@@ -38,6 +40,11 @@ class Client:
     def has_id(self) -> int:
         """The last message that it has, with all before it, once its outbox is empty."""
         return self.sent_id if self.owed is None else self.owed[0]
+
+    def has_said(self, message_id: int) -> None:
+        """It knows this message, for it has said it while it caught up."""
+        if len(self.said) < MAX_SAID:
+            self.said.add(message_id)
 
     def fetched(self) -> None:
         """It reads the history itself: nothing has to be played back to it."""

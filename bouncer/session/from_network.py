@@ -204,6 +204,8 @@ def tell_row(
         silent = hidden and not dialect.own_private
         for client in clients:
             if not client.live:
+                if client.id == sender and not dialect.echo:
+                    client.has_said(row.id)
                 continue
             client.sent_id = row.id
             if silent or (client.id == sender and not dialect.echo):

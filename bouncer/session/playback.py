@@ -18,7 +18,8 @@ def play(session: Session, client: Client, page: PageRead, out: Effects) -> None
     if client.live:
         _play_owed(session, client, page, out)
         return
-    for line in said(session, client, page.rows):
+    rows = [row for row in page.rows if row.id not in client.said]
+    for line in said(session, client, rows):
         out.tell(client.id, line)
     if page.rows:
         client.sent_id = page.rows[-1].id
@@ -26,7 +27,9 @@ def play(session: Session, client: Client, page: PageRead, out: Effects) -> None
         client.sent_id = max(client.sent_id, page.upto_id)
     # Rows kept since the page was read are on their way to the disk: they come with the next page.
     client.live = not page.more and client.sent_id >= session.last_kept_id
-    if not client.live:
+    if client.live:
+        client.said.clear()
+    else:
         out.others.append(PlayBack(client.id, client.sent_id, session.last_kept_id))
 
 

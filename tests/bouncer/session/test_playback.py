@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bouncer.irc.wire import Message
+from bouncer.session.effects import PlayBack
 from bouncer.session.events import Attached
 from tests.bouncer.session.dialogue import MODERN, PAGE, Dialogue, texts
 
@@ -94,6 +95,32 @@ def test_own_messages_are_not_played_back_to_the_client_that_said_them() -> None
     talk.attach(1, caps=())
     talk.types(1, "PRIVMSG #ops :mine")
     assert texts(talk.attach(2, caps=(), delivered_id=talk.leaves(1))) == []
+
+
+class SlowDisk(Dialogue):
+    """Pages are read when `reads` is called, and not before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted: list[PlayBack] = []
+
+    def _read_page(self, wanted: PlayBack) -> None:
+        self.wanted.append(wanted)
+
+    def reads(self) -> None:
+        while self.wanted:
+            super()._read_page(self.wanted.pop(0))
+
+
+def test_nor_when_they_were_said_while_it_still_caught_up() -> None:
+    talk = SlowDisk()
+    talk.connect()
+    talk.says(":bob!b@h PRIVMSG #ops :missed")
+    talk.attach(1, MODERN - {"echo-message"})
+    talk.types(1, "PRIVMSG #ops :mine")
+    talk.says(":bob!b@h PRIVMSG #ops :theirs")
+    talk.reads()
+    assert texts(talk.seen(1)) == ["missed", "theirs"]
 
 
 STEPS = st.lists(
