@@ -33,6 +33,7 @@ class Account:
     tls: bool = False
     sasl: tuple[str, str] | None = None
     sasl_mechanism: str = "plain"
+    username: str = "person"  # what it says in USER
     certificate: Certificate | None = None
 
 

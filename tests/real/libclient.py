@@ -120,7 +120,7 @@ def libclient(account: Account) -> Iterator[LibClient]:
         account.port,
         account.nick,
         password=account.password or None,
-        username="person",
+        username=account.username,
         ircname="A Person",
         connect_factory=irc.connection.Factory(wrapper=wrapper, ipv6=":" in account.host),
         sasl_login=account.sasl[0] if account.sasl else None,

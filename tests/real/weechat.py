@@ -58,7 +58,7 @@ def _commands(home: Path, account: Account) -> list[str]:
         f"/set {server}.{tls} {'on' if account.tls else 'off'}",
         f"/set {server}.{tls}_verify off",
         f"/set {server}.nicks {account.nick}",
-        f"/set {server}.username person",
+        f"/set {server}.username {account.username}",
         f"/set {server}.anti_flood_prio_high 0",
         f"/set {server}.anti_flood_prio_low 0",
         f"/set {server}.capabilities *",
