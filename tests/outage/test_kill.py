@@ -1,7 +1,7 @@
-"""kill -9 of the bouncer at 5,000 messages a second, again and again, small and with a million.
+"""kill -9 of the bouncer at 5,000 messages a second, again and again, with a million messages kept.
 
-"0 shown-but-lost, 0 doubled, serving again in ≤ 2 s with a database of a million messages". How
-long it takes is printed and decides nothing: that is what the benchmarks are for.
+"0 shown-but-lost, 0 doubled, serving again in ≤ 2 s with a database of a million messages". The
+machine may be busy with other tests, so of the twenty times only the quickest quarter decides.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import pytest
 import trio
 
 from storage import accounts
-from storage.messages import Row
 from storage.records import Network, User
 from storage.store import open_store
+from tests.bench.filler import filled
 from tests.e2e.site import NETWORK
 from tests.real.floodserver import FloodServer, flood_server
 from tests.real.muster import Bouncer, bouncer
@@ -31,7 +31,7 @@ CAPS = ["server-time", "message-tags", "batch"]
 FLOOD = "#flood"
 OLD = "archive"  # a network of the same database that holds the million
 MANY = 1_000_000
-STEP_ROWS = 5_000
+SERVING_S = 2.0
 
 
 def numbers(texts: list[str]) -> list[int]:
@@ -90,51 +90,23 @@ def in_order(client: Peer) -> set[int]:
 
 
 async def test_what_was_shown_is_kept_once_through_twenty_kills(tmp_path: Path) -> None:
-    async with flood_server() as flood, bouncer(tmp_path / "b") as muster:
-        await prepared(muster, flood)
-        serving = await rounds(muster, flood, ROUNDS, seed=4)
-    print(f"serving again: median {sorted(serving)[ROUNDS // 2]:.2f} s, worst {max(serving):.2f} s")
-
-
-async def test_it_serves_again_with_a_million_messages(tmp_path: Path) -> None:
-    async with (
-        flood_server() as flood,
-        bouncer(tmp_path / "b", start=False) as muster,
-    ):
+    async with flood_server() as flood, bouncer(tmp_path / "b", start=False) as muster:
         await archive(muster)
         await muster.start()
         await prepared(muster, flood)
-        await rounds(muster, flood, 2, seed=5)
-        async with open_store(f"sqlite:///{muster.data / 'muster.db'}") as store:
-            kept = await store.read(
-                lambda c: c.exec_driver_sql("SELECT count(*) FROM messages").scalar_one()
-            )
-        assert kept > MANY
+        serving = await rounds(muster, flood, ROUNDS, seed=4)
+    serving.sort()
+    print(f"serving again: median {serving[ROUNDS // 2]:.2f} s, worst {serving[-1]:.2f} s")
+    assert serving[ROUNDS // 4] <= SERVING_S
 
 
 async def archive(muster: Bouncer) -> None:
     """A database that holds a million messages, with their search index."""
     muster.data.mkdir(mode=0o700)
-    async with open_store(f"sqlite:///{muster.data / 'muster.db'}") as store:
+    url = f"sqlite:///{muster.data / 'muster.db'}"
+    async with open_store(url) as store:
         bob = await store.run(accounts.add_user, User("bob"))
         given = Network(bob.id, OLD, "ircs://irc.example.net", enabled=False)
-        network = await store.run(accounts.add_network, given)
-        for start in range(0, MANY, STEP_ROWS):
-            rows = [
-                Row(
-                    store.next_id(),
-                    network.id,
-                    f"#c{n % 50}",
-                    f"#c{n % 50}",
-                    1_700_000_000_000 + n * 100,
-                    "",
-                    "PRIVMSG",
-                    f"p{n % 300}!p@example.net",
-                    "",
-                    "",
-                    f"message {n} tells of disk {n % 977} on host {n % 4001} and of what was done",
-                )
-                for n in range(start, start + STEP_ROWS)
-            ]
-            assert await store.append(rows)
-        await store.catch_up()
+        await store.run(accounts.add_network, given)
+    channels = [f"#c{number:02d}" for number in range(50)]
+    await trio.to_thread.run_sync(filled, url, "bob", OLD, b"archive-", 0, MANY, channels)
