@@ -13,13 +13,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 import structlog
 import trio
 
-from bouncer import admin, certificates, config, identd, listeners, metrics, opsbot, webpush
+from bouncer import admin, config, identd, listeners, metrics, opsbot, webpush
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
 from bouncer.certificates import Certificate, CertificateFault
@@ -37,6 +36,7 @@ from bouncer.keys import MeshKey
 from bouncer.outside import Outside
 from bouncer.passwords import Hasher
 from bouncer.pushing import Sender
+from bouncer.renewals import Renewals
 from bouncer.session.effects import OpsCommand
 from bouncer.session.events import BotSays
 from bouncer.session.session import Session
@@ -56,7 +56,6 @@ TICK_S = 1.0
 SAVE_CURSORS_S = 2.0
 GOODBYE_S = 3.0  # TERM to the end takes at most 5 s, with the last commit
 PRUNE_S = 3600.0
-WATCH_CERTIFICATE_S = 60.0
 
 log = structlog.get_logger("bouncer")
 
@@ -122,7 +121,7 @@ class Bouncer:
         self._started_at = trio.current_time()
         self._nursery: trio.Nursery | None = None
         self._scopes: dict[str, trio.CancelScope] = {}
-        self._told: certificates.Told | None = None
+        self._renewals = Renewals(tls, self._tell_ops)
         store.on_trouble(self._store_trouble)
 
     async def run(self, ready: Callable[[Store], None]) -> None:
@@ -145,7 +144,7 @@ class Bouncer:
                 nursery.start_soon(identd.serve, ident, self._idents)
             nursery.start_soon(self._tick)
             nursery.start_soon(self._save_cursors)
-            nursery.start_soon(self._watch_certificate)
+            nursery.start_soon(self._renewals.watch)
             nursery.start_soon(self._prune)
             if config.metrics is not None:
                 nursery.start_soon(metrics.serve, config.metrics, self.figures)
@@ -236,19 +235,10 @@ class Bouncer:
         return self.beacon.status()
 
     def certificates(self) -> tuple[Certificate, Certificate] | None:
-        if self.tls is None:
-            return None
-        try:
-            return self.tls.served, self.tls.on_disk()
-        except CertificateFault:
-            return self.tls.served, self.tls.served
+        return self._renewals.pair()
 
     def acknowledge(self, who: str) -> str:
-        pair = self.certificates()
-        if pair is None or self._told is None or self._told.fingerprint != pair[0].fingerprint:
-            return ""
-        self._told = replace(self._told, acked_by=who)
-        return certificates.sentence(*pair, time.time())
+        return self._renewals.acknowledge(who)
 
     async def _operator_says(self, line: str) -> list[str]:
         return await dispatch(line, OPERATOR, self.desk)
@@ -354,23 +344,6 @@ class Bouncer:
                 log.error("history not pruned", reason=str(error))
             else:
                 log.info("history pruned", messages=gone)
-
-    async def _watch_certificate(self) -> None:
-        """Serve a renewed certificate by itself, and tell ops of one that nobody renews."""
-        while self.tls is not None:
-            try:
-                if self.tls.on_disk().fingerprint != self.tls.served.fingerprint:
-                    self.tls.reload()
-                    log.info("certificate reloaded", fingerprint=self.tls.served.fingerprint)
-            except CertificateFault as fault:
-                log.warning("certificate not reloaded", reason=str(fault))
-            served, on_disk = self.certificates() or (self.tls.served, self.tls.served)
-            now = time.time()
-            if certificates.due(served, now, self._told):
-                level = certificates.urgency(served, now)
-                self._told = certificates.Told(served.fingerprint, level, now)
-                self._tell_ops(certificates.sentence(served, on_disk, now))
-            await trio.sleep(WATCH_CERTIFICATE_S)
 
     async def _handle_signals(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

@@ -171,12 +171,7 @@ def own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden:
     """Something this user said comes back: from one of our clients, or from elsewhere."""
     label = parse_tags(raw_tags).get("label", "") if "label=" in raw_tags else ""
     said = session.routing.labelled(label) if label else None
-    for echo in session.echoes:
-        matches = echo.target == row.target and echo.text == row.text
-        if echo.said is said or (said is None and matches and echo.command == row.command):
-            session.echoes.remove(echo)
-            said = echo.said
-            break
+    said = session.echoes.heard(row.command, row.target, row.text, said)
     to_oneself = row.target == session.state.folded_nick
     if said is not None and to_oneself:
         # said to oneself it comes twice: this is the echo, and what is delivered is kept

@@ -6,7 +6,6 @@ clients. `from_network` and `from_client` hold what single commands mean.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
@@ -23,6 +22,7 @@ from bouncer.irc.wire import Message
 from bouncer.session import answers, arrival, from_client, from_network, playback, reading, settings
 from bouncer.session.answers import Answer
 from bouncer.session.clients import Client, Clients
+from bouncer.session.echoes import Echoes
 from bouncer.session.effects import (
     Delivered,
     DropNetwork,
@@ -64,7 +64,6 @@ from storage.records import Network
 
 SERVICE = "BouncerServ"
 MAX_TARGETS = 4_096  # names whose folding is remembered; full: the memory starts anew
-MAX_ECHOES = 256  # own messages whose echo we wait for; full: the oldest goes to every client
 QUIET_MS = 60_000  # a network silent for so long is pinged,
 DEAD_MS = 120_000  # and dropped when it stays silent for so long
 
@@ -75,15 +74,6 @@ class Target(NamedTuple):
     folded: str
     name: str
     is_channel: bool
-
-
-class Echo(NamedTuple):
-    """An own message whose echo the network owes us; `said` knows who sent it."""
-
-    said: Asked
-    command: str
-    target: str
-    text: str
 
 
 class Session:
@@ -124,7 +114,7 @@ class Session:
         self.upkeep = Upkeep()
         self.screen = screen or Screen()
         self.screened = self.screen.needed  # chat asks for no more than this
-        self.echoes: deque[Echo] = deque(maxlen=MAX_ECHOES)
+        self.echoes = Echoes()
         self.state = NetworkState(network.nick)
         self.registration: UpstreamRegistration | None = None
         self.ready = False  # registered, and the greeting is over
@@ -330,7 +320,7 @@ class Session:
         """The network will say this own message back to us; keep it then, with its msgid."""
         addressee, *text = message.params  # a TAGMSG has none
         folded = self.target(addressee).folded
-        self.echoes.append(Echo(said, message.command, folded, "".join(text)))
+        self.echoes.expect(said, message.command, folded, "".join(text))
 
     def own_row(self, command: str, addressee: str, text: str, tags: str) -> Row:
         """What this user says now, as it will be kept."""

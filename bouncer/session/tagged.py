@@ -48,12 +48,8 @@ def heard(session: Session, message: Message, out: Effects) -> None:
 
 
 def _echo_of(session: Session, message: Message) -> Reply | None:
-    folded = session.target(message.params[0]).folded
-    for echo in session.echoes:
-        if echo.command == "TAGMSG" and echo.target == folded:
-            session.echoes.remove(echo)
-            return Reply(echo.said, last=True)
-    return None
+    said = session.echoes.heard("TAGMSG", session.target(message.params[0]).folded)
+    return Reply(said, last=True) if said is not None else None
 
 
 def relay(session: Session, message: Message, out: Effects, sender: int | None) -> None:

@@ -1,0 +1,60 @@
+"""The served certificate: renewed ones are served by themselves, ops hear of one nobody renews."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+import trio
+
+from bouncer import certificates
+from bouncer.certificates import Certificate, CertificateFault
+from bouncer.tls import ServerTls
+
+WATCH_S = 60.0
+
+log = structlog.get_logger("bouncer")
+
+
+class Renewals:
+    """`tls` is None where nothing is served by TLS; `tell_ops` says a line to the operators."""
+
+    def __init__(self, tls: ServerTls | None, tell_ops: Callable[[str], None]) -> None:
+        self.tls = tls
+        self._tell_ops = tell_ops
+        self._told: certificates.Told | None = None
+
+    def pair(self) -> tuple[Certificate, Certificate] | None:
+        """The certificate that is served, and the one on disk."""
+        if self.tls is None:
+            return None
+        try:
+            return self.tls.served, self.tls.on_disk()
+        except CertificateFault:
+            return self.tls.served, self.tls.served
+
+    def acknowledge(self, who: str) -> str:
+        """`who` sees to it; what it is, or '' when there is nothing to acknowledge."""
+        pair = self.pair()
+        if pair is None or self._told is None or self._told.fingerprint != pair[0].fingerprint:
+            return ""
+        self._told = replace(self._told, acked_by=who)
+        return certificates.sentence(*pair, time.time())
+
+    async def watch(self) -> None:
+        while self.tls is not None:
+            try:
+                if self.tls.on_disk().fingerprint != self.tls.served.fingerprint:
+                    self.tls.reload()
+                    log.info("certificate reloaded", fingerprint=self.tls.served.fingerprint)
+            except CertificateFault as fault:
+                log.warning("certificate not reloaded", reason=str(fault))
+            served, on_disk = self.pair() or (self.tls.served, self.tls.served)
+            now = time.time()
+            if certificates.due(served, now, self._told):
+                level = certificates.urgency(served, now)
+                self._told = certificates.Told(served.fingerprint, level, now)
+                self._tell_ops(certificates.sentence(served, on_disk, now))
+            await trio.sleep(WATCH_S)
