@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 import trio
 
-from bouncer import downstream, proxied, websocket
+from bouncer import downstream, proxied
 from bouncer.config import Listen
 from bouncer.downstream import Door
 from bouncer.tls import ServerTls, peer_fingerprint
@@ -88,9 +88,6 @@ async def _serve_one(
     except proxied.ProxyFault as fault:
         log.warning("a proxy's connection failed", peer=peer, reason=str(fault))
         await trio.aclose_forcefully(stream)
-    except websocket.HandshakeFault as fault:
-        log.info("no WebSocket", peer=peer, reason=str(fault))
-        await trio.aclose_forcefully(stream)
     except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
         # Whoever only connects is a voter's probe or a scan: two voters make 17,000 of them a day.
         say = log.debug if isinstance(error.__cause__, ssl.SSLEOFError) else log.info
@@ -115,7 +112,14 @@ async def _hand_over(
 ) -> None:
     """Serve the client that is now at the other end of the stream."""
     if listen.websocket:
-        stream, headers = await websocket.accept(stream, listen.origins)
+        from bouncer import websocket  # by a few servers alone: others start without it
+
+        try:
+            stream, headers = await websocket.accept(stream, listen.origins)
+        except websocket.HandshakeFault as fault:
+            log.info("no WebSocket", peer=peer, reason=str(fault))
+            await trio.aclose_forcefully(stream)
+            return
         if is_trusted(peer, listen):
             trusted = partial(is_trusted, listen=listen)
             peer = websocket.forwarded_for(headers, trusted) or peer

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import structlog
+
+@contextmanager
+def _without_rich() -> Iterator[None]:
+    """structlog takes rich along where it is, for tracebacks in colour, which we do not print:
+    a tenth of a start, and megabytes."""
+    absent = "rich" not in sys.modules
+    if absent:
+        sys.modules["rich"] = None  # type: ignore[assignment]  # "not found", to an import
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["rich"]
+
+
+with _without_rich():
+    import structlog
 
 FORMATS = ("console", "json")
 

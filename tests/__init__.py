@@ -1,0 +1,14 @@
+"""Tests, benchmarks and drills. What they start runs from bytecode, as an installed Muster does:
+an environment that forbids it in the tree would have every start compile everything again.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_VENV = Path(__file__).parents[1] / ".venv"
+
+if _VENV.is_dir():
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(_VENV / "bytecode")

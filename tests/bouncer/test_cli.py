@@ -226,6 +226,16 @@ def test_ctl_costs_few_imports(site: Path) -> None:
     assert said.stdout == "[]\n", said
 
 
+def test_a_start_imports_nothing_for_others() -> None:
+    """Clients wait for it: after kill -9 it is most of the time until they are served again."""
+    script = (
+        "import sys, bouncer.cli.serve, bouncer.app;"
+        "print([m for m in ('alembic', 'rich', 'pygments', 'wsproto') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert said.stdout == "[]\n", said
+
+
 def test_passwords_come_by_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("first one\nsecond\n"))
     words = ["network", "set", "--password-stdin", "--server-password-stdin"]
