@@ -293,6 +293,9 @@ class Bouncer:
         hub = self.hubs.get(ops.user) if ops else None
         if hub is not None and ops is not None and self._nursery is not None:
             self._nursery.start_soon(hub.post_to, ops.network, BotSays(ops.channel, [text]))
+        if self._site().home == "down":  # nobody reads it there
+            for each in (each for each in self.hubs.values() if each.user.admin):
+                each.notify(text)
 
     def _store_trouble(self, trouble: Trouble | None) -> None:
         """History cannot be written, or can be again: everybody hears it at once."""

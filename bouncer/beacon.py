@@ -275,7 +275,8 @@ class Beacon:
             return
         if one.ack.maintenance:
             one.hold(one.ack.maintenance)
-        if one.ack.note and (before is None or one.ack.note != before.note):
+        told = (before.note, before.noted) if before else ("", 0)
+        if one.ack.note and (one.ack.note, one.ack.noted) != told:
             self._tell_ops(f"{one.voter.role} {one.voter.name}: {one.ack.note}")
         one.acked_at = trio.current_time()
         self._acked.set()

@@ -242,6 +242,7 @@ class Ack:
     roster: Counter = 0
     maintenance: Short = ""  # the notice it has persisted, by `acked_name`
     note: Line = ""
+    noted: Counter = 0  # rises with each note, so that the same words can be told again
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ class Voter:
             declared=self.relay.declared,
         )
         performer.notice_kept = self.hearing.notice_kept
-        performer.tell_bouncer = self._tell_bouncer
+        performer.tell_bouncer = self.hearing.tell_bouncer
         self.pusher = Pusher(read_hooks(config))
         performer.push = self.pusher.put
         self._nursery: trio.Nursery | None = None
@@ -237,9 +237,6 @@ class Voter:
             self.mesh.answer(PRIMARY, Kind.ACK, body, where, brought)
         elif self._nursery is not None:
             self._nursery.start_soon(self.mesh.answer_link, Kind.ACK, body)
-
-    def _tell_bouncer(self, note: str) -> None:
-        self.hearing.note = note[:200]
 
     # -- the roster -------------------------------------------------------------------------------
 

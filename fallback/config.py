@@ -151,6 +151,7 @@ class Config(Table):
     mesh: ListenOn
     metrics: ListenOn | None = None  # loopback only
     announce_nicks: Literal["room", "lobby"] = "room"
+    announce_home: bool = False  # the bouncer is up, its home IRC server is not
     network: tuple[NetworkConfig, ...] = ()
     push: tuple[PushConfig, ...] = Field(default=(), max_length=4)
     landmark: tuple[Landmark, ...] = Field(default=(), max_length=16)
@@ -212,7 +213,11 @@ class Config(Table):
         return self.data_dir / SOCKET_FILE
 
     def waits(self) -> Timings:
-        return replace(read_timings(self.timings), landmarks_needed=self.landmarks)
+        return replace(
+            read_timings(self.timings),
+            landmarks_needed=self.landmarks,
+            announce_home=self.announce_home,
+        )
 
 
 def read_timings(values: Mapping[str, float | int | str]) -> Timings:

@@ -24,7 +24,7 @@ class VoteSaid:
     """A vote, or with an empty verdict its withdrawal. Signed."""
 
     voter: Short
-    verdict: Literal["site", "service", ""]
+    verdict: Literal["site", "service", "home", ""]
     silent_s: Age = 0.0
     drill: bool = False
 
@@ -63,7 +63,7 @@ class IncidentSaid:
     kind: Annotated[int, Field(ge=1, le=4)]
     spoken: bool
     recovering: bool
-    verdict: Literal["site", "service"]
+    verdict: Literal["site", "service", "home"]
     silent_s: Age
     drill_left_s: Age = 0.0
 

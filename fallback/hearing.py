@@ -100,7 +100,7 @@ class Hearing:
         self.last: LastBeat | None = None
         self.notices: OrderedDict[str, tuple[Maintenance, bytes]] = OrderedDict()
         self.held_notice = ""
-        self.note = ""
+        self.note, self._noted, self.noted_at = "", 0, 0.0
         self._forwarded: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def take(self, heard: Heard, where: Where | None) -> None:
@@ -128,7 +128,7 @@ class Hearing:
         now = self._now()
         if self.last is None or self.last.beat.boot != beat.boot or self._is_later(beat):
             self.last = LastBeat(heard.body, beat, now)
-        self._put(watch.Heartbeat(beat.boot, now, True, beat.drill))
+        self._put(watch.Heartbeat(beat.boot, now, True, beat.drill, beat.home == "down"))
         self.send_ack(where, len(heard.body))
 
     def _is_later(self, beat: Heartbeat) -> bool:
@@ -148,8 +148,13 @@ class Hearing:
             roster=roster.version if roster else 0,
             maintenance=self.held_notice,
             note=self.note,
+            noted=self._noted,
         )
         self._ack(ack, where, brought)
+
+    def tell_bouncer(self, note: str) -> None:
+        """One line for the operators, from the next ack on."""
+        self.note, self._noted, self.noted_at = note[:200], self._noted + 1, self._now()
 
     def _on_maintenance(self, heard: Heard, where: Where | None) -> None:
         self._take_notice(heard.body)
@@ -227,8 +232,10 @@ class Hearing:
         while len(self._forwarded) > MAX_FORWARDERS:
             self._forwarded.popitem(last=False)
         at = now - said.age_s
-        self._put(watch.Heartbeat(beat.boot, at, False, beat.drill))
-        if said.age_s < self._state().timings.suspect_s:
+        gone = beat.home == "down"
+        self._put(watch.Heartbeat(beat.boot, at, False, beat.drill, gone))
+        waits = self._state().timings
+        if said.age_s < waits.suspect_s and not (gone and waits.announce_home):
             self._put(incident.VoterShows(heard.peer, at))
 
     def _on_probed(self, heard: Heard, _where: Where | None) -> None:

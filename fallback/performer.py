@@ -49,7 +49,6 @@ class Performer:
         announcers: Mapping[str, Announcer],
         roster: Callable[[], Roster | None],
     ) -> None:
-        self.note = ""  # the last line for the operators
         self.announced: dict[str, str] = {}  # the line as it was last put, by network
         self.silences: list[float] = []
         self.repeating = Repeating(mesh, self._gossip)
@@ -93,7 +92,6 @@ class Performer:
     def tell_ops(self, text: str) -> None:
         """One line for the operators: by the bouncer while it lives, and in the log."""
         log.warning("for ops", text=text)
-        self.note = text
         self.tell_bouncer(text)
 
     @_do.register
@@ -154,7 +152,7 @@ class Performer:
         after = self._state().incident
         worse = action.line is incident.Line.WORSE  # a drill no more
         kind = after.kind if after is not None and worse else before.kind
-        text = wording.later(before.id, kind, action.line, action.since)
+        text = wording.later(before.id, kind, action.line, action.since, before.verdict)
         for said in self._before.speakers:
             if said.phase is speaker.Phase.SPEAKING and said.line_at is not None:
                 self._say(said.network, text)

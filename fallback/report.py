@@ -35,6 +35,11 @@ def status_lines(voter: Voter) -> list[str]:
     lines.append(f"heartbeat {beat}, {link}{silent}")
     if seen.degraded:
         lines.append("heartbeats come through other voters only: the path to the primary is bad")
+    if seen.home_from != watch.NEVER:
+        since = wording.clock(seen.home_from)
+        lines.append(f"HOME: the bouncer says since {since} that its home server is unreachable")
+    if voter.hearing.note:
+        lines.append(f"told ops at {wording.clock(voter.hearing.noted_at)}: {voter.hearing.note}")
     check = voter.landmarks.state()
     need = voter.config.landmarks
     good = "good" if check.fresh >= need else "IN DOUBT"
@@ -93,6 +98,7 @@ def metrics_text(voter: Voter) -> str:
     gauges: dict[str, float] = {
         "muster_fallback_watch_down": conduct.state.watch.phase in watch.DOWN,
         "muster_fallback_watch_suspect": conduct.state.watch.phase is watch.Phase.SUSPECT,
+        "muster_fallback_home_down": conduct.state.watch.home_from != watch.NEVER,
         "muster_fallback_isolated": conduct.state.watch.phase is watch.Phase.ISOLATED,
         "muster_fallback_armed": conduct.state.watch.phase in watch.ARMED,
         "muster_fallback_silence_seconds": max(0.0, now - conduct.state.watch.silent_from),

@@ -52,6 +52,7 @@ class Timings:
     repeat_line_s: float = 60.0
     solo_after_s: float = 60.0
     solo: Solo = Solo.ANNOUNCE
+    announce_home: bool = False  # the home server's absence is announced, not told to ops alone
     primary_back_notice_s: float = 60.0
     auto_standdown_s: float = 300.0
     self_stall_s: float = 2.0

@@ -51,8 +51,7 @@ def announcement(
     former: str = "",
 ) -> str:
     """The line: what is seen from here, and the one agreed place."""
-    what = "Primary" if verdict is Verdict.SITE else "Primary service"
-    seen = f"{what} unreachable from here since {clock(since_s)}."
+    seen = f"{_unreachable(verdict)} since {clock(since_s)}."
     if kind is Kind.OPERATOR:
         seen = f"Incident opened by an admin at {clock(since_s)}."
     single = " [single observer]" if kind is Kind.SOLO else ""
@@ -60,9 +59,23 @@ def announcement(
     return f"{mark(incident_id, kind)}{single} {seen} Meet: {place.room}{moved}. /msg me help"
 
 
-def later(incident_id: str, kind: Kind, line: Line, since_s: float) -> str:
+def _unreachable(verdict: Verdict) -> str:
+    match verdict:
+        case Verdict.HOME:  # seen by the bouncer, which says so in its heartbeats
+            return "Home server unreachable from the primary"
+        case Verdict.SERVICE:
+            return "Primary service unreachable from here"
+        case Verdict.SITE:
+            return "Primary unreachable from here"
+
+
+def later(
+    incident_id: str, kind: Kind, line: Line, since_s: float, verdict: Verdict = Verdict.SITE
+) -> str:
     """What is said while the incident goes on, and at its end."""
     head = mark(incident_id, kind)
+    if verdict is Verdict.HOME and line is Line.BACK:
+        return f"{head} Home server is back since {clock(since_s)}; staying until it is stable."
     match line:
         case Line.BACK:
             return f"{head} Primary is back since {clock(since_s)}; staying until it is stable."

@@ -174,8 +174,9 @@ def weaker(state: IncidentState, now: float) -> Verdict:
     """The weaker verdict where the fresh votes differ; our own where we are alone."""
     said = {b.verdict for b in fresh(state, now)}
     if not said and state.sight.phase is watch.Phase.DOWN_SERVICE:
-        said = {Verdict.SERVICE}
-    return Verdict.SERVICE if Verdict.SERVICE in said else Verdict.SITE
+        said = {Verdict.HOME if state.sight.home else Verdict.SERVICE}
+    weakest_first = (Verdict.HOME, Verdict.SERVICE)
+    return next((verdict for verdict in weakest_first if verdict in said), Verdict.SITE)
 
 
 def silent_since(state: IncidentState, now: float) -> float:

@@ -70,6 +70,7 @@ def wake_at(state: WatchState, now: float) -> float:
     """When a `Tick` is next needed, in epoch seconds (infinity: events alone will do)."""
     t = state.timings
     due = [notice.begins for notice in state.notices]
+    due += [] if state.home_told else [state.home_from + t.service_down_s]
     match state.phase:
         case Phase.WATCHING:
             due += [state.silent_from + t.suspect_s]

@@ -28,10 +28,13 @@ from fallback.watch.values import (
 
 def note(state: WatchState, event: Event, now: float) -> WatchState:
     match event:
-        case Heartbeat(boot, at, direct, drill):
+        case Heartbeat(boot, at, direct, drill, home_down):
             if (drill and state.drill) or state.phase is Phase.BOOTING:
                 return state
             at = min(at, now)
+            state = _note_home(state, at, home_down)
+            if home_down and state.timings.announce_home:
+                return replace(state, answered_at=max(state.answered_at, at))
             if at <= state.heard_at or at < state.silent_from:
                 # Older than what we know. Only the boot id of a direct one still says something.
                 return replace(state, boot=boot) if direct else state
@@ -59,6 +62,16 @@ def note(state: WatchState, event: Event, now: float) -> WatchState:
             return state
 
 
+def _note_home(state: WatchState, at: float, home_down: bool) -> WatchState:
+    """What the heartbeat of `at` says of the home server; an older one says nothing new."""
+    if at < max(state.heard_at, state.home_at):
+        return state
+    if not home_down:
+        return replace(state, home_from=NEVER, home_at=NEVER, home_told=False)
+    since = at if state.home_from == NEVER else state.home_from
+    return replace(state, home_from=since, home_at=at)
+
+
 def fresh(state: WatchState, now: float) -> WatchState:
     """A fresh silence clock: what was missed while we could not listen is not held against it."""
     return replace(
@@ -66,6 +79,7 @@ def fresh(state: WatchState, now: float) -> WatchState:
         silent_from=now,
         answered_at=now,
         down_from=NEVER,
+        home_from=NEVER,
         good_from=now if state.check_good else NEVER,
         steady_from=NEVER,
     )
@@ -90,7 +104,8 @@ def good(state: WatchState, now: float) -> bool:
 def is_news(state: WatchState, event: Heartbeat, now: float) -> bool:
     """The heartbeat just noted is the last A, and no older than `suspect_s`."""
     return (
-        state.heard_at == min(event.at, now)
+        not (event.home_down and state.timings.announce_home)
+        and state.heard_at == min(event.at, now)
         and state.heard_at >= state.silent_from
         and now < state.silent_from + state.timings.suspect_s
     )
@@ -128,6 +143,22 @@ def no_answer(state: WatchState, _event: Tick, now: float) -> bool:
 
 def fresh_answer(state: WatchState, event: Answered, now: float) -> bool:
     return state.answered_at == min(event.at, now) and not unanswered(state, now)
+
+
+def home_answer(state: WatchState, event: Heartbeat, now: float) -> bool:
+    """This heartbeat is no A but B: the bouncer answers, and says that its server is gone."""
+    announced = event.home_down and state.timings.announce_home
+    return announced and state.answered_at == min(event.at, now) and not unanswered(state, now)
+
+
+def home_stands(state: WatchState, now: float) -> bool:
+    """The bouncer has just said that its home server is down."""
+    return state.home_from != NEVER and now < state.home_at + state.timings.suspect_s
+
+
+def home_silence(state: WatchState, _event: Tick, now: float) -> bool:
+    long = now >= state.home_from + state.timings.service_down_s
+    return home_stands(state, now) and long and not state.home_told
 
 
 def check_fails(state: WatchState, _event: SelfCheck, _now: float) -> bool:

@@ -86,9 +86,25 @@ def _vote(verdict: Verdict) -> Any:
 
 
 def _vote_on(state: WatchState, _event: Tick, now: float) -> Done:
-    verdict = Verdict.SITE if state.phase is Phase.DOWN_SITE else Verdict.SERVICE
+    verdict = Verdict.SITE if state.phase is Phase.DOWN_SITE else _weaker(state, now)
     vote = Vote(verdict, state.silent_from, state.drill)
     return replace(state, vote_at=now + state.timings.vote_every_s), [vote]
+
+
+def _weaker(state: WatchState, now: float) -> Verdict:
+    """What is gone where something answers still."""
+    home = state.timings.announce_home and on.home_stands(state, now)
+    return Verdict.HOME if home else Verdict.SERVICE
+
+
+def _vote_weaker(state: WatchState, event: Tick, now: float) -> Done:
+    done: Done = _vote(_weaker(state, now))(state, event, now)
+    return done
+
+
+def _tell_home(state: WatchState, _event: Tick, _now: float) -> Done:
+    text = "HOME: the bouncer is up and says that its home IRC server is unreachable"
+    return replace(state, home_told=True), [TellOps(text)]
 
 
 def _vote_worse(state: WatchState, _event: Tick, now: float) -> Done:
@@ -201,6 +217,10 @@ _SITE, _SERVICE = frozenset({Phase.DOWN_SITE}), frozenset({Phase.DOWN_SERVICE})
 _ISO, _MAINT = frozenset({Phase.ISOLATED}), frozenset({Phase.MAINTENANCE})
 _BOOT, _UN = frozenset({Phase.BOOTING}), frozenset({Phase.UNARMED})
 
+_HOME = (
+    "HOME is ops' business, or, where the configuration says so, an absence of the service: then"
+    " such a heartbeat is B, and quorum and recovery are as ever"
+)
 _HELD = "a notice may come before its window begins, or to a voter that is not armed yet"
 
 TABLE: Table[WatchState, Action] = Table(
@@ -219,7 +239,7 @@ TABLE: Table[WatchState, Action] = Table(
             "a kept window begins | withdraw", _HELD),
         Row(_S, Tick, on.site_silence, Phase.DOWN_SITE, _vote(Verdict.SITE),
             "20 s without A, 10 s without B [self-check good] | VOTE every second"),
-        Row(_S, Tick, on.service_silence, Phase.DOWN_SERVICE, _vote(Verdict.SERVICE),
+        Row(_S, Tick, on.service_silence, Phase.DOWN_SERVICE, _vote_weaker,
             "45 s without A, B fresh [self-check good] | VOTE every second"),
         Row(_S, Tick, on.ask_due, None, _ask_in_suspect, "every second | ask voters again",
             "one question may be lost on the way"),
@@ -234,6 +254,8 @@ TABLE: Table[WatchState, Action] = Table(
         Row(_SITE | _SERVICE, Tick, on.vote_due, None, _vote_on, "every second | VOTE"),
         Row(_SITE, Answered, on.fresh_answer, Phase.SUSPECT, _withdraw_only,
             "B | withdraw; silence goes on counting"),
+        Row(_SITE, Heartbeat, on.home_answer, Phase.SUSPECT, _withdraw_only,
+            "a heartbeat: home server down [that is announced] | as B", _HOME),
         Row(_SITE | _SERVICE, Heartbeat, on.is_news, Phase.WATCHING, _withdraw_heard,
             "A | withdraw"),
         Row(_S | _SITE | _SERVICE, SelfCheck, on.check_fails, Phase.ISOLATED, _isolate,
@@ -244,6 +266,8 @@ TABLE: Table[WatchState, Action] = Table(
             "a direct A | fresh silence clock"),
         Row(_ISO, Tick, on.window_runs, Phase.MAINTENANCE, _window_begins,
             "a kept window begins | withdraw", _HELD),
+        Row(ARMED - _ISO - _MAINT, Tick, on.home_silence, None, _tell_home,
+            "45 s of heartbeats that all say: home server down | HOME: ops notice", _HOME),
         Row(ARMED | _UN, Noticed, on.known_notice, None, _ack_copy,
             "a copy of a kept notice | ack", "the first ack may have been lost"),
         Row(ARMED, Noticed, on.begun_notice, Phase.MAINTENANCE, _fall_silent,

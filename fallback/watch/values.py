@@ -37,10 +37,11 @@ ARMED = frozenset(Phase) - {Phase.BOOTING, Phase.UNARMED}
 
 
 class Verdict(Enum):
-    """What a vote says. SERVICE is the weaker one."""
+    """What a vote says. SERVICE is weaker than SITE, and HOME than both."""
 
     SITE = "site"
     SERVICE = "service"
+    HOME = "home"  # the bouncer is up, its home IRC server is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,16 @@ class Heartbeat:
     `at`: when it was received, by us or (direct=False) by the voter that forwards it, on our
     clock: the shell subtracts the age the forwarder states. A forwarded heartbeat is as old as
     its receipt, or two voters would keep each other calm with their last ones for ever.
+
+    `home_down`: the bouncer says in it that its home IRC server is unreachable. Where that is to
+    be announced, such a heartbeat is class B: something answers, but nobody can be met there.
     """
 
     boot: str
     at: float
     direct: bool = True
     drill: bool = False
+    home_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +237,9 @@ class WatchState:
     steady_from: float = NEVER  # since when A has come without a gap of `suspect_s`
     answered_at: float = 0.0  # the last B, or a fresh start
     down_from: float = NEVER  # since when the verdict has stood
+    home_from: float = NEVER  # since when every heartbeat says that the home server is down
+    home_at: float = NEVER  # the last heartbeat that says so
+    home_told: bool = False
     gap_s: float = 0.0  # the silence the last A ended
     boot: str = ""
     check_good: bool = False
@@ -258,6 +266,7 @@ class Sight:
     down_from: float = NEVER
     checked_until: float = NEVER  # the self-check counts as good until then
     full: bool = False
+    home: bool = False  # what is missing is the home server alone
 
 
 def sight(state: WatchState) -> Sight:
@@ -271,4 +280,5 @@ def sight(state: WatchState) -> Sight:
         state.down_from,
         until,
         state.check_full,
+        state.timings.announce_home and state.home_from != NEVER,
     )

@@ -155,7 +155,7 @@ async def test_a_broken_disk_does_not_silence_the_announcement(tmp_path: Path) -
         connection.close()
         site.is_cut()
         assert "unreachable" in await ircd.hears("PRIVMSG #lobby", within_s=15)
-        assert "cannot write" in agent.conduct.performer.note
+        assert any("told ops" in line and "cannot write" in line for line in agent.status())
 
 
 async def test_with_the_witness_dead_the_solo_rule_says_so(tmp_path: Path) -> None:
@@ -184,6 +184,23 @@ async def test_the_bouncer_knows_who_listens(tmp_path: Path) -> None:
         await site.store.run(directory.remove_agent, "hel")
         beacon.roster_changed()
         await until(lambda: [one.name for one in beacon.status()] == ["fra"])
+
+
+async def test_ops_are_told_the_same_words_again_when_it_happens_again(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        agent, _ = await pair_two(site, ircd)
+        for times in (1, 2):
+            agent.conduct.performer.tell_ops("it happened")
+            await until(lambda: site.told.count("agent fra: it happened") >= times)  # noqa: B023
+        await agent_acks_once_more(site)
+        assert site.told.count("agent fra: it happened") == 2, "and not with every ack"
+
+
+async def agent_acks_once_more(site: Site_) -> None:
+    assert site.beacon is not None
+    fra = site.beacon._voters["fra"]
+    before = fra.acked_at
+    await until(lambda: fra.acked_at > before)
 
 
 async def test_status_and_metrics_tell_what_is_seen(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from fallback import watch
 from fallback.actions import Persist, TellOps
 from fallback.tables import Row
+from fallback.timings import Timings
 from fallback.watch import (
     AckNotice,
     Answered,
@@ -38,6 +39,7 @@ from tests.fallback.dialogue import T0, Dialogue, Scripts, name
 
 scripts = Scripts()
 row = scripts.row
+ANNOUNCED_HOME = Timings(announce_home=True)
 GOOD, BAD = SelfCheck(5, 5), SelfCheck(2, 5)
 
 
@@ -420,6 +422,24 @@ def _(say: Dialogue, _row: Any) -> None:
 @row("boot: never armed")
 def _(say: Dialogue, _row: Any) -> None:
     say.at(0, Booted(False))
+
+
+@row("a heartbeat: home server down [that is announced]")
+def _(say: Dialogue, _row: Any) -> None:
+    say.state = WatchState(timings=ANNOUNCED_HOME)
+    down_site(say)
+    assert say.at(21, heard(21, home_down=True)) == [Withdraw()]
+
+
+@row("45 s of heartbeats that all say: home server down")
+def _(say: Dialogue, _row: Any) -> None:
+    watching(say)
+    for second in range(1, 46):
+        assert not say.at(second, heard(second, home_down=True), Tick()), "not before 45 s"
+    [told] = say.at(46, heard(46, home_down=True))
+    assert isinstance(told, TellOps)
+    assert say.state.phase is Phase.WATCHING, "it lives, and that is what the watch is about"
+    assert not say.at(47, heard(47, home_down=True)), "told once"
 
 
 def test_a_drill_never_votes_for_real() -> None:

@@ -54,11 +54,14 @@ class Site_:
     tmp_path: Path
     landmark: int
     told: list[str] = field(default_factory=list)
+    home: str = "up"
     beacon: Beacon | None = None
     scope: trio.CancelScope | None = None
 
     async def beats(self) -> Beacon:
-        beacon = Beacon(self.store, self.key, site=lambda: Site("up"), tell_ops=self.told.append)
+        beacon = Beacon(
+            self.store, self.key, site=lambda: Site(self.home), tell_ops=self.told.append
+        )
         self.beacon = beacon
 
         async def run(*, task_status: trio.TaskStatus[None]) -> None:
