@@ -126,7 +126,9 @@ class Bouncer:
 
     async def run(self, ready: Callable[[Store], None]) -> None:
         config = self.config
-        door = ClientDoor(config.server_name, self.authenticator, self.hubs.get)
+        door = ClientDoor(
+            config.server_name, self.authenticator, self.hubs.get, lambda: self.config.told_caps
+        )
         opened = [(listen, await listeners.open_listeners(listen)) for listen in config.listen]
         ident = None
         if config.ident.listen is not None:

@@ -24,6 +24,7 @@ from pydantic import (
 from bouncer import place
 from bouncer.address import Address, ListenOn
 from bouncer.faults import ConfigError, Table, fault_lines
+from bouncer.irc.sts import Policy
 
 __all__ = ["Address", "Config", "ConfigError", "ListenOn", "Table", "load", "parse"]
 
@@ -59,12 +60,15 @@ class Tls(Table):
 
     certificate: Path | None = None
     key: Path | None = None
+    sts_days: int | None = Field(default=None, ge=0, le=3650)  # None: no policy is told
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Tls:
         if (self.certificate is None) != (self.key is None):
             missing = "key" if self.key is None else "certificate"
             raise ValueError(f"{missing} is missing; name certificate and key, or neither")
+        if self.sts_days is not None and self.certificate is None:
+            raise ValueError("sts_days needs a certificate that clients trust; name it and its key")
         return self
 
 
@@ -207,6 +211,24 @@ class Config(Table):
                 raise ValueError(f"{address} is there more than once; keep one [[listen]] of it")
         return value
 
+    @model_validator(mode="after")
+    def _sts_needs_tls(self) -> Config:
+        if self.tls.sts_days is not None and self.sts_port is None:
+            raise ValueError("sts_days needs a [[listen]] with tls on a port, not a WebSocket")
+        return self
+
+    @property
+    def sts_port(self) -> int | None:
+        """Where clients that come without TLS are told to go instead."""
+        ports = (each.address.port for each in self.listen if each.tls and not each.websocket)
+        return next((port for port in ports if port), None)
+
+    @property
+    def told_caps(self) -> dict[str, str]:
+        """The capabilities that this file switches on, each with its value."""
+        days = self.tls.sts_days
+        return {} if days is None else {"sts": str(Policy(days * 86_400, self.sts_port))}
+
     @property
     def admin_socket(self) -> Path:
         return self.data_dir / place.SOCKET
@@ -260,7 +282,12 @@ def finish(config: Config, source: Path | None) -> Config:
             "data_dir": data,
             "listen": listen,
             "database": config.database.model_copy(update={"url": url}),
-            "tls": Tls(certificate=absolute(config.tls.certificate), key=absolute(config.tls.key)),
+            "tls": config.tls.model_copy(
+                update={
+                    "certificate": absolute(config.tls.certificate),
+                    "key": absolute(config.tls.key),
+                }
+            ),
             "mesh": config.mesh.model_copy(
                 update={"key": absolute(config.mesh.key) or data / "mesh.key"}
             ),

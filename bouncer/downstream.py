@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -18,6 +19,7 @@ from bouncer.irc.wire import MAX_CLIENT_TAGS, MAX_LINE, LineReader, Message, Pro
 from bouncer.outbox import Outbox
 from bouncer.session.arrival import TOKENS
 from bouncer.session.events import CapsChanged, Detached, FromClient
+from bouncer.throttle import source_of
 from storage.errors import StorageError
 from storage.records import User
 
@@ -36,11 +38,13 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What a connection needs of the bouncer. `hub_of` gives a user's hub."""
+    """What a connection needs of the bouncer. `hub_of` gives a user's hub, `told_caps` the
+    capabilities that the configuration switches on."""
 
     server_name: str
     authenticator: Authenticator
     hub_of: Callable[[str], Hub | None]
+    told_caps: Callable[[], Mapping[str, str]]
 
 
 async def serve(stream: trio.abc.Stream, door: Door, *, peer: str, fingerprint: str = "") -> None:
@@ -75,8 +79,10 @@ class Downstream:
         self.client = Attachment(next(_numbers), Outbox(OUTBOX_OCTETS), self._offer)
         self.hub: Hub | None = None
         self.user: User | None = None
+        # a policy is for the name that others connect to: this machine goes by another
+        self._told_caps = door.told_caps() if source_of(peer) else {}
         self.registration = DownstreamRegistration(
-            door.server_name, caps.offered(), fingerprint, TOKENS
+            door.server_name, caps.offered(serving=self._told_caps), fingerprint, TOKENS
         )
         self._reader = LineReader(CLIENT_LINE)
         self._overlong = 0
@@ -91,7 +97,8 @@ class Downstream:
         scope.cancel()
 
     def _offer(self, network_caps: frozenset[str]) -> None:
-        self.say(self.registration.change_offer(caps.offered(network_caps)))
+        offered = caps.offered(network_caps, serving=self._told_caps)
+        self.say(self.registration.change_offer(offered))
 
     def say(self, messages: list[Message]) -> None:
         self.client.outbox.put(b"".join([message.encode() for message in messages]))
@@ -126,10 +133,21 @@ class Downstream:
                 messages.append(Message.parse(line))
             except ProtocolError as error:
                 self._complain("421", "*", str(error))
+        if self._reader.recoded and "standard-replies" in self.registration.caps:
+            for line in self._reader.recoded:
+                self._warn_of_encoding(line)
         if self._reader.overlong > self._overlong:
             self._overlong = self._reader.overlong
             self._complain("417", f"Input line was too long (limit {CLIENT_LINE} octets)")
         return messages
+
+    def _warn_of_encoding(self, line: str) -> None:
+        """It "had to be modified": utf8-only. What is no UTF-8 was read as Latin-1."""
+        with suppress(ProtocolError):
+            command = Message.parse(line).command
+            text = "This line was not UTF-8 and was read as Latin-1; set your client to UTF-8"
+            warning = Message("WARN", (command, "INVALID_UTF8", text), self.door.server_name)
+            self.say([warning])
 
     def _complain(self, numeric: str, *params: str) -> None:
         nick = self.registration.nick or "*"

@@ -7,6 +7,7 @@ fill memory: what is remembered is bounded below, and what is requested comes fr
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bouncer.irc.wire import Message
@@ -22,11 +23,13 @@ METADATA_SUBS = 50  # keys that one client may subscribe to
 
 class Offer(NamedTuple):
     """A row of what clients may have. With `needs`, only where the network has one of these;
-    `served` False keeps a row out until something answers for it."""
+    `served` False keeps a row out unless it is switched on; `told` is there to be read, not
+    requested."""
 
     value: str = ""
     needs: frozenset[str] = frozenset()
     served: bool = True
+    told: bool = False
 
 
 def _where_network_has(*names: str) -> Offer:
@@ -38,6 +41,7 @@ NOT_YET = Offer(served=False)
 
 # In the order they are listed: a client that cannot take a long list gets the first that fit.
 DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
+    "sts": Offer(served=False, told=True),  # sts: on for who sets `sts_days`
     "sasl": Offer("PLAIN,EXTERNAL,SCRAM-SHA-256"),  # sasl-3.2: the value lists mechanisms
     "server-time": ALWAYS,  # server-time: we stamp what comes without
     "message-tags": ALWAYS,  # message-tags: client-only tags go on where the network takes them
@@ -72,11 +76,17 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "soju.im/read": ALWAYS,  # soju doc/ext/read.md
     "soju.im/search": ALWAYS,  # soju doc/ext/search.md
     "soju.im/no-implicit-names": ALWAYS,
+    "soju.im/account-required": Offer(told=True),  # soju doc/ext/account-required.md
     "soju.im/webpush": ALWAYS,  # soju doc/ext/webpush.md
     "znc.in/self-message": ALWAYS,  # ZNC: own messages with our own source
     "znc.in/playback": ALWAYS,  # ZNC playback module
     "znc.in/server-time-iso": ALWAYS,  # ZNC: server-time by its first name
 }
+
+# "Clients MUST NOT request this capability (CAP REQ)": sts; the same of account-required.
+TOLD = frozenset(name for name, row in DOWNSTREAM_OFFERED.items() if row.told)
+# "this capability has a REQUIRED value": sts; who is told no values is not told of it.
+VALUE_REQUIRED = frozenset({"sts"})
 
 # Never disabled by a client: CAP version 302 brings it along and says it stays.
 STICKY_WITH_302 = frozenset({"cap-notify"})
@@ -114,17 +124,17 @@ UPSTREAM_WANTED_LATER: tuple[str, ...] = (
 
 def offered(
     network_caps: Collection[str] | None = None,
-    serving: Collection[str] = (),
+    serving: Mapping[str, str] = MappingProxyType({}),
     table: Mapping[str, Offer] = DOWNSTREAM_OFFERED,
 ) -> dict[str, str]:
     """What a client is offered: name -> value.
 
     `network_caps` are those enabled on its network (None: no network yet, so none of its own);
-    `serving` switches on rows that are not served by default.
+    `serving` switches on rows that are not served by default, each with its value.
     """
     network_caps = network_caps or ()
     return {
-        name: row.value
+        name: serving.get(name, row.value)
         for name, row in table.items()
         if (row.served or name in serving)
         and (not row.needs or any(need in network_caps for need in row.needs))

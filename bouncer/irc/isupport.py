@@ -93,6 +93,7 @@ class ISupport:
         self.monitor = "MONITOR" in self.tokens
         self.monitor_limit = _number(get("MONITOR"))  # None: no limit told
         self.whox = "WHOX" in self.tokens
+        self.bot = (get("BOT") or "")[:1]  # bot-mode: a user mode, and a flag of WHO
         self.maxlist = _limits(get("MAXLIST"))
         self._targmax = _targmax(get("TARGMAX"))
 

@@ -22,7 +22,7 @@ class User(NamedTuple):
     """Somebody we share a channel with. '' where the network has not told us.
 
     `account` is None while unknown, '' for logged out. `away` is None when here, else the
-    message, '' where only the fact is known.
+    message, '' where only the fact is known. `bot` is the flag of WHO by which a bot is known.
     """
 
     nick: str
@@ -31,6 +31,7 @@ class User(NamedTuple):
     account: str | None = None
     away: str | None = None
     realname: str = ""
+    bot: str = ""
 
     @property
     def mask(self) -> str:

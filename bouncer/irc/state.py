@@ -350,6 +350,11 @@ def _whois_user(state: NetworkState, message: Message) -> None:
     state.change_user(nick, realname=realname)
 
 
+@_on(numerics.RPL_WHOISBOT, params=2)
+def _whois_bot(state: NetworkState, message: Message) -> None:
+    state.change_user(message.params[1], bot=state.isupport.bot)
+
+
 @_on(numerics.RPL_WHOREPLY, params=8)
 def _who_reply(state: NetworkState, message: Message) -> None:
     _, _, user, host, _, nick, flags, last = message.params[:8]
@@ -371,7 +376,8 @@ def _take_who(
     if known is not None:
         away = (known.away or "") if flags.startswith("G") else None
         state.learn(f"{nick}!{user}@{host}")
-        state.change_user(nick, away=away, realname=realname)
+        bot = state.isupport.bot if state.isupport.bot in flags else ""
+        state.change_user(nick, away=away, realname=realname, bot=bot)
     if state.is_me(nick):
         state.realname = realname
 

@@ -90,7 +90,7 @@ def _line(
     prefixes: str,
 ) -> Message:
     server = state.server or server_name
-    flags = ("H" if user.away is None else "G") + prefixes
+    flags = ("H" if user.away is None else "G") + user.bot + prefixes
     name, host = user.user or "*", user.host or "*"
     if not request.fields:
         plain = (channel, name, host, server, user.nick, flags, f"0 {user.realname}")

@@ -154,17 +154,20 @@ class LineReader:
     """Splits a byte stream into decoded lines; holds at most `limit` octets of an unfinished one.
 
     A longer line is dropped up to its newline and counted in `overlong`; empty lines vanish
-    (RFC 1459 section 2.3.1), and NUL and CR, which no message may hold, are removed.
+    (RFC 1459 section 2.3.1), and NUL and CR, which no message may hold, are removed. `recoded` are
+    the lines of the last chunk that were not UTF-8.
     """
 
     def __init__(self, limit: int = MAX_RECEIVED) -> None:
         self.limit = limit
         self.overlong = 0
+        self.recoded: list[str] = []
         self._rest = b""
         self._dropping = False
 
     def feed(self, data: bytes) -> list[str]:
         """The whole lines that `data` completes, in order."""
+        self.recoded = []
         whole, newline, rest = (self._rest + data).rpartition(b"\n")
         lines = self._lines(whole) if newline else []
         if lines and self._dropping:
@@ -198,7 +201,10 @@ class LineReader:
         # A CR inside ends the line for some servers: what follows it must not become a command.
         if b"\0" in line or b"\r" in line:
             line = line.translate(None, b"\r\0")
-        return decode(line)
+        text = decode(line)
+        if not text.isascii() and text.encode() != line:
+            self.recoded.append(text)
+        return text
 
 
 def encode_all(messages: Iterable[Message]) -> bytes:

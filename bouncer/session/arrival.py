@@ -38,6 +38,7 @@ TOKENS: Mapping[str, str | None] = MappingProxyType({
     "MSGREFTYPES": "msgid,timestamp",  # "in order of decreasing preference": chathistory
     "MONITOR": str(MAX_TARGETS),
     "WHOX": None,
+    "UTF8ONLY": None,  # utf8-only: whatever a network sends, we say it in UTF-8
 })  # fmt: skip
 
 

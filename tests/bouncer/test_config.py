@@ -75,6 +75,9 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
         [tls]
         certificate = "tls/chain.pem"
         key = "tls/key.pem"
+        sts_days = 30
+        [[listen]]
+        address = "[::]:6698"
         [[listen]]
         address = "[::]:6697"
         client_certs = true
@@ -104,11 +107,12 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
     assert found.server_name == "irc.example.net"
     assert found.database.url == "postgresql+psycopg://muster@db/muster"
     assert found.tls.certificate == tmp_path / "tls/chain.pem"
-    assert found.listen[0].address == Address("::", 6697)
-    assert found.listen[0].proxy_from == (ipaddress.ip_network("10.0.0.0/8"),)
-    assert found.listen[0].origins == ("https://chat.example.net",)
-    assert found.listen[1].address.path == str(tmp_path / "irc.sock")
-    assert found.listen[1].tls is False
+    assert found.told_caps == {"sts": "duration=2592000,port=6698"}
+    assert found.listen[1].address == Address("::", 6697)
+    assert found.listen[1].proxy_from == (ipaddress.ip_network("10.0.0.0/8"),)
+    assert found.listen[1].origins == ("https://chat.example.net",)
+    assert found.listen[2].address.path == str(tmp_path / "irc.sock")
+    assert found.listen[2].tls is False
     assert found.limits.upstream_lines_per_s == 2.0
     assert found.user_defaults.autoplay is False
     assert found.ops is not None
@@ -166,7 +170,15 @@ def test_all_faults_are_told_at_once_each_with_its_key_and_what_to_do(tmp_path: 
     [
         ("listen = []", "listen: is empty; keep at least one, or remove it for the defaults"),
         ("tls = 3", "tls: is not a table; write [tls]"),
-        ("[tls]\nzebra = 1", "tls.zebra: is not known here; remove it (known: certificate, key)"),
+        (
+            "[tls]\nzebra = 1",
+            "tls.zebra: is not known here; remove it (known: certificate, key, sts_days)",
+        ),
+        ("[tls]\nsts_days = 30", "tls: sts_days needs a certificate that clients trust; name it"),
+        (
+            "[tls]\ncertificate='c'\nkey='k'\nsts_days=30\n[[listen]]\naddress='a:1'\ntls=false",
+            "the file: sts_days needs a [[listen]] with tls on a port, not a WebSocket",
+        ),
         ("source = 'x'", "source: is not known here; remove it"),
         ("server_name = 'a b'", 'server_name: "a b" is not a host name'),
         (

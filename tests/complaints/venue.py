@@ -191,7 +191,9 @@ class Muster:
         self.store = bouncer.store
         self.ended = ended
         self._nursery = nursery
-        self._door = downstream.Door(SERVER, bouncer.authenticator, bouncer.hubs.get)
+        self._door = downstream.Door(
+            SERVER, bouncer.authenticator, bouncer.hubs.get, lambda: bouncer.config.told_caps
+        )
 
     @property
     def hub(self):  # type: ignore[no-untyped-def]

@@ -117,7 +117,7 @@ _SOJU = {
         multi-prefix invite-notify setname draft/chathistory draft/event-playback draft/read-marker
         draft/no-implicit-names draft/pre-away draft/extended-isupport draft/message-redaction
         draft/metadata-2 soju.im/bouncer-networks soju.im/bouncer-networks-notify soju.im/read
-        soju.im/search soju.im/no-implicit-names soju.im/webpush""",
+        soju.im/search soju.im/no-implicit-names soju.im/account-required soju.im/webpush""",
     ),
     **_each(
         _PASSED,
@@ -156,6 +156,8 @@ def support() -> str:
 
 
 def _offer(offer: Offer) -> str:
+    if offer.told and not offer.served:
+        return "off by default: `sts_days`"
     if not offer.served:
         return "not yet"
     return _PASSED if offer.needs else f"{_YES}: {offer.value}" if offer.value else _YES

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bouncer.irc.caps import STICKY_WITH_302, filled, parse_caps
+from bouncer.irc.caps import STICKY_WITH_302, TOLD, VALUE_REQUIRED, filled, parse_caps
 from bouncer.irc.wire import MAX_LINE, Message
 
 
@@ -43,7 +43,8 @@ class ClientCaps:
         asked = list(parse_caps(words))
         sticky = STICKY_WITH_302 if self.version >= 302 else frozenset[str]()
         for word in asked:
-            known = word[1:] not in sticky if word.startswith("-") else word in self.offered
+            offered = word in self.offered and word not in TOLD
+            known = word[1:] not in sticky if word.startswith("-") else offered
             if not known:
                 return [self._line(name, "NAK", words)]
         for word in asked:
@@ -86,4 +87,8 @@ class ClientCaps:
 
 
 def _listed(caps: Mapping[str, str], *, with_values: bool) -> list[str]:
-    return [f"{cap}={value}" if value and with_values else cap for cap, value in caps.items()]
+    return [
+        f"{cap}={value}" if value and with_values else cap
+        for cap, value in caps.items()
+        if with_values or cap not in VALUE_REQUIRED
+    ]

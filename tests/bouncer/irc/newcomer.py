@@ -8,7 +8,7 @@ from bouncer.irc.sasl import authenticate
 from bouncer.irc.wire import Message
 
 SERVER = "bouncer.example"
-OFFERED = offered({"away-notify"}, serving={"draft/pre-away", "soju.im/bouncer-networks"})
+OFFERED = offered({"away-notify"}, serving={"soju.im/bouncer-networks": ""})
 FINGERPRINT = "ab" * 32
 
 

