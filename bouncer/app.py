@@ -11,7 +11,7 @@ import signal
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -25,7 +25,6 @@ from bouncer.certificates import Certificate, CertificateFault
 from bouncer.config import Config, ConfigError, Listen
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.command import Desk
-from bouncer.control.grammar import ControlError
 from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
 from bouncer.database import open_database
@@ -245,12 +244,9 @@ class Bouncer:
     async def _operator_says(self, line: str) -> list[str]:
         return await dispatch(line, OPERATOR, self.desk)
 
-    async def answer_service(self, user: User, network: str, text: str) -> list[str]:
+    async def carry_out(self, user: User, network: str, words: str | Sequence[str]) -> list[str]:
         actor = Actor(Door.SERVICE, user=user.name, admin=user.admin, network=network)
-        try:
-            return await dispatch(text, actor, self.desk)
-        except ControlError as error:
-            return [str(error)]
+        return await dispatch(words, actor, self.desk)
 
     async def answer_ops(self, session: Session, command: OpsCommand) -> tuple[str, list[str]]:
         nick = command.message.nick

@@ -22,6 +22,7 @@ class Attachment:
     link: Link | None = None
     put_id: int = 0  # the last message whose line, if it had one, is in the outbox or sent
     quit_id: int = 0  # what QUIT showed it to have
+    follows_networks: bool = False  # soju.im/bouncer-networks-notify
 
     @property
     def delivered_id(self) -> int:

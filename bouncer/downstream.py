@@ -180,7 +180,9 @@ class Downstream:
                 outputs = self.registration.scram_keys(known)
             else:
                 self.user = known
-                outputs = self.registration.accept(known.name)
+                hub = self.door.hub_of(known.name)
+                names = hub.announcing.names() if hub is not None else {}
+                outputs = self.registration.accept(known.name, names)
         await self._put_out(outputs)
 
     async def _put_out(self, outputs: list[Message | Attempt]) -> None:

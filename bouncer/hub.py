@@ -6,14 +6,14 @@ Durable before shown: the rows of a batch are committed before any line of it le
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
 
 import structlog
 import trio
 
 from bouncer import history, keeping
+from bouncer.announcing import Announcing
+from bouncer.answering import Answering, Services
 from bouncer.attachment import Attachment, Link
 from bouncer.config import UserDefaults
 from bouncer.identd import Idents
@@ -27,10 +27,12 @@ from bouncer.session.effects import (
     DropNetwork,
     Effect,
     Effects,
+    FollowNetworks,
     ForgetChannel,
     KeepMark,
     Lookup,
     NetworkCaps,
+    NetworkCommand,
     OpsCommand,
     PlayBack,
     Push,
@@ -41,17 +43,7 @@ from bouncer.session.effects import (
     RememberNick,
     ServiceCommand,
 )
-from bouncer.session.events import (
-    Attached,
-    BotSays,
-    Detached,
-    Event,
-    Found,
-    PageRead,
-    ServiceSaid,
-    Tick,
-)
-from bouncer.session.session import Session
+from bouncer.session.events import Attached, Detached, Event, Found, PageRead, Tick
 from bouncer.supervise import Gate
 from storage import messages
 from storage.errors import StorageError
@@ -65,23 +57,12 @@ DECIDED_BATCHES = 1  # waiting for their commit, beside the one in hand; full: t
 PAGE_ROWS = 500  # of a playback; the next page is read when this one has left
 GOODBYE_S = 3.0
 LOOKUPS = 64  # questions of the history not answered yet; full: the client is dropped
-SERVICE_COMMANDS = 32  # waiting for their answers; full: the client is told to wait
 
 log = structlog.get_logger("hub")
 
 Done = tuple[Link, Event, Effects]
 # A commit to wait for, and what happened: with the effects that may be performed after it.
 Decided = tuple[Batch | None, list[Done]]
-
-
-class Services(Protocol):
-    """Who answers people: the control registry behind the service nick, and the ops bot.
-
-    `answer_ops` gives the target of the answer beside its lines."""
-
-    async def answer_service(self, user: User, network: str, text: str) -> list[str]: ...
-
-    async def answer_ops(self, session: Session, command: OpsCommand) -> tuple[str, list[str]]: ...
 
 
 class Hub:
@@ -104,9 +85,14 @@ class Hub:
     ) -> None:
         self.user = user
         self.clients: dict[int, Attachment] = {}
+        self.links: dict[str, Link] = {}
+        self.announcing = Announcing(self.links, self.clients, self._tell, server_name)
+        self._answering = Answering(services, self.announcing, self.post)
         self.networks = Networks(
+            self.links,
             store,
             self.post,
+            self.announcing.changed,
             server_name=server_name,
             gate=gate,
             idents=idents,
@@ -117,18 +103,13 @@ class Hub:
             vapid=sender.public_key,
         )
         self._pushes = Pushes(sender, store, self.networks.post_to)
-        self.links = self.networks.links
         self._store = store
-        self._services = services
         self._cursors = keeping.Cursors(store)
         self._undone = 0  # batches decided and not performed yet
         self._nursery: trio.Nursery | None = None
         self._post_to, self._inbox = trio.open_memory_channel[tuple[Link, Event]](INBOX_EVENTS)
         self._decide, self._decided = trio.open_memory_channel[Decided](DECIDED_BATCHES)
         self._look, self._lookups = trio.open_memory_channel[tuple[Link, Lookup]](LOOKUPS)
-        self._ask, self._asked = trio.open_memory_channel[Callable[[], Awaitable[None]]](
-            SERVICE_COMMANDS
-        )
 
     # --- life ---
 
@@ -138,7 +119,7 @@ class Hub:
             self._nursery.start_soon(self._handle_events)
             self._nursery.start_soon(self._perform_decided)
             self._nursery.start_soon(self._answer_lookups)
-            self._nursery.start_soon(self._answer_commands)
+            self._nursery.start_soon(self._answering.run)
             await self.refresh(self.user)
             task_status.started()
 
@@ -319,6 +300,7 @@ class Hub:
                 await keeping.change_channel(self._store, link.session.network.id, name, detached)
             case RememberNick(nick):
                 await keeping.change_network(self._store, link.session.network.id, nick=nick)
+                self.announcing.changed()
             case RememberLogin(login, password):
                 changes = {"sasl_login": login, "sasl_password": password}
                 await keeping.change_network(self._store, link.session.network.id, **changes)
@@ -332,10 +314,10 @@ class Hub:
                 await keeping.redact(self._store, link.session.network.id, target, msgid)
             case Lookup():
                 self._look_up(link, effect)
-            case ServiceCommand():
-                self._enqueue(partial(self._answer_service, link, effect))
-            case OpsCommand():
-                self._enqueue(partial(self._answer_ops, link, effect))
+            case ServiceCommand() | OpsCommand() | NetworkCommand():
+                self._answering.put(self.user, link, effect)
+            case FollowNetworks():
+                self.announcing.follow(effect)
             case _:
                 pass  # for a connection that is gone
 
@@ -377,24 +359,3 @@ class Hub:
         client = self.clients.get(client_id)
         if client is not None and client.record_id:
             self._cursors.move(client.record_id, message_id)
-
-    # --- commands to the bouncer itself ---
-
-    def _enqueue(self, answer: Callable[[], Awaitable[None]]) -> None:
-        try:
-            self._ask.send_nowait(answer)
-        except trio.WouldBlock:
-            log.warning("commands come too fast", user=self.user.name)
-
-    async def _answer_commands(self) -> None:
-        async for answer in self._asked:
-            await answer()
-
-    async def _answer_service(self, link: Link, command: ServiceCommand) -> None:
-        name = link.session.network.name
-        lines = await self._services.answer_service(self.user, name, command.text)
-        await self.post(link, ServiceSaid(command, lines))
-
-    async def _answer_ops(self, link: Link, command: OpsCommand) -> None:
-        target, lines = await self._services.answer_ops(link.session, command)
-        await self.post(link, BotSays(target, lines))

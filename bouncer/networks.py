@@ -24,7 +24,7 @@ from storage.records import Network, User
 from storage.store import Store
 
 # What a session takes over while it is connected; a change of anything else is a new connection.
-TAKEN_OVER = ("nick", "auto_away", "connect_commands", "keep_age_s", "keep_bytes")
+TAKEN_OVER = ("name", "nick", "auto_away", "connect_commands", "keep_age_s", "keep_bytes")
 
 
 def reconnects(known: Network, wanted: Network) -> bool:
@@ -34,12 +34,15 @@ def reconnects(known: Network, wanted: Network) -> bool:
 
 
 class Networks:
-    """`links` are the sessions by the names of their networks. `post` hands a session an event."""
+    """`links` are the sessions by the names of their networks. `post` hands a session an event,
+    `changed` is told when a network, or the state of its connection, may have changed."""
 
     def __init__(
         self,
+        links: dict[str, Link],
         store: Store,
         post: Callable[[Link, Event], Awaitable[None]],
+        changed: Callable[[], None],
         *,
         server_name: str,
         gate: Gate,
@@ -50,26 +53,36 @@ class Networks:
         chathistory_max: int,
         vapid: str,
     ) -> None:
-        self.links: dict[str, Link] = {}
+        self.links = links
         self.nursery: trio.Nursery | None = None  # where connections are held
         self.default_rate = default_rate  # lines per second, for networks without their own
         self.defaults = defaults  # where the user has said nothing
         self._store = store
         self._post = post
+        self._changed = changed
         self._server_name = server_name
         self._gate = gate
         self._idents = idents
         self._ops = ops  # (network, channel) where the ops bot listens
         self._chathistory_max = chathistory_max  # messages of one answer; 0: no own limit
+        self._refreshing = trio.Lock()  # one looks at the store and acts on it, then the next
         self._vapid = vapid  # our public key for Web Push
 
     async def refresh(self, user: User) -> list[Link]:
         """Make them those of the store; those that are gone."""
+        async with self._refreshing:
+            removed = await self._refresh(user)
+        self._changed()
+        return removed
+
+    async def _refresh(self, user: User) -> list[Link]:
         wanted = await keeping.networks_of(self._store, user, auto_away=self.defaults.auto_away)
-        gone = set(self.links) - {each.network.name for each in wanted}
+        here = {each.network.id for each in wanted}
+        gone = [name for name, link in self.links.items() if link.session.network.id not in here]
         removed = [self.links.pop(name) for name in gone]
         for link in removed:
             await self._disconnect(link, "The network was removed")
+        self._rename({each.network.id: each.network.name for each in wanted})
         for each in wanted:
             known = self.links.get(each.network.name)
             if known is None:
@@ -78,6 +91,15 @@ class Networks:
                 await self._change(known, each)
         return removed
 
+    def _rename(self, names: dict[int, str]) -> None:
+        """Call every network as it is called now."""
+        links = list(self.links.values())
+        self.links.clear()
+        for link in links:
+            network = link.session.network
+            self.links[names.get(network.id, network.name)] = link
+        self.listen_for_ops(self._ops)
+
     async def _add(self, wanted: keeping.Wanted) -> None:
         noted = await keeping.noted(self._store, wanted.network.id)
         link = self.links[wanted.network.name] = Link(self.session(wanted, noted))
@@ -85,9 +107,10 @@ class Networks:
 
     async def _change(self, link: Link, wanted: keeping.Wanted) -> None:
         await self._post(link, ChannelsWanted(*wanted[1:]))
-        if reconnects(link.session.network, wanted.network):
+        anew = reconnects(link.session.network, wanted.network)
+        link.session.network = wanted.network
+        if anew:
             await self._disconnect(link, "The network was changed")
-            link.session.network = wanted.network
             self._connect(link)
             return
         await self._post(link, NetworkSet(wanted.network))
@@ -128,6 +151,7 @@ class Networks:
             gate=self._gate,
             default_rate=self.default_rate,
             idents=self._idents,
+            became=self._changed,
         )
         self.nursery.start_soon(link.upstream.run)
 

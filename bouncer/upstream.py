@@ -110,6 +110,7 @@ class Upstream:
         default_rate: float,
         idents: Idents | None = None,
         dial: Dialer = dial,
+        became: Callable[[], None] = lambda: None,
     ) -> None:
         self.session = session
         self.state = State.WAITING
@@ -119,6 +120,7 @@ class Upstream:
         self._gate = gate
         self._idents = idents or Idents()
         self._dial = dial
+        self._became = became  # told when `state` or `error` may have changed
         self._default_rate = default_rate
         self._queue: SendQueue | None = None
         self._scope: trio.CancelScope | None = None
@@ -208,6 +210,7 @@ class Upstream:
         if state is not self.state:
             self.since = trio.current_time()
         self.state, self.error = state, error
+        self._became()
 
     def _end(self, ending: Ending) -> None:
         self._ending = self._ending or ending

@@ -15,7 +15,13 @@ from storage import accounts
 from storage.records import Channel, Network, User
 
 _IDENTITY = (
-    Option("--nick", ("NICK",), "the nick wanted here", readers.nick, "nick"),
+    Option(
+        "--nick",
+        ("NICK",),
+        "the nick wanted here; '' for the user's own",
+        readers.nick_or_none,
+        "nick",
+    ),
     Option("--ident", ("IDENT",), "the user name before the @", readers.word, "ident"),
     Option("--realname", ("TEXT",), "shown by WHOIS", readers.line, "realname"),
     Option("--join", ("CHANNELS",), "'#a,#b KEY': channels to be in", readers.channels),

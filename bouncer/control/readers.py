@@ -34,6 +34,10 @@ def nick(text: str) -> str:
     return text
 
 
+def nick_or_none(text: str) -> str:
+    return nick(text) if text else ""
+
+
 def line(text: str) -> str:
     """A text that has to fit into one line of IRC."""
     if re.search(r"[\r\n\0]", text) or len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT:

@@ -37,7 +37,6 @@ def _where_network_has(*names: str) -> Offer:
 
 
 ALWAYS = Offer()
-NOT_YET = Offer(served=False)
 
 # In the order they are listed: a client that cannot take a long list gets the first that fit.
 DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
@@ -71,8 +70,8 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     # multiline: line by line to a network that has it not
     "draft/multiline": Offer(f"max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}"),
     "draft/metadata-2": Offer(f"max-subs={METADATA_SUBS},max-keys=0"),  # metadata: notes
-    "soju.im/bouncer-networks": NOT_YET,  # soju doc/ext/bouncer-networks.md
-    "soju.im/bouncer-networks-notify": NOT_YET,
+    "soju.im/bouncer-networks": ALWAYS,  # soju doc/ext/bouncer-networks.md
+    "soju.im/bouncer-networks-notify": ALWAYS,
     "soju.im/read": ALWAYS,  # soju doc/ext/read.md
     "soju.im/search": ALWAYS,  # soju doc/ext/search.md
     "soju.im/no-implicit-names": ALWAYS,

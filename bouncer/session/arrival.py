@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from bouncer.irc.bouncer_networks import CAP as NETWORKS
 from bouncer.irc.burst import channel_burst, isupport_lines, registration_burst
 from bouncer.irc.monitor import MAX_TARGETS
 from bouncer.irc.people import Channel
 from bouncer.irc.wire import Message
-from bouncer.session import marks, metadata, webpush
+from bouncer.session import bouncer_networks, marks, metadata, webpush
 from bouncer.session.clients import Client
 from bouncer.session.dialect import Dialect
 from bouncer.session.effects import Effects, PlayBack
@@ -45,6 +46,7 @@ TOKENS: Mapping[str, str | None] = MappingProxyType({
 def own_tokens(session: Session, client: Client) -> dict[str, str | None]:
     """What the bouncer itself supports, in 005."""
     tokens = {**TOKENS, "CHATHISTORY": str(page_limit(session))}
+    tokens |= bouncer_networks.tokens(session, client)
     if session.ready and "message-tags" not in session.upstream_caps:
         tokens["CLIENTTAGDENY"] = "*"  # message-tags: the network would cut them off
     if session.webpush.vapid and webpush.CAP in client.dialect.caps:
@@ -56,8 +58,10 @@ def caps_changed(session: Session, event: CapsChanged, out: Effects) -> None:
     client = session.clients.by_id.get(event.client)
     if client is None:
         return
-    new = event.caps - client.dialect.caps
+    before = client.dialect.caps
+    new = event.caps - before
     session.clients.speak(client, event.caps)
+    bouncer_networks.follow(client, before, out)
     # "If […] the client has enabled the `soju.im/webpush` capability, the server MUST advertise
     # its public key": soju.im/webpush
     if webpush.CAP in new and session.webpush.vapid:
@@ -88,6 +92,7 @@ def attached(session: Session, event: Attached, out: Effects) -> None:
     session.clients.add(client)
     session.upkeep.presence.came(client, event.away)
     greet(session, client, event.trouble, out)
+    bouncer_networks.follow(client, frozenset(), out)
     if event.alarm:
         out.tell(client.id, session.service_line(client, event.alarm))
     if event.autoplay and FETCHING & event.caps:
@@ -142,7 +147,8 @@ def greet(session: Session, client: Client, trouble: str, out: Effects) -> None:
         name = session.network.name
         why = f" ({trouble})" if trouble else ""
         text = f"Not connected to {name} now{why}; still trying" if name else NO_NETWORK
-        out.tell(client.id, session.service_line(client, text))
+        if name or NETWORKS not in caps:  # such a client knows
+            out.tell(client.id, session.service_line(client, text))
         return
     for folded, channel in session.state.channels.items():
         if not session.screen.is_detached(folded):

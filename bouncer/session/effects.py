@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bouncer.irc.bouncer_networks import Asked
 from bouncer.irc.wire import Message
 from bouncer.session.lookups import Question
 from storage.message import Row
@@ -145,6 +146,25 @@ class ServiceCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkCommand:
+    """A client asks for the user's networks, or changes them; `batched` when it knows batches."""
+
+    client: int
+    asked: Asked
+    label: str = ""
+    batched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FollowNetworks:
+    """A client wants to be told of changes of the user's networks, or no longer."""
+
+    client: int
+    follows: bool
+    batched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OpsCommand:
     """Somebody said a bot command where the ops bot listens."""
 
@@ -169,6 +189,8 @@ Effect = (
     | KeepMark
     | Push
     | ServiceCommand
+    | NetworkCommand
+    | FollowNetworks
     | OpsCommand
 )
 

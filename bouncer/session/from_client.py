@@ -14,6 +14,7 @@ from bouncer.irc.standard_replies import Refused
 from bouncer.irc.who import is_known, parse_who, who_lines
 from bouncer.irc.wire import Message, format_tags
 from bouncer.session import answers, arrival, metadata, pasted, tagged, webpush, znc
+from bouncer.session.bouncer_networks import command as bouncer_command
 from bouncer.session.clients import Client
 from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceCommand
 from bouncer.session.marks import markread
@@ -377,6 +378,7 @@ COMMANDS: dict[str, Command] = {
     "READ": Command(markread, needs_network=False),
     "SEARCH": Command(search, 1, needs_network=False),
     # the server
+    "BOUNCER": Command(bouncer_command, needs_network=False),
     "ISUPPORT": Command(isupport, needs_network=False),
     "MOTD": Command(motd, needs_network=False),
     "OPER": Command(forward, 2),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from bouncer.irc import numerics
+from bouncer.irc import bouncer_networks, numerics
 from bouncer.irc.burst import NOTHING, isupport_lines
 from bouncer.irc.isupport import ISupport
 from bouncer.irc.login import Login
@@ -24,6 +24,7 @@ from bouncer.irc.registration.attempts import (
 from bouncer.irc.registration.client_caps import ClientCaps
 from bouncer.irc.registration.client_sasl import MECHANISMS, ClientSasl
 from bouncer.irc.sasl import SaslError, ScramKeys
+from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message
 
 MAX_TRIES = 3  # wrong logins of one connection; then it is closed
@@ -59,7 +60,7 @@ class DownstreamRegistration:
         self.complete = False
         self.closing = False
         self.away: str | None = None  # of an AWAY before registration: draft/pre-away
-        self.bound_network = ""  # of BOUNCER BIND: soju.im/bouncer-networks
+        self.bound_network: str | None = None  # by BOUNCER BIND: soju.im/bouncer-networks
         self._cap = ClientCaps(server_name, offered)
         self._sasl = ClientSasl(fingerprint)
         self._login = Login("")
@@ -69,6 +70,7 @@ class DownstreamRegistration:
         self._open: Attempt | None = None
         self._by_sasl = False
         self._held: deque[Message] = deque()
+        self._networks: Mapping[str, str] | None = None  # of the user: netid -> name
 
     @property
     def caps(self) -> set[str]:
@@ -87,13 +89,13 @@ class DownstreamRegistration:
     @property
     def login(self) -> Login:
         """Who it is and which network and client it means. USER may name the network where the
-        credentials do not."""
+        credentials do not; BOUNCER BIND overrides both."""
         user = self.user or self._login.user
         _, network, client = self._login
         hint = Login.parse(self.username)
         if hint.user == user:
             network, client = network or hint.network, client or hint.client
-        return Login(user, network, client)
+        return Login(user, self.bound_network or network, client)
 
     def receive(self, message: Message) -> Output:
         if self.closing:
@@ -110,8 +112,9 @@ class DownstreamRegistration:
             return []
         return [self._reply(numerics.ERR_NOTREGISTERED, "You have not registered")]
 
-    def accept(self, user_name: str) -> Output:
-        """The open attempt is right and belongs to this user."""
+    def accept(self, user_name: str, networks: Mapping[str, str] | None = None) -> Output:
+        """The open attempt is right and belongs to this user, whose networks are these: their
+        names by netid."""
         attempt = self._open
         if attempt is None or self.closing:
             return []
@@ -121,6 +124,7 @@ class DownstreamRegistration:
             return self.refuse()  # nothing has been proven: whoever calls this is mistaken
         self._open = None
         self.user = user_name
+        self._networks = networks or {}
         self._login = attempt.login._replace(user=user_name)
         out: Output = []
         if self._by_sasl:
@@ -280,12 +284,15 @@ class DownstreamRegistration:
     def _on_bouncer(self, message: Message) -> Output:
         if self.complete:
             return []
-        if "soju.im/bouncer-networks" not in self.caps:
+        if bouncer_networks.CAP not in self.caps:
             return self._not_yet()
-        if len(message.params) < 2 or message.params[0].upper() != "BIND":
-            text = "Only BOUNCER BIND <netid> may come before registration"
-            return [Message("FAIL", ("BOUNCER", "INVALID_PARAMS", text), self.server_name)]
-        self.bound_network = message.params[1]
+        try:
+            asked = bouncer_networks.parse(message.params)
+            if not isinstance(asked, bouncer_networks.Bind):
+                return self._not_yet()
+            self.bound_network = bouncer_networks.bind(asked, self._networks)
+        except Refused as refused:
+            return [refused.reply(self.server_name)]
         return []
 
     def _on_cap(self, message: Message) -> Output:

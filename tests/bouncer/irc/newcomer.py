@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bouncer.irc.caps import offered
 from bouncer.irc.registration import Attempt, DownstreamRegistration
 from bouncer.irc.sasl import authenticate
 from bouncer.irc.wire import Message
 
 SERVER = "bouncer.example"
-OFFERED = offered({"away-notify"}, serving={"soju.im/bouncer-networks": ""})
+OFFERED = offered({"away-notify"})
 FINGERPRINT = "ab" * 32
 
 
@@ -30,8 +32,8 @@ class Client:
             str(item).removeprefix(f":{SERVER} ") for item in output if isinstance(item, Message)
         ]
 
-    def accepted(self, user: str) -> list[str]:
-        return self.told(self.us.accept(user))
+    def accepted(self, user: str, networks: Mapping[str, str] | None = None) -> list[str]:
+        return self.told(self.us.accept(user, networks))
 
     def refused(self, text: str = "") -> list[str]:
         return self.told(self.us.refuse(text))

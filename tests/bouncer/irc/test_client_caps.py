@@ -111,15 +111,6 @@ def test_away_before_registration() -> None:
     assert client.us.away == "lunch"
 
 
-def test_a_network_is_bound_before_registration() -> None:
-    client = Client()
-    assert client.says("BOUNCER BIND 4") == ["451 * :You have not registered"]
-    client.says("CAP LS 302", "CAP REQ soju.im/bouncer-networks")
-    assert client.says("BOUNCER LISTNETWORKS")[0].startswith("FAIL BOUNCER ")
-    assert client.says("BOUNCER BIND 4") == []
-    assert client.us.bound_network == "4"
-
-
 def test_isupport_before_registration() -> None:
     """
     "the server MUST accept ISUPPORT commands before connection registration completes", in a
