@@ -42,6 +42,7 @@ from bouncer.session.effects import (
     RememberLogin,
     RememberNick,
     ServiceCommand,
+    WantsTls,
 )
 from bouncer.session.events import Attached, Detached, Event, Found, PageRead, Tick
 from bouncer.supervise import Gate
@@ -291,6 +292,8 @@ class Hub:
                     self.clients[client_id].offer(caps)
             case DropNetwork() if link.upstream is not None:
                 link.upstream.drop(effect)
+            case WantsTls() if link.upstream is not None:
+                await link.upstream.wants_tls(effect)
             case Registered() if link.upstream is not None:
                 link.upstream.registered()
             case RememberChannel(name, key):

@@ -14,6 +14,7 @@ from bouncer.config import UserDefaults
 from bouncer.control.live import NetworkStatus
 from bouncer.identd import Idents
 from bouncer.irc.wire import Message
+from bouncer.policies import Policies
 from bouncer.session.events import ChannelsWanted, Event, Lost, NetworkSet
 from bouncer.session.marks import NOTHING_NOTED, Noted
 from bouncer.session.screen import Screen
@@ -67,6 +68,7 @@ class Networks:
         self._chathistory_max = chathistory_max  # messages of one answer; 0: no own limit
         self._refreshing = trio.Lock()  # one looks at the store and acts on it, then the next
         self._vapid = vapid  # our public key for Web Push
+        self._policies = Policies(store)
 
     async def refresh(self, user: User) -> list[Link]:
         """Make them those of the store; those that are gone."""
@@ -152,6 +154,7 @@ class Networks:
             default_rate=self.default_rate,
             idents=self._idents,
             became=self._changed,
+            policies=self._policies,
         )
         self.nursery.start_soon(link.upstream.run)
 

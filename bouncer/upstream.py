@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 import structlog
@@ -18,7 +19,8 @@ from bouncer.identd import Idents
 from bouncer.irc.multiline import batch_of, is_packed
 from bouncer.irc.registration.upstream import is_ban
 from bouncer.irc.wire import LineReader, Message, encode_all
-from bouncer.session.effects import DropNetwork
+from bouncer.policies import Policies
+from bouncer.session.effects import DropNetwork, WantsTls
 from bouncer.session.events import Connected, Event, FromNetwork, Lost
 from bouncer.session.session import Session
 from bouncer.supervise import Bucket, Ending, Gate, Patience
@@ -109,6 +111,7 @@ class Upstream:
         gate: Gate,
         default_rate: float,
         idents: Idents | None = None,
+        policies: Policies | None = None,
         dial: Dialer = dial,
         became: Callable[[], None] = lambda: None,
     ) -> None:
@@ -119,6 +122,10 @@ class Upstream:
         self._post = post
         self._gate = gate
         self._idents = idents or Idents()
+        self._policies = policies
+        self._address: ServerAddress | None = None  # of this connection
+        self._tls_port: int | None = None  # where it says to go instead
+        self._tls_s: int | None = None  # for how long it wants to be gone to by TLS alone
         self._dial = dial
         self._became = became  # told when `state` or `error` may have changed
         self._default_rate = default_rate
@@ -144,6 +151,15 @@ class Upstream:
     def drop(self, effect: DropNetwork) -> None:
         """Close the connection for the reason given."""
         self._end(Ending(effect.reason, effect.silent, effect.permanent, effect.banned))
+
+    async def wants_tls(self, effect: WantsTls) -> None:
+        """The network has said so, by IRCv3 sts."""
+        if effect.duration_s is not None:
+            self._tls_s = effect.duration_s
+            await self._keep_policy()
+        elif effect.port is not None:
+            self._tls_port = effect.port
+            self._end(Ending("it wants to be connected to by TLS"))
 
     def say_goodbye(self, text: str) -> None:
         """QUIT; the connection closes when it is sent."""
@@ -181,8 +197,9 @@ class Upstream:
             self._become(State.CONNECTING, self.error)
             opened_at = trio.current_time()
             try:
+                self._address = await self._to_dial(address)
                 stream = await self._dial(
-                    address,
+                    self._address,
                     source=network.source_address or None,
                     pin=network.fingerprint,
                     client_certificate=network.certificate,
@@ -192,14 +209,27 @@ class Upstream:
                 ending = Ending(str(error))
             else:
                 with self._idents.known(stream, network.ident or network.nick):
-                    ending = await self._hold(stream, address)
+                    ending = await self._hold(stream, self._address)
             log.info("disconnected", network=network.name, reason=ending.reason)
-            delay_s = patience.after(ending, trio.current_time() - opened_at)
+            delay_s: float | None = 0.0
+            if self._tls_port is None:
+                delay_s = patience.after(ending, trio.current_time() - opened_at)
             self._become(State.STOPPED if delay_s is None else State.WAITING, ending.reason)
             await self._post(Lost(ending.reason, ending.refused, delay_s))
             if delay_s is None:
                 return
             await trio.sleep(delay_s)
+
+    async def _to_dial(self, address: ServerAddress) -> ServerAddress:
+        """The network's address, or that where it wants to be gone to by TLS."""
+        port, self._tls_port, self._tls_s = self._tls_port, None, None
+        if port is not None:
+            return replace(address, tls=True, port=port)
+        return await self._policies.applied(address) if self._policies else address
+
+    async def _keep_policy(self) -> None:
+        if self._policies and self._address and self._tls_s is not None:
+            await self._policies.keep(self._address, self._tls_s)
 
     async def _pass_gate(self, address: ServerAddress) -> None:
         if not address.is_loopback:
@@ -242,6 +272,7 @@ class Upstream:
             self._ended.set()
             with trio.CancelScope(deadline=trio.current_time() + GOODBYE_S, shield=True):
                 await trio.aclose_forcefully(stream)
+                await self._keep_policy()  # "MUST reschedule the expiry time when closing": sts
         if self._ending is not None:  # we have closed it, and know why
             return self._ending
         if goodbye := self.session.goodbye:

@@ -77,6 +77,15 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
+class WantsTls:
+    """The network wants TLS: at `port`, at once, instead of this connection; or, on this one, that
+    nothing else is used for `duration_s` from its end on."""
+
+    port: int | None = None
+    duration_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkCaps:
     """The capabilities that this network has now: what clients can be offered depends on them."""
 
@@ -181,6 +190,7 @@ Effect = (
     | DropNetwork
     | DropClient
     | Registered
+    | WantsTls
     | NetworkCaps
     | PlayBack
     | Delivered

@@ -13,7 +13,7 @@ from bouncer.irc.multiline import is_packed, single_lines
 from bouncer.irc.timestamps import format_time
 from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
-from bouncer.session import answers, happenings, marks, tagged
+from bouncer.session import answers, happenings, marks, tagged, transport
 from bouncer.session.dialect import CHAT, read_tags
 from bouncer.session.effects import DropNetwork, Effects, Redact, Registered
 from bouncer.session.monitoring import ABOUT_PEOPLE, POLLING
@@ -77,6 +77,8 @@ def greeting(session: Session, message: Message, out: Effects) -> None:
     was_registered = registration.registered
     out.to_network += registration.receive(message)
     session.state.receive(message)
+    if message.command == "CAP":
+        transport.heard(session, out)
     if registration.failure is not None:
         drop_failed(session, out)
     elif registration.registered and not was_registered:
@@ -285,6 +287,7 @@ def handshake(session: Session, message: Message, out: Effects) -> None:
         out.to_network += session.registration.receive(message)
     session.state.receive(message)
     if message.command == "CAP":
+        transport.heard(session, out)
         session.offer_caps(out)
 
 

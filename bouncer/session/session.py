@@ -120,6 +120,8 @@ class Session:
         self.ready = False  # registered, and the greeting is over
         self.told_refusal = ""  # why the network does not let us in, told once
         self.goodbye = ""  # the text of the network's ERROR
+        self.secure = False  # the connection is by TLS
+        self.sts = ""  # what the network has said of it
         self.now_ms = 0  # of the event in hand
         self.heard_ms = 0  # when the network last said anything
         self.pinged = False
@@ -138,7 +140,7 @@ class Session:
 
     # --- the connection to the network ---
 
-    def connected(self, _event: Connected, out: Effects) -> None:
+    def connected(self, event: Connected, out: Effects) -> None:
         network = self.network
         identity = Identity(
             nick=network.nick,
@@ -155,6 +157,7 @@ class Session:
         self.echoes.clear()
         self._targets.clear()
         self.ready, self.goodbye, self.pinged = False, "", False
+        self.secure, self.sts = event.tls, ""
         self.upkeep.connected()
         self.monitoring.lost()
         self.heard_ms = self.now_ms
