@@ -8,6 +8,7 @@ What is said goes through `Outgoing`; only PONG, registration and joins go at on
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -19,23 +20,24 @@ from bouncer.dial import dial
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.irc.registration import UpstreamRegistration
 from bouncer.irc.state import NetworkState
-from bouncer.irc.wire import LineReader, Message, ProtocolError
+from bouncer.irc.wire import LineReader, Message
 from fallback import ourselves as us
 from fallback.config import NetworkConfig
 from fallback.hall import Hall, Nobody, Standing
 from fallback.ourselves import Secrets
 from fallback.outgoing import Outgoing, Priority
 from fallback.pings import Pings
+from fallback.reading import read_some
 from fallback.venue import Venue
 
 REGISTER_S = 60.0
 IDENTIFY_S = 8.0  # how long services may take to recognise us before we join without
-JOIN_AGAIN_S = 20.0
+ENTER_AGAIN_S, JOIN_AGAIN_S = 5.0, 20.0  # until we are in; and then what still refuses us
 REGAIN_S = 60.0
 MUTED_S = 300.0  # after this long we try to be heard again
-SILENCE_S = 90.0  # without a byte, PONGs included: the connection is gone
 PING_EVERY_S = 30.0
 LONGEST_RETRY_S = 120.0
+NICK_REFUSED = frozenset({"432", "433", "437"})  # erroneous, in use, held by services
 UNUSED = frozenset({"away-notify", "labeled-response", "draft/multiline"})
 WANTED = tuple(name for name in UPSTREAM_WANTED if name not in UNUSED)
 
@@ -53,6 +55,7 @@ class Announcer:
         self.standing = Standing.WAITING
         self.error = ""
         self.identified = False
+        self.identify_s, self.enter_again_s = IDENTIFY_S, ENTER_AGAIN_S
         self._secret = secret
         self._hall: Hall = Nobody()
         self._stream: trio.abc.Stream | None = None
@@ -148,7 +151,7 @@ class Announcer:
         while True:
             address = self.config.addresses[turn % len(self.config.addresses)]
             turn += 1
-            self.standing = Standing.CONNECTING
+            self.standing, self.error = Standing.CONNECTING, ""
             started = trio.current_time()
             try:
                 stream = await dial(
@@ -158,7 +161,7 @@ class Announcer:
             except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
                 self.error = self.error or "the connection broke"
             except* (OSError, ssl.SSLError) as group:
-                self.error = str(group.exceptions[0])
+                self.error = self.error or str(group.exceptions[0])
             finally:
                 self._ended()
             if trio.current_time() - started > supervise.STABLE_S:
@@ -202,19 +205,7 @@ class Announcer:
     async def _read(self, stream: trio.abc.Stream, registration: UpstreamRegistration) -> None:
         reader = LineReader()
         while True:
-            with trio.move_on_after(SILENCE_S) as waiting:
-                data = await stream.receive_some(16384)
-            if waiting.cancelled_caught:
-                self.error = "the network went silent"
-                return
-            if not data:
-                self.error = self.error or "the network closed the connection"
-                return
-            for line in reader.feed(bytes(data)):
-                try:
-                    message = Message.parse(line)
-                except ProtocolError:
-                    continue
+            for message in await read_some(stream, reader):
                 self._take(message, registration)
                 if registration.failure is not None:
                     self.error = registration.failure.text
@@ -222,7 +213,7 @@ class Announcer:
                         return
 
     def _take(self, message: Message, registration: UpstreamRegistration) -> None:
-        if message.command == "433" and self._use_second_nick(registration):
+        if message.command in NICK_REFUSED and self._use_second_nick(registration):
             return
         for reply in registration.receive(message):
             self._send(reply)
@@ -278,8 +269,8 @@ class Announcer:
         self.standing = Standing.JOINING
         last_regain = trio.current_time()
         while True:
-            self._send_all(self.venue.joins())
-            await trio.sleep(JOIN_AGAIN_S if self.joined else 5.0)
+            self._send_all(self.venue.moves(time.time()))
+            await trio.sleep(JOIN_AGAIN_S if self.joined else self.enter_again_s)
             self._send(Message("PING", ("alive",)))
             if self._muted_at is not None and trio.current_time() - self._muted_at > MUTED_S:
                 self._speak_again()
@@ -295,7 +286,7 @@ class Announcer:
         if not self._secret.password and not self._secret.certificate:
             return
         self._send_all(us.identify(self.config, self._secret))
-        with trio.move_on_after(IDENTIFY_S):
+        with trio.move_on_after(self.identify_s):
             await self._recognised.wait()
         if not self.identified:
             self.error = "services do not recognise us"
@@ -331,7 +322,11 @@ class Announcer:
         self._check_joined()
 
     def _on_refused(self, message: Message) -> None:
-        if len(message.params) >= 2:
+        if len(message.params) < 2:
+            return
+        if message.command == "477" and self.state.channel(message.params[1]) is not None:
+            self._on_cannot_speak(message)  # 477 says so too: OFTC's +M
+        else:
             self._send_all(self.venue.refuses(message, identified=self.identified))
             self.error = f"{self.venue.configured(message.params[1])}: {message.params[-1]}"
             self._check_joined()
@@ -339,14 +334,19 @@ class Announcer:
     def _on_invite(self, message: Message) -> None:
         if len(message.params) >= 2:
             room = self.venue.configured(message.params[1]) == self.config.room
-            self._send_all(self.venue.joins() if room else [])
+            self._send_all(self.venue.moves(time.time()) if room else [])
 
     def _on_modes(self, message: Message) -> None:
         self._send_all(self.venue.modes_seen(message, identified=self.identified))
 
     def _on_recognised(self, _message: Message) -> None:
+        late = not self.identified and self.standing in (Standing.JOINING, Standing.JOINED)
         self.identified = True
         self._recognised.set()
+        if late:  # after we gave up waiting: what refused us may let us in now, or obey us
+            self.error = ""
+            self._send_all(self.venue.moves(time.time()))
+            self._send(Message("MODE", (self.config.room,)))
 
     def _on_own_mode(self, message: Message) -> None:
         """User mode r (or R) says that services know us: OFTC and others without 900."""

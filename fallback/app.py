@@ -109,6 +109,7 @@ class Voter:
             mesh=self.mesh,
             announcers=self.announcers,
             roster=lambda: self.roster,
+            now=self.pulse.now,
             nicks_in_lobby=config.announce_nicks == "lobby",
         )
         self.relay = Relay(
@@ -138,6 +139,7 @@ class Voter:
             roster=lambda: self.roster,
         )
         self.conduct.front = front
+        self.reception.full_status = self.status
         performer.began = self.reception.announced
         for announcer in self.announcers.values():
             announcer.listen(self.reception)

@@ -16,7 +16,7 @@ from bouncer.heartbeat import Kind, write_body
 from bouncer.irc.wire import Message
 from bouncer.keys import PublicKey
 from bouncer.proofs import challenge, namespace, org_name, signing_command
-from bouncer.roster import Member, Roster
+from bouncer.roster import HARD_STALE_S, Member, Roster
 from fallback import claims, nicks, wording
 from fallback.announcer import Announcer
 from fallback.conduct import Conduct
@@ -26,7 +26,8 @@ from fallback.mesh import Mesh
 from fallback.outgoing import Priority
 
 MAX_NICK_LINE = 350  # characters of temp nicks in one line
-MAX_UNASKED = 8  # people written to in private who did not ask
+MAX_UNASKED = 8  # people written to in private who did not ask, per network and incident
+MAX_ASKERS = 4096  # people remembered as having asked; full: the oldest is forgotten
 
 log = structlog.get_logger("frontdesk")
 
@@ -44,6 +45,7 @@ class FrontDesk:
         mesh: Mesh,
         announcers: Mapping[str, Announcer],
         roster: Callable[[], Roster | None],
+        now: Callable[[], float],
         nicks_in_lobby: bool,
     ) -> None:
         self.org = org_name(str(org))
@@ -56,7 +58,10 @@ class FrontDesk:
         self._mesh = mesh
         self._announcers = announcers
         self._roster = roster
+        self._now = now
         self._nicks_in_lobby = nicks_in_lobby
+        self._askers: dict[claims.Connection, None] = {}
+        self._unasked: set[claims.Connection] = set()
 
     def other_agents(self) -> list[str]:
         """The names of the agents besides us."""
@@ -68,6 +73,31 @@ class FrontDesk:
         """A NOTICE to one person; their host's turn, so that nicks do not multiply turns."""
         user = self._announcers[network].state.user_named(nick)
         self._announcers[network].notice(nick, text, source=user.host if user else nick)
+
+    def answer(self, network: str, nick: str, text: str) -> None:
+        """The same, with the roster's age where that has a say in what is answered."""
+        self.reply(network, nick, f"{text} ({old})" if (old := self.too_old()) else text)
+
+    def too_old(self) -> str:
+        """How old the roster is, where accounts and vouches no longer count for it."""
+        roster = self._roster()
+        age_s = roster.age_s(round(self._now() * 1000)) if roster else 0.0
+        return wording.roster_age(age_s) if age_s > HARD_STALE_S else ""
+
+    def was_asked(self, connection: claims.Connection) -> None:
+        """Somebody has written to us: from here on they are answered, not written to unasked."""
+        self._askers[connection] = None
+        while len(self._askers) > MAX_ASKERS:
+            del self._askers[next(iter(self._askers))]
+
+    def _write(self, connection: claims.Connection, nick: str, text: str) -> None:
+        """In private, whether asked or not; unasked to few, for networks take more for spam."""
+        if connection not in self._askers and connection not in self._unasked:
+            network = connection.network
+            if sum(each.network == network for each in self._unasked) >= MAX_UNASKED:
+                return
+            self._unasked.add(connection)
+        self.answer(connection.network, nick, text)
 
     async def perform(self, action: claims.Action) -> None:
         self._do(action)
@@ -95,7 +125,7 @@ class FrontDesk:
     @_do.register
     def _(self, action: claims.Refuse) -> None:
         network = action.connection.network
-        self.reply(network, action.nick, f"NOT VERIFIED: {action.refusal.value}")
+        self.answer(network, action.nick, f"NOT VERIFIED: {action.refusal.value}")
 
     @_do.register
     def _(self, action: claims.Admit) -> None:
@@ -106,7 +136,7 @@ class FrontDesk:
             self.voice(network, action.nick)
         else:
             announcer.command(Message("INVITE", (action.nick, announcer.config.room)))
-        self.reply(network, action.nick, wording.admitted(announcer.config.room))
+        self._write(action.connection, action.nick, wording.admitted(announcer.config.room))
 
     def voice(self, network: str, nick: str) -> None:
         """Let somebody speak in the room."""
@@ -134,7 +164,14 @@ class FrontDesk:
         if member is not None:
             wanted = self.temp_nick(network, member, mine=action.nick)
             if wanted != action.nick:
-                self.reply(network, action.nick, wording.ask_nick(wanted))
+                state = self._announcers[network].state
+                usual = next(iter(member.nicks.get(network, ())), "")
+                ghost = usual != wanted and network in member.accounts and usual != action.nick
+                back = usual if ghost and state.user_named(usual) else ""
+                held = state.user_named(wanted) is not None
+                self._write(
+                    action.connection, action.nick, wording.ask_nick(wanted, held=held, usual=back)
+                )
 
     @_do.register
     def _(self, action: claims.TellRoom) -> None:
@@ -153,13 +190,10 @@ class FrontDesk:
     @_do.register
     def _(self, action: claims.TellAdmins) -> None:
         roster = self._roster()
-        told = 0
         for claim in self._conduct.desk.claims:
             member = roster.member(claim.handle) if roster and claim.handle else None
-            verified = claim.phase is claims.Phase.VERIFIED
-            if member and member.admin and verified and told < MAX_UNASKED:
-                told += 1
-                self.reply(claim.connection.network, claim.nick, action.text)
+            if member and member.admin and claim.phase is claims.Phase.VERIFIED:
+                self._write(claim.connection, claim.nick, action.text)
 
     @_do.register
     def _(self, action: claims.Burn) -> None:
@@ -233,3 +267,5 @@ class FrontDesk:
 
     def closed(self) -> None:
         self.asked.clear()
+        self._askers.clear()
+        self._unasked.clear()

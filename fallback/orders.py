@@ -113,6 +113,8 @@ def status(call: Call) -> list[str]:
             if opened
             else ["no incident is open"]
         )
+    if call.words and call.words[0].casefold() == "full":
+        return wrap(call.reception.full_status())
     return [state_line(call.reception)]
 
 
@@ -185,6 +187,8 @@ def verify(call: Call) -> list[str]:
 
 def vouch(call: Call) -> list[str]:
     nick, handle = call.words[:2]
+    if call.reception.front.too_old():
+        return [f"{nick} is not vouched for"]
     known = call.reception.roster()
     member = known.member(handle) if known else None
     connection = call.reception.connection(call.network, nick)
@@ -192,7 +196,7 @@ def vouch(call: Call) -> list[str]:
         return [f"{nick} or {handle} is not known here"]
     event = claims.Vouched(connection, nick, member.handle, call.admin)
     call.reception.conduct.put_claim(event)
-    return [f"vouched for {nick} as {member.handle}; two admins make it count, for 4h"]
+    return [f"vouched for {nick} as {member.handle}; two admins make it count: 4h, no admin rights"]
 
 
 def revoke(call: Call) -> list[str]:
@@ -244,7 +248,7 @@ def tell_help(call: Call) -> list[str]:
 
 ORDERS: dict[str, Order] = {
     "help": Order(Who.ANYONE, 0, "!help", tell_help),
-    "status": Order(Who.ANYONE, 0, "!status", status),
+    "status": Order(Who.ANYONE, 0, "!status [full]", status),
     "roster": Order(Who.VERIFIED, 0, "!roster [ROLE]", roster),
     "verify": Order(Who.VERIFIED, 1, "!verify NICK", verify),
     "vouch": Order(Who.STRONG_ADMIN, 2, "!vouch NICK HANDLE", vouch, room_only=True),

@@ -66,6 +66,7 @@ class Reception:
         self.pulse = pulse
         self.front = front
         self.relay = relay
+        self.full_status: Callable[[], list[str]] = list  # set by whoever wires the voter
         self._journal = journal
         self._people = {
             name: People(name, announcer.state) for name, announcer in announcers.items()
@@ -292,6 +293,7 @@ class Reception:
 
     def _private(self, network: str, message: Message, text: str) -> None:
         connection = self._meet(network, message)
+        self.front.was_asked(connection)
         # account-tag: servers add it, clients cannot.
         tagged = message.tags.get("account", "")
         self._check_account(network, message.nick, connection, tagged)
@@ -309,7 +311,7 @@ class Reception:
 
     def reply(self, network: str, nick: str, text: str) -> None:
         """A NOTICE to one person."""
-        self.front.reply(network, nick, text)
+        self.front.answer(network, nick, text)
 
 
 Handler = Callable[[Reception, str, Message], None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bouncer.irc.state import OWN_WHOX, NetworkState
 from bouncer.irc.wire import Message
 from fallback.config import NetworkConfig
+from fallback.wording import lately_moved
 
 ROOM_MODES = "ims"  # invite only, moderated, secret: voiced = verified
 
@@ -25,8 +26,9 @@ class Venue:
 
     def configured(self, name: str) -> str:
         """The channel as the configuration writes it, if it is ours; else as it came."""
-        for known in (self.config.lobby, self.config.room):
-            if self.state.fold(known) == self.state.fold(name):
+        place = self.config
+        for known in (place.lobby, place.room, place.former_lobby, place.former_room):
+            if known and self.state.fold(known) == self.state.fold(name):
                 return known
         return name
 
@@ -47,14 +49,29 @@ class Venue:
         member = channel.members.get(self.state.folded_nick) if channel else None
         return member is not None and "@" in member.prefixes
 
-    def joins(self) -> list[Message]:
-        """JOINs of what we are not in."""
-        places = ((self.config.lobby, ""), (self.config.room, self.config.room_key))
-        return [
+    def moves(self, now_s: float) -> list[Message]:
+        """JOINs of what we are not in, PARTs of a former place once its 14 days are over.
+
+        Most channels take no line from outside, so an agent stands in the former place, too.
+        """
+        place = self.config
+        places = [(place.lobby, ""), (place.room, place.room_key)]
+        former = [name for name in (place.former_lobby, place.former_room) if name]
+        moved = lately_moved(place, now_s)
+        if moved:
+            places += [(name, "") for name in former]
+        lines = [
             Message("JOIN", (name, key) if key else (name,))
             for name, key in places
             if self.state.channel(name) is None
         ]
+        if not moved:
+            lines += [
+                Message("PART", (name, f"moved to {place.lobby}"))
+                for name in former
+                if self.state.channel(name) is not None
+            ]
+        return lines
 
     def entered(self, name: str) -> list[Message]:
         """We are in: ask for its modes, and who is who where the network can tell (WHOX)."""

@@ -87,9 +87,21 @@ def later(
             return f"{head} Over: the primary is stable. Thank you; go back to your usual channels."
 
 
-def ask_nick(nick: str) -> str:
-    """After a verification: which nick to take."""
-    return f"please use the nick {nick} here: /nick {nick}"
+def ask_nick(nick: str, *, held: bool = False, usual: str = "") -> str:
+    """After a verification: which nick to take.
+
+    `held`: by one's own account, so by a ghost. `usual`: the usual nick, where it could be had
+    back: the ghosts of a bouncer that is gone hold it for minutes.
+    """
+    if held:
+        return f"please take the nick {nick} back from its ghost: /msg NickServ REGAIN {nick}"
+    or_back = f"; or take {usual} back from its ghost: /msg NickServ REGAIN {usual}"
+    return f"please use the nick {nick} here: /nick {nick}" + (or_back if usual else "")
+
+
+def roster_age(age_s: float) -> str:
+    """What every reply says of a roster that is too old for accounts to count."""
+    return f"the roster here is {age_s / 86400:.0f}d old: only ssh and recovery proofs count"
 
 
 def admitted(room: str) -> str:

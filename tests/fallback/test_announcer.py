@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 import trio
 
 from bouncer.irc.wire import Message
@@ -14,6 +15,7 @@ from fallback.hall import Standing
 from fallback.ourselves import Secrets
 from fallback.outgoing import Priority
 from tests.fallback.ircd import Ircd, open_ircd
+from tests.fallback.voters import until
 
 
 class Listener:
@@ -106,6 +108,24 @@ async def test_without_sasl_it_identifies_and_waits_before_it_joins() -> None:
         assert announcer.identified
 
 
+async def test_identified_late_it_goes_where_it_was_refused() -> None:
+    """ "OFTC: CertFP, wait to be identified before JOIN, retry 477"."""
+    async with announcing(Secrets("hunter2"), account="fbacct") as (ircd, announcer, listener):
+        announcer.identify_s, announcer.enter_again_s = 0.2, 3600.0  # services are slower
+        await ircd.welcomes("fb")
+        for name in ("#lobby", "#room"):
+            await ircd.hears(f"JOIN {name}")
+            await ircd.says(f":irc.test 477 fb {name} :You need to be identified")
+        await until(lambda: "#room" in announcer.error)
+        assert not announcer.identified
+        assert not listener.stands.is_set()
+        await ircd.says(":NickServ MODE fb :+R")
+        await ircd.lets_in("fb", "#lobby", "#room")
+        with trio.fail_after(5):
+            await listener.stands.wait()
+        assert announcer.identified
+
+
 async def test_it_logs_in_by_sasl_where_there_is_sasl() -> None:
     async with announcing(Secrets("hunter2"), account="fbacct") as (ircd, announcer, _listener):
         await ircd.hears("CAP LS")
@@ -125,10 +145,11 @@ async def test_it_logs_in_by_sasl_where_there_is_sasl() -> None:
         assert announcer.identified
 
 
-async def test_a_taken_nick_gives_way_to_the_alternate() -> None:
+@pytest.mark.parametrize("refusal", ["433 * fb :in use", "437 * fb :held", "432 * fb :reserved"])
+async def test_any_refusal_of_the_nick_leads_to_the_alternate(refusal: str) -> None:
     async with announcing(alternate="fb-two") as (ircd, _announcer, _listener):
         await ircd.hears("USER")
-        await ircd.says(":irc.test CAP * LS :", ":irc.test 433 * fb :Nickname is already in use")
+        await ircd.says(":irc.test CAP * LS :", f":irc.test {refusal}")
         assert await ircd.hears("NICK") == "NICK fb-two"
 
 
@@ -174,12 +195,13 @@ async def test_lobby_and_room_in_one_message_where_the_network_takes_two() -> No
         assert await ircd.hears("PRIVMSG") == "PRIVMSG #lobby,#room announce"
 
 
-async def test_muted_in_the_lobby_is_lost_so_that_another_takes_over() -> None:
+@pytest.mark.parametrize("refusal", ["404", "477"])  # 477: OFTC's +M
+async def test_muted_in_the_lobby_is_lost_so_that_another_takes_over(refusal: str) -> None:
     async with announcing() as (ircd, announcer, listener):
         await enter(ircd, listener)
         announcer.say(("#lobby",), "announce", Priority.ANNOUNCE)
         await ircd.hears("PRIVMSG #lobby")
-        await ircd.says(":irc.test 404 fb #lobby :Cannot send to channel")
+        await ircd.says(f":irc.test {refusal} fb #lobby :Cannot send to channel")
         with trio.fail_after(5):
             await listener.gone.wait()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
 from fallback.config import NetworkConfig
@@ -19,12 +21,16 @@ CONFIG = NetworkConfig.model_validate(
 )
 
 
+NOW = 1_767_225_600.0  # 2026-01-01
+DAY_S = 86_400.0
+
+
 class Scene:
     """A venue on a network whose lines are pasted in."""
 
-    def __init__(self, *tokens: str) -> None:
+    def __init__(self, *tokens: str, **changes: object) -> None:
         self.state = NetworkState("fb")
-        self.venue = Venue(CONFIG, self.state)
+        self.venue = Venue(CONFIG.model_copy(update=changes), self.state)
         self.hears(":s 001 fb :Welcome fb!~f@host", f":s 005 fb CHANTYPES=# {' '.join(tokens)} :ok")
 
     def hears(self, *lines: str, identified: bool = False) -> list[str]:
@@ -48,10 +54,25 @@ class Scene:
 
 def test_it_joins_what_it_is_not_in() -> None:
     scene = Scene()
-    assert [str(each) for each in scene.venue.joins()] == ["JOIN #Lobby", "JOIN #room sesame"]
+    assert [str(each) for each in scene.venue.moves(NOW)] == ["JOIN #Lobby", "JOIN #room sesame"]
     scene.is_in("#lobby")
-    assert [str(each) for each in scene.venue.joins()] == ["JOIN #room sesame"]
+    assert [str(each) for each in scene.venue.moves(NOW)] == ["JOIN #room sesame"]
     assert not scene.venue.stands
+
+
+def test_after_a_move_it_stands_in_the_former_place_too_for_14_days() -> None:
+    """ "Changing the place announces old and new for 14 days": most channels take nothing from
+    outside."""
+    scene = Scene(former_lobby="#old", former_room="#oldroom", moved=date(2026, 1, 1))
+    scene.is_in("#lobby", "#room")
+    assert [str(each) for each in scene.venue.moves(NOW)] == ["JOIN #old", "JOIN #oldroom"]
+    scene.is_in("#OLD")
+    assert scene.venue.stands
+    assert not Scene(former_lobby="#old", moved=date(2026, 1, 1)).venue.stands
+    assert [str(each) for each in scene.venue.moves(NOW + 14 * DAY_S)] == ["JOIN #oldroom"]
+    assert [str(each) for each in scene.venue.moves(NOW + 15 * DAY_S)] == [
+        "PART #old :moved to #Lobby"
+    ]
 
 
 def test_a_refused_room_does_not_silence_the_lobby() -> None:
