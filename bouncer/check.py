@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bouncer import certificates, database, tls
 from bouncer.admin import answers
 from bouncer.certificates import CertificateFault, Urgency
+from bouncer.cli import Exit, remote
 from bouncer.config import Config, Listen
 from bouncer.keys import KeyFault, MeshKey
 from bouncer.webpush import KEY_FILE as VAPID_KEY
@@ -36,6 +37,7 @@ from storage.vault import Vault
 
 NO_ROOM_BYTES = 256 << 10
 LITTLE_ROOM_BYTES = 256 << 20
+LOOK_S = 5.0  # for damages: ten million messages take a minute
 
 
 async def faults(config: Config) -> list[str]:
@@ -90,6 +92,8 @@ def _faults(config: Config) -> Iterator[str]:
     yield from certificate(config)
     yield from stored(config)
     running = answers(config.admin_socket)
+    if running:
+        yield from told_by(config.admin_socket)
     for number, listen in enumerate(config.listen, 1):
         for fault in listening(listen, ours=running):
             yield f"listen[{number}].address: {fault}"
@@ -179,8 +183,10 @@ def stored(config: Config) -> Iterator[str]:
     except StorageError as error:
         yield f"database.url: {error}"
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        yield f"database.url: cannot be used: {cause}"
+        said = str(getattr(error, "orig", None) or error).splitlines()[0]
+        cause = cause_of(error)
+        why = f"the database {cause.value} ({said})" if cause else f"cannot be used: {said}"
+        yield f"database.url: {why}"
     finally:
         engines.dispose()
 
@@ -213,8 +219,15 @@ def _content(config: Config, engines: Engines) -> Iterator[str]:
 
 
 def _writable(path: Path) -> Iterator[str]:
-    """Whether messages can be kept now: there is room, and nobody sits on the write lock."""
+    """Whether messages can be kept now: there is room, nobody sits on the write lock, and the
+    file is whole, as far as LOOK_S allow to look."""
     free = shutil.disk_usage(path.parent).free
+    try:
+        was = path.stat()
+        os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))  # only what can be written takes it
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            yield f"database.url: the database {Cause.READ_ONLY.value}"
     if free < NO_ROOM_BYTES:
         yield f"database.url: {path.parent} has no room ({free >> 10} KiB are free); make some"
     try:
@@ -222,10 +235,36 @@ def _writable(path: Path) -> Iterator[str]:
             probe.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
             probe.execute("BEGIN IMMEDIATE")
             probe.execute("ROLLBACK")
+            if not _is_whole(probe):
+                yield f"database.url: the database {Cause.CORRUPT.value}"
     except sqlite3.Error as error:
         cause = cause_of(error)
-        if cause in (Cause.LOCKED, Cause.READ_ONLY):
+        if cause in (Cause.LOCKED, Cause.READ_ONLY, Cause.CORRUPT):
             yield f"database.url: the database {cause.value}"
+
+
+def _is_whole(probe: sqlite3.Connection) -> bool:
+    """False where a damage was found; a large file is not read to its end."""
+    until_s = time.monotonic() + LOOK_S
+    probe.set_progress_handler(lambda: time.monotonic() > until_s, 10_000)
+    try:
+        return bool(probe.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return True
+        raise
+
+
+def told_by(admin_socket: Path) -> Iterator[str]:
+    """What keeps the bouncer that runs from keeping messages, in its own words."""
+    try:
+        said = remote.over_socket(admin_socket, ["server", "status"]) or []
+    except Exit as end:
+        yield f"data_dir: {end}"
+        return
+    for line in said:
+        if line.startswith("HISTORY: "):
+            yield f"database.url: {line.removeprefix('HISTORY: ')}"
 
 
 def listening(listen: Listen, *, ours: bool) -> Iterator[str]:

@@ -10,13 +10,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import trio
 
-from bouncer import check, config, selfsigned
+from bouncer import admin, check, config, selfsigned
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.database import KEY_FILE, open_database
 from storage.vault import new_key
 from tests.bouncer.desks import open_desk
+from tests.real.disk import damage, index_root
 
 LOOPBACK = [{"address": "127.0.0.1:0", "tls": False}]
 
@@ -71,15 +73,26 @@ async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
         ]
 
 
-async def test_an_address_in_use_by_our_own_bouncer_is_none(tmp_path: Path) -> None:
+async def test_a_bouncer_that_runs_is_asked_and_its_addresses_are_no_fault(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
-    with socket.socket() as ours, socket.socket(socket.AF_UNIX) as control:
+    says = ["up 5 s, 1 users, 0 clients, 0 of 0 networks connected"]
+
+    async def answer(line: str) -> list[str]:
+        assert line == "server status"
+        return says
+
+    with socket.socket() as ours:
         ours.bind(("127.0.0.1", 0))
         ours.listen()
-        control.bind(str(tmp_path / "data" / "bouncer.sock"))
-        control.listen()
-        address = f"127.0.0.1:{ours.getsockname()[1]}"
-        assert await faults(tmp_path, listen=[{"address": address, "tls": False}]) == []
+        listen = [{"address": f"127.0.0.1:{ours.getsockname()[1]}", "tls": False}]
+        async with trio.open_nursery() as nursery:
+            await nursery.start(admin.serve, tmp_path / "data" / "bouncer.sock", answer)
+            assert await faults(tmp_path, listen=listen) == []
+            says.append("HISTORY: The database has no room: the disk is full.")
+            assert await faults(tmp_path, listen=listen) == [
+                "database.url: The database has no room: the disk is full."
+            ]
+            nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +155,16 @@ async def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "data" / "muster.db").write_text("this is no database" * 100)
     (fault,) = await faults(tmp_path)
-    assert fault.startswith("database.url: cannot be used: ")
+    assert fault.startswith("database.url: the database is damaged. Stop Muster and restore a ")
+
+
+async def test_a_damage_that_no_start_would_find_is_named(tmp_path: Path) -> None:
+    async with open_database(settings(tmp_path)):
+        pass
+    path = tmp_path / "data" / "muster.db"
+    damage(path, index_root(path))
+    (fault,) = await faults(tmp_path)
+    assert fault.startswith("database.url: the database is damaged. Stop Muster and restore a ")
 
 
 async def test_a_database_of_a_newer_release_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A full disk and a locked database under a serving bouncer.
+"""A full, a failing and a locked disk or database under a serving bouncer, and a damaged one.
 
 "an alarm at once to the user's clients and ops, lines shown with the promise openly suspended, kept
 in a bounded spill and written when it works again; nothing silently lost; `bouncer check` tells"
@@ -16,7 +16,7 @@ import pytest
 import trio
 
 from tests.e2e.site import CHANNEL, NETWORK, Site, site
-from tests.real.disk import small_disk
+from tests.real.disk import damage, ext4_disk, fail_disk, index_root, small_disk
 from tests.real.peer import Peer
 from tests.real.process import until
 
@@ -37,9 +37,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def talk(here: Site) -> AsyncIterator[list[str]]:
+async def talk(here: Site, already: list[str] | None = None) -> AsyncIterator[list[str]]:
     """Bob says a numbered line every few milliseconds; what he said so far."""
-    said: list[str] = []
+    said: list[str] = [] if already is None else already
 
     async def speak() -> None:
         while True:
@@ -149,3 +149,62 @@ async def test_a_locked_database_is_told_at_once_and_all_is_kept_when_it_is_free
             await shown_up_to(phone, said[-1])
             here.bouncer.kill()
         await all_kept_once(here, said)
+
+
+async def test_a_damaged_database_is_told_at_once_and_all_is_kept_when_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, tables=OPS) as here:
+        path = here.bouncer.data / "muster.db"
+        async with here.bouncer.attached("alice/work@phone", caps=CAPS) as phone:
+            await phone.hears("366", "alice", CHANNEL)
+            async with talk(here) as said:
+                await until(lambda: len(said) > 100, 10, "bob talks")
+            await shown_up_to(phone, said[-1])
+            page = index_root(path)
+            with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                was = damage(path, page)
+                # Where somebody else has written SQLite forgets the pages it had read.
+                other.execute("INSERT INTO meta (key, value) VALUES ('somebody', 'else')")
+            async with talk(here, said):
+                await alarm(here, phone, "is damaged")
+                assert "the database is damaged" in await here.bouncer.cli("check", expect=2)
+                before = len(said)
+                await until(lambda: len(said) > before + 100, 10, "bob goes on")
+                await shown_up_to(phone, said[before + 99])
+                damage(path, page, was)
+                await all_clear(here, phone)
+            await shown_up_to(phone, said[-1])
+            here.bouncer.kill()
+        await all_kept_once(here, said)
+
+
+async def test_a_disk_that_fails_is_told_at_once_and_what_was_promised_is_there(
+    tmp_path: Path,
+) -> None:
+    """The kernel makes a damaged file system read-only, and nothing makes it writable again."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    with ext4_disk(place, tmp_path / "image", 24 << 20):
+        database = f'[database]\nurl = "sqlite:///{place}/muster.db"\n'
+        async with site(tmp_path, tables=OPS + database) as here:
+            async with here.bouncer.attached("alice/work@phone", caps=CAPS) as phone:
+                await phone.hears("366", "alice", CHANNEL)
+                async with talk(here) as said:
+                    await until(lambda: len(said) > 100, 10, "bob talks")
+                await shown_up_to(phone, said[-1])
+                promised = list(said)
+                fail_disk(place)
+                async with talk(here, said):
+                    await alarm(here, phone, "is read-only")
+                    assert "is read-only" in await here.bouncer.cli("check", expect=2)
+                    before = len(said)
+                    await until(lambda: len(said) > before + 100, 10, "bob goes on")
+                    await shown_up_to(phone, said[before + 99])
+            await here.bouncer.program.terminate()
+            assert "messages could not be written before the end" in here.bouncer.program.output
+            assert "is read-only" in await here.bouncer.cli("check", expect=2), "also when at rest"
+        with closing(sqlite3.connect(f"file:{place}/muster.db?mode=ro", uri=True)) as rest:
+            texts = [row[0] for row in rest.execute("SELECT text FROM messages ORDER BY id")]
+    assert [text for text in texts if text.endswith(LINE)] == promised

@@ -22,6 +22,8 @@ PACKAGES = {
     "ip": "iproute2",
     "irssi": "irssi",
     "make": "make",
+    "mkfs.ext4": "e2fsprogs",
+    "mount": "mount",
     "nft": "nftables",
     "ngircd": "ngircd",
     "nsenter": "util-linux",

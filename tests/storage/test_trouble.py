@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -21,17 +20,22 @@ from storage.records import User
 from storage.retention import Keep
 from storage.store import Store, open_store
 from storage.trouble import Cause, Trouble
+from storage.writer import SPILL_ROWS
+from tests.real.disk import small_disk
+from tests.real.process import until
 from tests.storage.model import add_network, said
 
 
 async def until_well(store: Store) -> None:
-    with trio.fail_after(15):
-        while store.trouble is not None:  # noqa: ASYNC110 as a person would look
-            await trio.sleep(0.05)
+    await until(lambda: store.trouble is None, 60, "the store is well again")
 
 
 def remount(place: Path, how: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{how}", str(place)], check=True)
+
+
+def _is_read_only(store: Store) -> bool:
+    return store.trouble is not None and store.trouble.cause is Cause.READ_ONLY
 
 
 async def kept(store: Store, network: int) -> list[Row]:
@@ -138,25 +142,18 @@ async def test_a_file_that_was_taken_away_is_missed(sqlite_url: str, tmp_path: P
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 4 MiB."""
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("mounting a small file system needs root")
     place = tmp_path / "small"
     place.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
-    if subprocess.run(words, capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount a tmpfs")
-    try:
+    with small_disk(place, "4m"):
         yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-async def test_a_full_disk_is_told_and_what_waits_is_written_later(small_disk: Path) -> None:
-    async with open_store(f"sqlite:///{small_disk}/muster.db") as store:
+async def test_a_full_disk_is_told_and_what_waits_is_written_later(small: Path) -> None:
+    async with open_store(f"sqlite:///{small}/muster.db") as store:
         network = await add_network(store)
-        ballast = small_disk / "ballast"
+        ballast = small / "ballast"
         ballast.write_bytes(b"\0" * (2 << 20))
         rows: list[Row] = []
         committed = True
@@ -173,23 +170,23 @@ async def test_a_full_disk_is_told_and_what_waits_is_written_later(small_disk: P
         ballast.unlink()
         await until_well(store)
         assert await kept(store, network) == rows + more
-    async with open_store(f"sqlite:///{small_disk}/muster.db") as store:
+    async with open_store(f"sqlite:///{small}/muster.db") as store:
         assert await kept(store, network) == rows + more
 
 
-async def test_a_database_that_cannot_be_opened_is_explained(small_disk: Path) -> None:
-    url = f"sqlite:///{small_disk}/muster.db"
+async def test_a_database_that_cannot_be_opened_is_explained(small: Path) -> None:
+    url = f"sqlite:///{small}/muster.db"
     async with open_store(url) as store:
         network = await add_network(store)
         await store.append([said(store, network, "x" * 400, n) for n in range(2000)])
 
-    remount(small_disk, "ro")
+    remount(small, "ro")
     with pytest.raises(Unusable, match=r"is read-only|cannot be reached"):
         async with open_store(url):
             pass
-    remount(small_disk, "rw")
+    remount(small, "rw")
 
-    path = small_disk / "muster.db"
+    path = small / "muster.db"
     data = bytearray(path.read_bytes())
     data[20 * 4096 :] = b"\xff" * (len(data) - 20 * 4096)
     path.write_bytes(data)
@@ -222,6 +219,70 @@ async def test_a_lost_connection_comes_back(postgresql_url: str) -> None:
         assert store.trouble.cause is Cause.GONE
         await until_well(store)
         assert await kept(store, network) == [first, second]
+
+
+async def test_a_server_that_only_reads_is_told(postgresql_url: str) -> None:
+    """As a standby does after a failover."""
+    async with open_store(postgresql_url) as store:
+        network = await add_network(store)
+        rows = [said(store, network, f"line {n}", n) for n in range(3)]
+        assert await store.append(rows[:1])
+        plain = postgresql_url.replace("+psycopg", "")
+        with psycopg.connect(plain, autocommit=True) as connection:
+            name = connection.info.dbname
+            for only in ("on", "off"):
+                connection.execute(
+                    f'ALTER DATABASE "{name}" SET default_transaction_read_only={only}'
+                )
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+                )
+                if only == "on":
+                    assert not await store.append(rows[1:])
+                    await until(lambda: _is_read_only(store), 15, "the cause is known")
+                    assert await kept(store, network) == rows[:1], "reading goes on"
+        await until_well(store)
+        assert await kept(store, network) == rows
+
+
+async def test_a_table_that_is_locked_delays_nothing_and_loses_nothing(postgresql_url: str) -> None:
+    async with open_store(postgresql_url) as store:
+        network = await add_network(store)
+        rows = [said(store, network, f"line {n}", n) for n in range(20)]
+        assert await store.append(rows[:5])
+        with psycopg.connect(postgresql_url.replace("+psycopg", "")) as other:
+            other.execute("LOCK TABLE messages IN SHARE MODE")
+            assert not await store.append(rows[5:10])
+            assert store.trouble is not None
+            assert store.trouble.cause is Cause.LOCKED
+            assert not await store.append(rows[10:])
+            assert await kept(store, network) == rows[:5], "reading goes on"
+            other.rollback()
+        await until_well(store)
+        assert await kept(store, network) == rows
+
+
+async def test_what_finds_no_room_in_memory_is_counted_and_told(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with open_store(sqlite_url) as store:
+        heard: list[Trouble | None] = []
+        store.on_trouble(heard.append)
+        network = await add_network(store)
+        with closing(sqlite3.connect(tmp_path / "muster.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            rows = [said(store, network, "", n) for n in range(SPILL_ROWS + 5)]
+            assert not await store.append(rows[:SPILL_ROWS])
+            assert not await store.append(rows[SPILL_ROWS:])
+            assert store.trouble is not None
+            assert (store.trouble.waiting, store.trouble.lost) == (SPILL_ROWS, 5)
+            last = heard[-1]
+            assert str(last).endswith("5 have been lost."), "said at once, not at the end"
+            other.execute("ROLLBACK")
+        await until_well(store)
+        got = await store.read(messages.since, network, 0, SPILL_ROWS + 5)
+        assert [row.id for row in got] == [row.id for row in rows[:SPILL_ROWS]]
 
 
 async def test_a_row_that_cannot_be_kept_takes_no_other_with_it(store: Store) -> None:
