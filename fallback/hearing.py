@@ -293,7 +293,8 @@ class Hearing:
         said = read_body(Received, heard.body)
         if said.id.startswith(CLOSED):
             self._put(incident.CloseAcked(heard.peer, said.id.removeprefix(CLOSED)))
-        self._received(heard.peer, said.id)
+        else:
+            self._received(heard.peer, said.id)
 
     def _on_claim(self, heard: Heard, _where: Where | None) -> None:
         public = self._mesh.peers.public(heard.peer)
@@ -310,7 +311,9 @@ class Hearing:
     def _on_journal(self, heard: Heard, where: Where | None) -> None:
         said = read_body(JournalSaid, heard.body)
         self._confirm(heard, where, said.id)
-        if said.what == "spent":
+        own = self._state().incident
+        over = own is not None and any(stone.id == said.incident for stone in own.tombstones)
+        if said.what == "spent" or over:
             self._put_claim(claims.PeerSpent(heard.peer, said.spent))
             return
         self._put_claim(

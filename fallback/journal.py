@@ -140,7 +140,8 @@ class Journal:
         await self._hop(self._incidents.put_facts, {ROSTER: document})
 
     async def forget_people(self) -> None:
-        await self._hop(self._incidents.forget_people)
+        """The incident is over. What was revoked was revoked for it; what was spent stays spent."""
+        await self._hop(self._incidents.forget_people, REVOKED)
 
     async def keep_order(self, order: KeptOrder) -> None:
         """Commit an admin's order with its proof. Raises IncidentsError."""

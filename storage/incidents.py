@@ -231,10 +231,12 @@ class Incidents:
                 for row in connection.execute(sa.select(people))
             }
 
-    def forget_people(self) -> None:
-        """The incident is over: who was verified in it is verified no more."""
+    def forget_people(self, kind: str) -> None:
+        """The incident is over: who was verified in it is verified no more, and what was burned
+        under this kind was burned for it alone."""
         with self._writing() as connection:
             connection.execute(people.delete())
+            connection.execute(burned.delete().where(burned.c.kind == kind))
 
     # -- journal --------------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ from fallback.claims.events import (
     CodeSpilled as CodeSpilled,
     CodeTwice as CodeTwice,
     Event as Event,
+    EvidenceRevoked as EvidenceRevoked,
     IncidentBegan as IncidentBegan,
     IncidentClosed as IncidentClosed,
     Lost as Lost,

@@ -15,6 +15,7 @@ from fallback.claims.events import (
     CodeSpilled,
     CodeTwice,
     Event,
+    EvidenceRevoked,
     IncidentBegan,
     IncidentClosed,
     Lost,
@@ -22,6 +23,7 @@ from fallback.claims.events import (
     Outproved,
     PeerSpent,
     PeerVerified,
+    Revoked,
     Stored,
     Tick,
     UplinkDoubted,
@@ -50,12 +52,13 @@ def step(desk: Desk, event: Event, now: float) -> Done:
     match event:
         case Stored(incident, spent, revoked):
             aliases = frozenset({incident} - {""})
+            revoked = revoked if incident else frozenset()
             return Desk(incident, aliases=aliases, spent=spent, revoked=revoked), []
         case IncidentBegan(incident):
             return replace(desk, incident=incident, aliases=desk.aliases | {incident}), []
         case IncidentClosed():
             desk, actions = _each(desk, event, now)
-            return Desk(spent=desk.spent, nonces=desk.nonces), actions
+            return Desk(spent=desk.spent, nonces=desk.nonces, doubted=desk.doubted), actions
         case UplinkDoubted(doubted):
             return replace(desk, doubted=doubted), []
         case CodeSpilled(digest):
@@ -64,12 +67,10 @@ def step(desk: Desk, event: Event, now: float) -> Done:
             desk = replace(desk, spent=desk.spent | {digest})
             return desk, [Persist(SpentFact(digest)), Burn(digest)]
         case PeerSpent(_, spent):
-            if not DIGEST.fullmatch(spent) or spent in desk.spent:
-                return desk, []  # a nonce names its agent: another's is good for nothing here
-            return replace(desk, spent=desk.spent | {spent}), [Persist(SpentFact(spent))]
+            return _burned_elsewhere(desk, spent)
         case PeerVerified():
             return _peer(desk, event, now)
-        case Tick() | NetworkDropped() | Outproved() | CodeTwice():
+        case Tick() | NetworkDropped() | Outproved() | CodeTwice() | EvidenceRevoked():
             return _each(desk, event, now)
         case _:
             return _one(desk, event, now)
@@ -106,6 +107,9 @@ def _one(desk: Desk, event: Event, now: float) -> Done:
     desk = _put(desk, claim)
     if claim.phase is Phase.VERIFIED and (old is None or old.phase is not Phase.VERIFIED):
         desk, more = _outprove(desk, claim, now)
+        actions += more
+    if isinstance(event, Revoked) and claim.evidence:
+        desk, more = _each(desk, EvidenceRevoked(claim.evidence, event.admin), now, but=connection)
         actions += more
     return desk, actions
 
@@ -149,20 +153,28 @@ def _alike(claim: Claim, kept: bool, network: str) -> bool:
     return proven == kept and (kept or claim.connection.network == network)
 
 
+def _burned_elsewhere(desk: Desk, spent: str) -> Done:
+    if not DIGEST.fullmatch(spent) or spent in desk.spent:
+        return desk, []  # a nonce names its agent: another's is good for nothing here
+    return replace(desk, spent=desk.spent | {spent}), [Persist(SpentFact(spent))]
+
+
 def _peer(desk: Desk, event: PeerVerified, now: float) -> Done:
+    # The burning itself may still be on its way, or for ever lost.
+    desk, actions = _burned_elsewhere(desk, event.spent)
     rest = [
         old for old in desk.remote if (old.agent, old.claim_id) != (event.agent, event.claim_id)
     ]
     if event.phase not in SHOWN:
-        return replace(desk, remote=tuple(rest)), []
+        return replace(desk, remote=tuple(rest)), actions
     new = RemoteClaim(
         event.agent, event.claim_id, event.handle, event.network, event.nick, event.proof,
         event.spent, now,
     )  # fmt: skip
     desk = replace(desk, remote=(*rest, new)[-MAX_REMOTE:])
-    actions: list[Action] = []
     if event.spent:
-        desk, actions = _each(desk, CodeTwice(event.spent), now)
+        desk, more = _each(desk, CodeTwice(event.spent), now)
+        actions += more
     if event.phase is Phase.VERIFIED:
         desk, more = _each(desk, Outproved(event.handle, event.proof), now)
         actions += more

@@ -173,6 +173,14 @@ class CodeTwice:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceRevoked:
+    """Made by the desk itself: what proved this claim was revoked on another connection."""
+
+    evidence: str
+    admin: str
+
+
+@dataclass(frozen=True, slots=True)
 class UplinkDoubted:
     """ISOLATED while SPEAKING: verify no new claim until the self-check is good."""
 
@@ -202,6 +210,7 @@ Event = (
     | Stored
     | Outproved
     | CodeTwice
+    | EvidenceRevoked
     | UplinkDoubted
     | Tick
 )

@@ -15,6 +15,7 @@ from fallback.claims.events import (
     Claimed,
     CodeGiven,
     CodeTwice,
+    EvidenceRevoked,
     Lost,
     NetworkDropped,
     NickChanged,
@@ -86,6 +87,7 @@ def signature_fits(case: Case, event: Signed, now: float) -> bool:
         and bool(claim.nonce)
         and event.nonce == claim.nonce
         and event.nonce not in desk.nonces
+        and event.nonce not in desk.spent  # by an earlier boot
         and event.network == claim.connection.network
         and event.nick == claim.nick
         and event.incident in desk.aliases
@@ -108,10 +110,17 @@ def code_bad_third(case: Case, event: CodeGiven, now: float) -> bool:
     return case.claim.bad + 1 >= BAD_CODES and code_bad(case, event, now)
 
 
+def vouch_evidence(case: Case, event: Vouched) -> str:
+    """Names two admins' word for one person as evidence; '' while it is one admin's alone."""
+    by = (vouch.split(":", 1) for vouch in case.claim.vouchers)
+    admins = {admin for admin, handle in by if handle == event.handle} | {event.admin}
+    return f"vouch:{event.handle}:{','.join(sorted(admins))}" if len(admins) > 1 else ""
+
+
 def vouched_twice(case: Case, event: Vouched, _now: float) -> bool:
-    others = {vouch for vouch in case.claim.vouchers if vouch != f"{event.admin}:{event.handle}"}
-    second = any(vouch.endswith(f":{event.handle}") for vouch in others)
-    return second and bool(event.handle) and closed_desk(case) is None
+    evidence = vouch_evidence(case, event)
+    good = bool(evidence) and evidence not in case.desk.revoked
+    return good and bool(event.handle) and closed_desk(case) is None
 
 
 def vouched_once(case: Case, event: Vouched, _now: float) -> bool:
@@ -144,3 +153,7 @@ def not_weaker(case: Case, event: Outproved, _now: float) -> bool:
 
 def spent_twice(case: Case, event: CodeTwice, _now: float) -> bool:
     return case.claim.proof is Proof.CODE and case.claim.evidence == f"code:{event.spent}"
+
+
+def proved_by(case: Case, event: EvidenceRevoked, _now: float) -> bool:
+    return case.claim.evidence == event.evidence

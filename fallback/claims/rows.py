@@ -28,6 +28,7 @@ from fallback.claims.events import (
     Claimed,
     CodeGiven,
     CodeTwice,
+    EvidenceRevoked,
     IncidentClosed,
     Lost,
     NetworkDropped,
@@ -102,8 +103,7 @@ def _by_code(case: Case, event: CodeGiven, now: float) -> Done:
 
 
 def _by_vouch(case: Case, event: Vouched, now: float) -> Done:
-    admins = sorted({v.split(":", 1)[0] for v in case.claim.vouchers} | {event.admin})
-    evidence = "vouch:" + ",".join(admins)
+    evidence = on.vouch_evidence(case, event)
     case, actions = _verify(case, event.handle, event.nick, Proof.VOUCH, evidence, now)
     return case, [*actions, OfferNick(event.connection, event.nick, event.handle)]
 
@@ -212,9 +212,9 @@ def _expire(case: Case, _event: object, _now: float) -> Done:
     return _put(case, claim), [*_tell(claim, Phase.EXPIRED), devoice]
 
 
-def _revoke(case: Case, event: Revoked, _now: float) -> Done:
+def _revoke(case: Case, event: Revoked | EvidenceRevoked, _now: float) -> Done:
     claim, facts = replace(case.claim, nonce="", until=FOREVER), list[Action]()
-    if claim.evidence:
+    if claim.evidence and claim.evidence not in case.desk.revoked:
         case = replace(case, desk=replace(case.desk, revoked=case.desk.revoked | {claim.evidence}))
         facts.append(Persist(RevokedFact(claim.evidence)))
     told = TellRoom(f"{claim.nick} was revoked by {event.admin}")
@@ -232,6 +232,7 @@ _HAS = _VER | _SUP
 _TRY = _FREE | _CH | _SUS | _SUP
 _LIVE = _ALL - frozenset({Phase.REVOKED})
 _STRONGER = "destructive commands need an ssh or account proof from who came by code"
+_EVIDENCE = "else who took an account over stays in by a second connection"
 _NICK_ONLY = "every row that answers must know the nick it answers to"
 
 TABLE: Table[Case, Action] = Table(
@@ -300,5 +301,7 @@ TABLE: Table[Case, Action] = Table(
             "incident closed | devoice"),
         Row(_LIVE, Revoked, always, Phase.REVOKED, _revoke,
             "admin revoke | kick; its evidence is refused for this incident"),
+        Row(_HAS | _SUS, EvidenceRevoked, on.proved_by, Phase.REVOKED, _revoke,
+            "its evidence was revoked on another connection | kick", _EVIDENCE),
     ],
 )  # fmt: skip

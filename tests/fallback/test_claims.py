@@ -13,11 +13,7 @@ from fallback.claims import (
     Admit,
     Burn,
     Challenge,
-    Claim,
     Claimed,
-    CodeGiven,
-    CodeSpilled,
-    CodeTwice,
     Connection,
     Desk,
     DevoiceNick,
@@ -29,8 +25,6 @@ from fallback.claims import (
     NetworkDropped,
     NickChanged,
     OfferNick,
-    Outproved,
-    PeerSpent,
     PeerVerified,
     Phase,
     Proof,
@@ -38,112 +32,34 @@ from fallback.claims import (
     Refuse,
     Replicate,
     Revoked,
-    Signed,
     SpentFact,
-    Stored,
     TellAdmins,
     TellRoom,
     Tick,
     UplinkDoubted,
     Vouched,
 )
-from fallback.claims.guards import Case
 from fallback.tables import Row
-from tests.fallback.dialogue import Dialogue, Scripts, name
+from tests.fallback.desk import (
+    CODE,
+    HERE,
+    THERE,
+    DeskDialogue,
+    account,
+    by_account,
+    by_code,
+    by_ssh,
+    claimed,
+    code,
+    fresh,
+    locked,
+    signed,
+    suspended,
+)
+from tests.fallback.dialogue import Scripts, name
 
 scripts = Scripts()
 row = scripts.row
-HERE, THERE = Connection("libera", 1), Connection("oftc", 2)
-CODE = "c" * 64
-
-
-class DeskDialogue(Dialogue):
-    """A dialogue with the desk; `state` is the desk, `phase` that of the connection HERE."""
-
-    def _trace(self, event: Any) -> None:
-        self._read(event, self.state)
-        after, _ = claims.step(self.state, event, self.now)
-        if isinstance(event, PeerVerified):
-            self._read(CodeTwice(event.spent), self.state)
-            self._read(Outproved(event.handle, event.proof), self.state)
-        elif hasattr(event, "connection"):
-            won = claims.claim_of(after, event.connection)
-            if won is not None and won.phase is Phase.VERIFIED:
-                self._read(Outproved(won.handle, won.proof), self.state, but=won.connection)
-
-    def _read(self, event: Any, desk: Desk, but: Connection | None = None) -> None:
-        about = [claim for claim in desk.claims if claim.connection != but]
-        if hasattr(event, "connection"):
-            old = claims.claim_of(desk, event.connection)
-            about = [old or Claim(event.connection, getattr(event, "nick", ""))]
-        for claim in about:
-            _, _, taken = self.table.read(Case(claim.phase, claim, desk), event, self.now)
-            self.taken += taken
-
-    @property
-    def claim(self) -> Claim | None:
-        return claims.claim_of(self.state, HERE)
-
-    @property
-    def phase(self) -> Phase:
-        return self.claim.phase if self.claim else Phase.OPEN
-
-    @property
-    def refused(self) -> Refusal:
-        (refusal,) = self.said(Refuse)
-        return refusal.refusal  # type: ignore[no-any-return]
-
-
-def fresh() -> DeskDialogue:
-    say = DeskDialogue(claims.TABLE, claims.step, None, None, Desk())
-    say.at(0, Stored(""), IncidentBegan("i1"))
-    return say
-
-
-def claimed(handle: str = "alice", at: Connection = HERE, nonce: str = "n1") -> Claimed:
-    return Claimed(at, "al", handle, nonce)
-
-
-def signed(**more: Any) -> Signed:
-    fields: dict[str, Any] = {
-        "connection": HERE, "valid": True, "incident": "i1", "network": "libera", "nick": "al",
-        "nonce": "n1", "key": "K",
-    }  # fmt: skip
-    return Signed(**{**fields, **more})
-
-
-def code(digest: str = CODE, *, fits: bool = True, at: Connection = HERE) -> CodeGiven:
-    return CodeGiven(at, "al", "alice", digest, fits)
-
-
-def account(at: Connection = HERE, name: str = "alice-acc") -> AccountMatched:
-    return AccountMatched(at, "al", "alice", name)
-
-
-def by_ssh(say: DeskDialogue) -> None:
-    say.at(1, claimed(), signed())
-    assert say.phase is Phase.VERIFIED
-
-
-def by_code(say: DeskDialogue) -> None:
-    say.at(1, code())
-    assert say.phase is Phase.VERIFIED
-
-
-def by_account(say: DeskDialogue) -> None:
-    say.at(1, account())
-    assert say.phase is Phase.VERIFIED
-
-
-def suspended(say: DeskDialogue) -> None:
-    by_account(say)
-    say.at(2, Lost(HERE, Gone.SPLIT))
-    assert say.phase is Phase.SUSPENDED
-
-
-def locked(say: DeskDialogue) -> None:
-    say.at(1, *[code(str(i), fits=False) for i in range(3)])
-    assert say.phase is Phase.LOCKED
 
 
 @pytest.mark.parametrize("line", claims.TABLE.rows, ids=name)
@@ -173,16 +89,6 @@ def _(say: DeskDialogue, _row: Any) -> None:
 @row("`claim h` | nonce (names")
 def _(say: DeskDialogue, _row: Any) -> None:
     assert say.at(1, claimed()) == [Challenge(HERE, "al", "n1")]
-
-
-def test_s9_an_unknown_handle_gets_the_same_answers() -> None:
-    known, unknown = fresh(), fresh()
-    for event in (claimed(), signed(valid=False), code("x", fits=False)):
-        known.at(1, event)
-        unknown.at(1, Claimed(HERE, "al", "", "n1") if isinstance(event, Claimed) else event)
-        assert known.actions == unknown.actions
-    unknown.at(2, signed())
-    assert unknown.phase is not Phase.VERIFIED
 
 
 @row("`claim h` | nonce, 120 s; codes stay locked")
@@ -246,39 +152,6 @@ def _(say: DeskDialogue, _row: Any) -> None:
     assert actions[0] == Persist(SpentFact("n1"))  # burned on disk before it is worth anything
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"valid": False},
-        {"incident": "i0"},
-        {"network": "oftc"},
-        {"nick": "mallory"},
-        {"nonce": "n2"},
-    ],
-    ids=str,
-)
-def test_s6_a_signature_is_bound_to_incident_network_nick_and_nonce(wrong: dict[str, Any]) -> None:
-    say = fresh()
-    say.at(1, claimed(), signed(**wrong))
-    assert say.refused is Refusal.BAD
-    assert say.phase is Phase.CHALLENGED
-
-
-def test_a_replayed_signature_is_refused() -> None:
-    say = fresh()
-    by_ssh(say)
-    say.at(2, Lost(HERE, Gone.QUIT))
-    again = Connection("libera", 9)
-    say.at(3, Claimed(again, "al", "alice", "n1"), signed(connection=again))
-    assert say.refused is Refusal.BAD
-
-
-def test_what_was_signed_for_the_older_id_of_the_same_incident_is_good() -> None:
-    say = fresh()
-    say.at(1, claimed(), IncidentBegan("i0"), signed())
-    assert say.phase is Phase.VERIFIED
-
-
 @row("bad signature")
 def _(say: DeskDialogue, _row: Any) -> None:
     say.at(1, claimed())
@@ -297,16 +170,6 @@ def _(say: DeskDialogue, _row: Any) -> None:
 def _(say: DeskDialogue, _row: Any) -> None:
     by_code(say)
     assert say.actions[:2] == [Persist(SpentFact(CODE)), Burn(CODE)]
-
-
-@pytest.mark.parametrize(
-    "burn", [CodeSpilled(CODE), PeerSpent("fra", CODE), Stored("i1", frozenset({CODE}))], ids=str
-)
-def test_a_burned_code_is_refused(burn: Any) -> None:
-    """ "said in public it is burned", at another agent, or before a restart."""
-    say = fresh()
-    say.at(1, burn, code())
-    assert say.refused is Refusal.BAD
 
 
 @row("third bad proof")
@@ -418,15 +281,6 @@ def _(say: DeskDialogue, _row: Any) -> None:
     assert say.said(DevoiceNick)
 
 
-def test_a_nick_taken_after_quit_is_not_verified() -> None:
-    """A nick is never proof: who takes it is another connection."""
-    say = fresh()
-    by_code(say)
-    say.at(2, Lost(HERE, Gone.QUIT))
-    assert claims.claim_of(say.state, Connection("libera", 7)) is None
-    assert claims.standing(say.state) == []
-
-
 @row("the agent itself was disconnected")
 def _(say: DeskDialogue, _row: Any) -> None:
     by_code(say)
@@ -481,6 +335,14 @@ def _(say: DeskDialogue, line: Any) -> None:
     say.state = Desk("i2", (kept.claim,))
 
 
+@row("its evidence was revoked")
+def _(say: DeskDialogue, _row: Any) -> None:
+    by_account(say)
+    again = Connection("libera", 9)
+    say.at(2, account(again), Revoked(again, "bob"))
+    assert [kick.connection for kick in say.said(Kick)] == [again, HERE]
+
+
 @row("admin revoke")
 def _(say: DeskDialogue, _row: Any) -> None:
     by_ssh(say)
@@ -491,24 +353,3 @@ def _(say: DeskDialogue, _row: Any) -> None:
     say.at(3, Claimed(again, "al", "alice", "n2"), signed(connection=again, nonce="n2"))
     assert say.refused is Refusal.BAD  # the same key, for this incident
     say.taken = taken
-
-
-def test_ten_thousand_claims_of_a_fake_network_hurt_their_own_network_only() -> None:
-    say = fresh()
-    say.at(1, Claimed(THERE, "real", "bob", "nb"))
-    for number in range(10_000):
-        fake = Connection("fake", number)
-        say.state, _ = claims.step(say.state, Claimed(fake, "x", "", f"n{number}"), say.now)
-    assert len(say.state.claims) <= claims.MAX_UNVERIFIED + 1
-    say.at(2, Signed(THERE, True, "i1", "oftc", "real", "nb", "K"))
-    assert [claim.handle for claim in claims.standing(say.state)] == ["bob"]
-
-
-def test_persisted_before_acted_on() -> None:
-    """ "nonces, claims, used codes": nobody is admitted before it is on disk."""
-    for prove in (by_ssh, by_code, by_account):
-        say = fresh()
-        prove(say)
-        kinds = [type(action) for action in say.actions]
-        last_persist = len(kinds) - 1 - kinds[::-1].index(Persist)
-        assert last_persist < kinds.index(Admit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 import trio
@@ -16,7 +17,6 @@ from bouncer.heartbeat import (
     Heartbeat,
     Kind,
     Maintenance,
-    Received,
     sign_statement,
     write_body,
 )
@@ -59,7 +59,6 @@ class Ear:
     def __init__(self) -> None:
         self.events: list[object] = []
         self.answers: list[tuple[str, Kind, int, int]] = []
-        self.confirmed: list[tuple[str, str]] = []
         self.declared = False
         self.mesh = Mesh(
             FRA,
@@ -70,18 +69,18 @@ class Ear:
         )
         self.mesh.know(ROSTER.voters, "fra")
         self.mesh.answer = self.answer  # type: ignore[method-assign]
-        state = voter.agent("fra", 1, ("pub",), DEFAULTS)
+        self.state = voter.agent("fra", 1, ("pub",), DEFAULTS)
         self.hearing = Hearing(
             self.mesh,
             SITE.public,
             now=lambda: NOW,
             roster=lambda: ROSTER,
-            state=lambda: state,
+            state=lambda: self.state,
             answered_at=lambda: NOW - 1,
             probe=lambda: None,
             put=self.events.append,
             put_claim=self.events.append,
-            received=lambda peer, id: self.confirmed.append((peer, id)),
+            received=lambda _peer, _id: None,
             present=lambda _peer, _nicks: None,
             ack=lambda _ack, _where, _brought: None,
             order=self.order,
@@ -187,15 +186,6 @@ def test_a_closing_says_whether_the_stand_down_still_holds() -> None:
     assert [event.in_force for event in told] == [False, True, False], "the latest by hand alone"
 
 
-@pytest.mark.parametrize("id", ["closed:0199.fra", "declare:1"])
-def test_what_was_received_need_not_be_said_again(id: str) -> None:
-    ear = Ear()
-    events = ear.hears("hel", Kind.RECEIVED, write_body(Received(id)))
-    assert ear.confirmed == [("hel", id)]
-    closing = id.startswith("closed:")
-    assert events == ([incident.CloseAcked("hel", "0199.fra")] if closing else [])
-
-
 def test_an_order_is_confirmed_once_it_is_sure_to_be_looked_at() -> None:
     ear = Ear()
     assert ear.hears("ams", Kind.ORDER, b"full") == [b"full"]
@@ -263,6 +253,17 @@ def test_what_another_agent_verified_is_told_to_the_desk() -> None:
     [event] = ear.hears("ams", Kind.JOURNAL, write_body(said))
     assert isinstance(event, claims.PeerVerified)
     assert event.proof is claims.Proof.CODE
+
+
+def test_s8_who_was_verified_in_an_incident_that_is_over_is_not_shown_in_the_next() -> None:
+    """It was said before the closing and comes after it; the code it used stays used."""
+    ear = Ear()
+    own = ear.state.incident
+    assert own is not None
+    stone = incident.Tombstone("0199.fra", False, NOW)
+    ear.state = replace(ear.state, incident=replace(own, tombstones=(stone,)))
+    said = JournalSaid("v:1", "verified", incident="0199.fra", spent="c" * 64, handle="alice")
+    assert ear.hears("ams", Kind.JOURNAL, write_body(said)) == [claims.PeerSpent("ams", "c" * 64)]
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -140,6 +140,20 @@ def test_lines_are_kept_once_by_origin_boot_and_sequence(tmp_path: Path) -> None
     incidents.close()
 
 
+async def test_what_was_revoked_ends_with_its_incident_and_what_was_spent_does_not(
+    tmp_path: Path,
+) -> None:
+    incidents = Incidents(tmp_path / "f.db")
+    journal = Journal(incidents, "fra", "boot", lambda: 1.0)
+    await journal.keep(claims.SpentFact("a" * 64))
+    await journal.keep(claims.RevokedFact("account:pub:alice"))
+    assert journal.remember(()).stored.revoked == {"account:pub:alice"}
+    await journal.forget_people()
+    stored = journal.remember(()).stored
+    assert (stored.spent, stored.revoked) == ({"a" * 64}, frozenset())
+    incidents.close()
+
+
 WRITER = """
 import sys, trio
 from pathlib import Path

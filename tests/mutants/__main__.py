@@ -1,8 +1,10 @@
 """Undo each fix in a copy of the tree, and see that its test notices: `make mutants`.
 
 `NN-name.patch` undoes what complaint NN got; `test_cNN_…` of tests/complaints must then fail, and
-`bN-name.patch` the same for `test_bN_…`. A letter after NN is for a fix of two halves. Words on the
-command line choose patches by their start.
+`bN-name.patch` the same for `test_bN_…`. A letter after NN is for a fix of two halves.
+`sN-name.patch` and `lN-name.patch` undo a guard of the voters; `test_sN_…` and `test_lN_…` of
+tests/fallback, named after the property that it guards, must then fail. Words on the command line
+choose patches by their start.
 
 Exit 1 when a mutant survives, or a patch no longer applies: then write it anew.
 """
@@ -16,12 +18,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PATCHES = Path(__file__).parent
 COPIED = ("bouncer", "storage", "fallback", "tests", "pyproject.toml")
-TESTS = "tests/complaints"
+COMPLAINTS, PROPERTIES = "tests/complaints", "tests/fallback"
 HANGS_S = 120.0  # a mutant that hangs is noticed, too
 FAILED = 1  # pytest: "Tests were collected and run but some of the tests failed"
 
@@ -29,7 +33,12 @@ FAILED = 1  # pytest: "Tests were collected and run but some of the tests failed
 def marker(patch: Path) -> str:
     """How the names of the tests begin that must notice."""
     number = patch.name.partition("-")[0]
-    return f"test_{number if number[0] == 'b' else f'c{number[:2]}'}_"
+    return f"test_c{number[:2]}_" if number[0].isdigit() else f"test_{number}_"
+
+
+def tests_of(patch: Path) -> tuple[str, str]:
+    """Where these tests are, and how their names begin."""
+    return (PROPERTIES if patch.name[0] in "sl" else COMPLAINTS), marker(patch)
 
 
 def copy_tree(to: Path) -> None:
@@ -48,11 +57,18 @@ def run(command: Sequence[str], tree: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def play(tree: Path, tests: str) -> str:
+def play(tree: Path, folder: str, names: Sequence[str]) -> str:
     """ "passed", "failed", or what was wrong with the run itself."""
-    command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", TESTS)
+    files = [
+        str(path)
+        for path in sorted((tree / folder).rglob("test_*.py"))
+        if any(f"def {name}" in path.read_text("utf-8") for name in names)
+    ]
+    if not files:
+        return f"could not be tested: no {' or '.join(names)}"
+    command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
     try:
-        done = run((*command, "-k", tests), tree)
+        done = run((*command, "-m", "not outage", "-k", " or ".join(names), *files), tree)
     except subprocess.TimeoutExpired:
         return "failed"
     if done.returncode in (0, FAILED):
@@ -66,7 +82,8 @@ def verdict(patch: Path, tree: Path) -> str:
     if applied.returncode:
         return f"NO LONGER APPLIES: {applied.stderr.strip().splitlines()[0]}"
     try:
-        found = play(tree, marker(patch))
+        folder, name = tests_of(patch)
+        found = play(tree, folder, [name])
     finally:
         run(("git", "apply", "--reverse", str(patch)), tree)
     return {"failed": "red", "passed": "SURVIVED"}.get(found, found.upper())
@@ -82,11 +99,13 @@ def main(chosen: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="muster-mutants-") as folder:
         tree = Path(folder)
         copy_tree(tree)
-        print(f"{TESTS} without a mutant:", flush=True, end=" ")
-        found = play(tree, " or ".join(sorted({marker(patch) for patch in patches})))
-        print(found)
-        if found != "passed":
-            return 1
+        chosen_tests = sorted({tests_of(patch) for patch in patches})
+        for tests_in, named in groupby(chosen_tests, key=itemgetter(0)):
+            print(f"{tests_in} without a mutant:", flush=True, end=" ")
+            found = play(tree, tests_in, [name for _, name in named])
+            print(found)
+            if found != "passed":
+                return 1
         for patch in patches:
             begun = time.monotonic()
             found = verdict(patch, tree)

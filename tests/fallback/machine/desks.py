@@ -69,7 +69,6 @@ class Desks:
         self.t = T0
         self.drop, self.apart = 0.0, False
         self.incident = "i1"
-        self.ids = {"i1"}
         self.nicks: dict[Connection, str] = {}
         self.numbers = itertools.count(1)
         self.nonces: list[str] = ["fra-none"]  # all that were ever handed out
@@ -97,6 +96,15 @@ class Desks:
     def person(self, which: int) -> Connection:
         known = list(self.nicks)
         return known[which % len(known)] if known else self.somebody()
+
+    def nonce(self, agent: Agent) -> str:
+        """A new one, as the shell would draw it."""
+        self.nonces.append(f"{agent.name}-{len(self.nonces)}")
+        return self.nonces[-1]
+
+    def digest(self) -> str:
+        """Of a recovery code that nobody has used yet."""
+        return self.rng.randbytes(32).hex()
 
     def prove(self, agent: Agent, at: Connection, handle: str, proof: Proof) -> None:
         agent.proved.setdefault(at, set()).add((handle, proof))
@@ -146,6 +154,8 @@ class Desks:
             agent.used.add(said.spent)
             self.feed(agent, claims.PeerSpent(heard.peer, said.spent))
             return
+        if said.spent:
+            agent.used.add(said.spent)
         self.feed(
             agent,
             claims.PeerVerified(
@@ -214,6 +224,18 @@ class Desks:
                 proofs = agent.proved.get(claim.connection, set())
                 assert (claim.handle, claim.proof) in proofs, f"S6: {claim} was never proved"
                 assert claim.evidence not in agent.revoked, "S6: by what was revoked"
+
+    def close_and_open(self) -> None:
+        """This incident is over, and another one has begun."""
+        self.incident = f"i{next(self.numbers)}"
+        for agent in self.agents:
+            self.feed(agent, claims.IncidentClosed())
+            assert not agent.desk.claims, "L4: a claim outlived its incident"
+            assert not agent.desk.remote, "L4: another agent's did"
+            for known in (agent.asked, agent.proved, agent.vouched, agent.revoked):
+                known.clear()
+            agent.stored_revoked.clear()
+            self.feed(agent, claims.IncidentBegan(self.incident))
 
     def restart(self, agent: Agent) -> None:
         """kill -9 and start: claims are gone, what was burned is not."""

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fallback import claims
 from fallback.claims import Admit, Gone, Phase, Proof
+from tests.fallback.machine.attacks import ATTACKS, Attack
 from tests.fallback.machine.desks import NET, Agent, Desks
 from tests.fallback.machine.test_outages import EXAMPLES, MANY, plays
 
@@ -41,8 +42,7 @@ class People(RuleBasedStateMachine):
     @rule(index=agent, who=which, name=st.sampled_from(["alice", "bob", ""]))
     def claim(self, index: int, who: int, name: str) -> None:
         here, at = self._agent(index), self.world.person(who)
-        nonce = f"{here.name}-{len(self.world.nonces)}"
-        self.world.nonces.append(nonce)
+        nonce = self.world.nonce(here)
         self._known_like_unknown(here, at, nonce)
         self.world.feed(here, claims.Claimed(at, self.world.nicks[at], name, nonce))
 
@@ -171,6 +171,14 @@ class People(RuleBasedStateMachine):
     def roster(self, index: int, document: int) -> None:
         self.world.push_roster(self._agent(index), self.world.rosters[document])
 
+    @rule(index=agent, attack=st.sampled_from(ATTACKS))
+    def attack(self, index: int, attack: Attack) -> None:
+        attack(self.world, self._agent(index))
+
+    @rule()
+    def another_incident(self) -> None:
+        self.world.close_and_open()
+
     def _known_like_unknown(self, here: Agent, at: claims.Connection, nonce: str) -> None:
         """S9: "unknown handles get the same answers as known ones", and these answers have no
         field that could carry the roster's."""
@@ -219,6 +227,13 @@ People.TestCase.settings = plays(EXAMPLES, steps=30)
 ManyPeople.TestCase.settings = plays(MANY // 2, steps=50)
 TestPeople = People.TestCase
 TestManyPeople = pytest.mark.outage(pytest.mark.timeout(900)(ManyPeople.TestCase))
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_attack_from_fair_weather(attack: Attack) -> None:
+    for index in (0, 1):
+        world = Desks(7)
+        attack(world, world.agents[index])
 
 
 def test_a_good_signature_and_a_good_code_do_verify() -> None:
