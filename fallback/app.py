@@ -175,7 +175,7 @@ class Voter:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled or stopped. Raises Fault."""
-        names.remember_answers(self.config.data_dir)
+        names.remember_answers(self.config)
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery

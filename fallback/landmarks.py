@@ -7,7 +7,6 @@ in peacetime, in bursts while the primary is silent, so that "fresh" then means 
 from __future__ import annotations
 
 import os
-import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,13 +16,13 @@ import trio
 
 from bouncer.config import Address
 from fallback.config import Landmark
+from fallback.datagram import ask_udp
 from fallback.watch import SelfCheck
 
 CALM_S = 30.0
 BURST_S = 1.5
 ANSWER_S = 2.0  # a landmark that needs longer did not answer
 CALM_FRESH_S = CALM_S + 5.0
-MAX_ANSWER = 1500
 NTP_EPOCH_S = 2_208_988_800  # from 1900 to 1970: RFC 5905 section 6
 
 Ping = Callable[[], Awaitable[bool]]
@@ -129,14 +128,14 @@ async def ask_dns(address: Address) -> bool:
     def fits(data: bytes) -> bool:
         return data[:2] == number and len(data) >= 12
 
-    return bool(await _ask_udp(address, query, fits))
+    return bool(await ask_udp(address, query, fits))
 
 
 async def ask_ntp(address: Address) -> bool:
     """One client packet: RFC 5905 section 7.3. The answer echoes our transmit time as origin."""
     stamp = os.urandom(8)  # any value will do, and a random one cannot be guessed
     query = b"\x23" + bytes(39) + stamp
-    return bool(await _ask_udp(address, query, lambda data: _is_ntp(data, stamp)))
+    return bool(await ask_udp(address, query, lambda data: _is_ntp(data, stamp)))
 
 
 def _is_ntp(data: bytes, stamp: bytes) -> bool:
@@ -146,7 +145,7 @@ def _is_ntp(data: bytes, stamp: bytes) -> bool:
 async def ask_clock(address: Address) -> float:
     """How many seconds our wall clock is ahead of an NTP server's, about. Raises OSError."""
     stamp, before = os.urandom(8), time.time()
-    data = await _ask_udp(address, b"\x23" + bytes(39) + stamp, lambda data: _is_ntp(data, stamp))
+    data = await ask_udp(address, b"\x23" + bytes(39) + stamp, lambda data: _is_ntp(data, stamp))
     after = time.time()
     seconds, fraction = struct.unpack_from("!II", data, 40)  # its transmit timestamp
     server = float(seconds - NTP_EPOCH_S + fraction / 2**32)
@@ -158,14 +157,3 @@ async def ask_tcp(address: Address) -> bool:
     stream = await trio.open_tcp_stream(address.host, address.port)
     await trio.aclose_forcefully(stream)
     return True
-
-
-async def _ask_udp(address: Address, query: bytes, fits: Callable[[bytes], bool]) -> bytes:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with trio.socket.socket(family, socket.SOCK_DGRAM) as sock:
-        await sock.connect((address.host, address.port))
-        await sock.send(query)
-        while True:  # until ANSWER_S is over: somebody else's datagram is not the answer
-            data = bytes(await sock.recv(MAX_ANSWER))
-            if fits(data):
-                return data
