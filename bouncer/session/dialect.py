@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from bouncer.irc.multiline import batch_of, is_packed, single_lines
+from bouncer.irc.split import room_for_text, split_text
 from bouncer.irc.timestamps import format_time, parse_time
 from bouncer.irc.wire import Message, format_tags, parse_tags
 from storage.message import Row, msgid_of, own_msgid
@@ -114,15 +115,16 @@ class Dialect:
                     f":{source} {command} {addressee or name} :{text}"
                 )
             else:
-                lines.append(self._backlog(row, extra))
+                lines += self._backlog(row, extra)
         return lines
 
-    def _backlog(self, row: Row, extra: str) -> str:
+    def _backlog(self, row: Row, extra: str) -> list[str]:
         """The time is in the text where tags cannot say it."""
         time = format_time(row.time_ms)
         tags = self.tags(time, msgid_of(row), row.tags, extra)
-        text = row.text if self.server_time else stamped(row.text, time)
-        return f"{tags}:{row.source} {row.command} {row.addressee or row.name} :{text}"
+        target = row.addressee or row.name
+        texts = [row.text] if self.server_time else stamped(row, target, row.text, time)
+        return [f"{tags}:{row.source} {row.command} {target} :{text}" for text in texts]
 
     def several(
         self, row: Row, time: str, msgid: str, extra: str = "", *, stamp: bool = False
@@ -139,9 +141,9 @@ class Dialect:
         others = ";".join(tag for tag in row.tags.split(";") if tag[:1] != "+")
         lines = []
         for text in single_lines(row.text):
-            said = stamped(text, time) if stamp else text
-            lines.append(f"{tags}:{row.source} {row.command} {target} :{said}")
-            tags = self.tags(time, "", others, extra)
+            for said in stamped(row, target, text, time) if stamp else (text,):
+                lines.append(f"{tags}:{row.source} {row.command} {target} :{said}")
+                tags = self.tags(time, "", others, extra)
         return lines
 
     def happening(self, row: Row, extra: str = "") -> str:
@@ -211,9 +213,12 @@ def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
     return time_ms, msgid, others
 
 
-def stamped(text: str, time: str) -> str:
-    """`text` with the time of day before it, inside a CTCP ACTION where it is one."""
-    clock = f"[{time[:10]} {time[11:19]}]"
+def stamped(row: Row, target: str, text: str, time: str) -> list[str]:
+    """A text of `row` with the time of day before it, inside a CTCP ACTION where it is one. What
+    finds no more room in a line of 512 octets is said in a next one."""
+    head, tail = f"[{time[:10]} {time[11:19]}] ", ""
     if text.startswith("\x01ACTION "):
-        return f"\x01ACTION {clock} {text.removeprefix(chr(1) + 'ACTION ')}"
-    return text if text.startswith("\x01") else f"{clock} {text}"
+        text = text.removeprefix("\x01ACTION ").removesuffix("\x01")
+        head, tail = f"\x01ACTION {head}", "\x01"
+    room = room_for_text(row.command, target, row.source) - len(head) - len(tail)
+    return [f"{head}{piece}{tail}" for piece in split_text(text, room)]

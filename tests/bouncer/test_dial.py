@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -72,13 +74,14 @@ async def test_a_certificate_nobody_vouches_for_is_refused_with_advice() -> None
             await dial(ServerAddress("127.0.0.1", port, tls=True))
 
 
-async def test_a_pin_stands_in_for_the_trust_store() -> None:
+@pytest.mark.parametrize(("algorithm", "digits"), [("sha256", 64), ("sha512", 128)])
+async def test_a_pin_stands_in_for_the_trust_store(algorithm: str, digits: int) -> None:
     async with tls_server(trustme.CA(), "somebody.else") as port:
         address = ServerAddress("127.0.0.1", port, tls=True)
         with pytest.raises(DialError, match="not the one pinned") as refused:
-            await dial(address, pin="sha256:" + "0" * 64)
-        found = str(refused.value).partition("sha256:")[2].partition(",")[0]
-        for pin in (f"sha256:{found}", f"SHA-256:{found.upper()}"):
+            await dial(address, pin=f"{algorithm}:" + "0" * digits)
+        found = str(refused.value).partition(f"{algorithm}:")[2].partition(",")[0]
+        for pin in (f"{algorithm}:{found}", f"{algorithm.replace('a', 'a-').upper()}:{found}"):
             stream = await dial(address, pin=pin)
             await stream.send_all(b"hello")
             assert await stream.receive_some(10) == b"hello"
@@ -129,3 +132,55 @@ async def test_the_next_pinned_address_is_tried_when_one_is_dead() -> None:
     stream = await dial(address)
     await stream.aclose()
     await listeners[0].aclose()
+
+
+async def test_the_source_address_is_the_one_that_was_chosen() -> None:
+    listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+    async with listener:
+        address = ServerAddress("127.0.0.1", listener.socket.getsockname()[1], tls=False)
+        stream = await dial(address, source="127.0.0.7")
+        accepted = await listener.accept()
+        assert accepted.socket.getpeername()[0] == "127.0.0.7"
+        await accepted.aclose()
+        await stream.aclose()
+
+
+class TwoAddresses(trio.abc.HostnameResolver):
+    """Every name has an IPv6 address, and an IPv4 one."""
+
+    async def getaddrinfo(self, host: Any, port: Any, *_: Any, **__: Any) -> list[Any]:
+        if host not in ("irc.both.test", b"irc.both.test"):
+            return await trio.to_thread.run_sync(socket.getaddrinfo, host, port)
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+        ]
+
+    async def getnameinfo(self, *_: Any, **__: Any) -> tuple[str, str]:
+        raise NotImplementedError
+
+
+async def test_an_address_that_does_not_answer_does_not_hold_up_the_other() -> None:
+    """RFC 8305: the next address is tried "while the previous attempt is still in progress"."""
+    silent = socket.socket(socket.AF_INET6)
+    silent.bind(("::1", 0))
+    silent.listen(0)
+    port = silent.getsockname()[1]
+    queued = []
+    for _ in range(3):  # its queue is full: whoever comes now is answered by nobody
+        waiting = socket.socket(socket.AF_INET6)
+        waiting.setblocking(False)
+        waiting.connect_ex(("::1", port))
+        queued.append(waiting)
+    listener = (await trio.open_tcp_listeners(port, host="127.0.0.1"))[0]
+    known = trio.socket.set_custom_hostname_resolver(TwoAddresses())
+    try:
+        async with listener:
+            stream = await dial(ServerAddress("irc.both.test", port, tls=False), timeout_s=5.0)
+            assert isinstance(stream, trio.SocketStream)
+            assert stream.socket.getpeername()[0] == "127.0.0.1"
+            await stream.aclose()
+    finally:
+        trio.socket.set_custom_hostname_resolver(known)
+        for each in (silent, *queued):
+            each.close()

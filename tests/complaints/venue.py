@@ -246,8 +246,8 @@ class Muster:
 
 
 @asynccontextmanager
-async def running_network() -> AsyncIterator[FakeNetwork]:
-    network = FakeNetwork()
+async def running_network(network: FakeNetwork | None = None) -> AsyncIterator[FakeNetwork]:
+    network = network or FakeNetwork()
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(partial(trio.serve_tcp, network.serve, 0, host="127.0.0.1"))
         network.port = listeners[0].socket.getsockname()[1]

@@ -80,18 +80,19 @@ async def test_pages_by_msgid_return_every_message_of_one_millisecond(
         ):
             back = more + back
         assert back == seen[1:]
-        latest = [last]
-        while more := page(
-            await talk.ask(1, f"CHATHISTORY LATEST #ops msgid={first[0]} {len(seen)}")
-        )[: -len(latest)]:
-            latest = more + latest
-        assert latest == seen[1:]
-        middle = len(seen) // 2
-        around = page(await talk.ask(1, f"CHATHISTORY AROUND #ops msgid={seen[middle][0]} {size}"))
-        assert seen[middle] in around
-        assert len(around) == size
-        start = seen.index(around[0])
-        assert around == seen[start : start + size]
+        for known in (0, len(seen) // 2, len(seen) - 1):
+            latest = page(
+                await talk.ask(1, f"CHATHISTORY LATEST #ops msgid={seen[known][0]} {size}")
+            )
+            assert latest == seen[known + 1 :][-size:]
+        for middle in (0, len(seen) // 2, len(seen) - 1):
+            around = page(
+                await talk.ask(1, f"CHATHISTORY AROUND #ops msgid={seen[middle][0]} {size}")
+            )
+            assert seen[middle] in around
+            assert len(around) == size
+            start = len(SAID) - len(seen) + seen.index(around[-1]) - size + 1
+            assert [text for _, text in around] == SAID[start : start + size]
 
 
 @pytest.mark.parametrize("command", ["BEFORE", "AFTER", "LATEST"])
@@ -108,6 +109,51 @@ async def test_a_timestamp_is_exclusive_where_its_millisecond_fits(
             1, f"CHATHISTORY {command} #ops timestamp=2026-01-02T03:04:05.000Z 10"
         )
         assert texts(lines) == (["0"] if command == "BEFORE" else ["3"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("AROUND timestamp=2026-01-02T03:04:05.000Z 3", ["0", "1", "2"]),
+        ("AROUND timestamp=2026-01-02T03:04:05.500Z 2", ["2", "3"]),
+        ("BETWEEN timestamp=2026-01-02T03:04:04.000Z timestamp=2026-01-02T03:04:06.000Z 9", "12"),
+        ("BETWEEN timestamp=2026-01-02T03:04:06.000Z timestamp=2026-01-02T03:04:04.000Z 1", "2"),
+        ("BETWEEN timestamp=2026-01-02T03:04:03.000Z timestamp=2026-01-02T03:04:06.000Z 2", "01"),
+    ],
+)
+async def test_times_also_stand_in_the_middle_and_at_both_ends(
+    tmp_path: Path, asked: str, answer: list[str] | str
+) -> None:
+    """ "The returned messages MUST start from and exclude the first message selector, while
+    finishing on and excluding the second - this may be forwards or backwards in time." """
+    async with stored(tmp_path) as talk:
+        talk.connect("message-tags server-time")
+        for n, second in enumerate((4, 5, 5, 6)):
+            talk.says(f"@time=2026-01-02T03:04:0{second}.000Z :bob!b@h PRIVMSG #ops :{n}")
+        talk.attach(1, FETCHING)
+        subcommand, rest = asked.split(" ", 1)
+        assert texts(await talk.ask(1, f"CHATHISTORY {subcommand} #ops {rest}")) == list(answer)
+
+
+@pytest.mark.parametrize("size", [3, 4, 7])
+async def test_pages_by_time_return_all_where_a_millisecond_fits(tmp_path: Path, size: int) -> None:
+    """A client that knows no msgids asks from the millisecond that it has seen last, which may be
+    cut, and leaves out what it has."""
+    async with stored(tmp_path) as talk:
+        talk.connect("message-tags server-time")
+        said = [f"{ms}.{n}" for ms in range(100, 130) for n in range(3)]
+        for text in said:
+            time = f"2026-01-02T03:04:05.{text[:3]}Z"
+            talk.says(f"@time={time} :bob!b@h PRIVMSG #ops :{text}")
+        talk.attach(1, FETCHING)
+        seen: list[str] = []
+        ms = 131
+        while ms > 100:
+            asked = f"CHATHISTORY BEFORE #ops timestamp=2026-01-02T03:04:05.{ms}Z {size}"
+            found = texts(await talk.ask(1, asked))
+            seen = [text for text in found if text not in seen] + seen
+            ms = min(int(found[0][:3]) + 1, ms - 1)
+        assert seen == said
 
 
 async def test_no_content_is_an_empty_batch(tmp_path: Path) -> None:
