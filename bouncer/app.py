@@ -120,7 +120,7 @@ class Bouncer:
         self._started_at = trio.current_time()
         self._nursery: trio.Nursery | None = None
         self._scopes: dict[str, trio.CancelScope] = {}
-        self._renewals = Renewals(tls, self._tell_ops)
+        self.renewals = Renewals(tls, self._tell_ops)
         store.on_trouble(self._store_trouble)
 
     async def run(self, ready: Callable[[Store], None]) -> None:
@@ -145,7 +145,7 @@ class Bouncer:
                 nursery.start_soon(identd.serve, ident, self._idents)
             nursery.start_soon(self._tick)
             nursery.start_soon(self._save_cursors)
-            nursery.start_soon(self._renewals.watch)
+            nursery.start_soon(self.renewals.watch)
             nursery.start_soon(self._prune)
             if config.metrics is not None:
                 nursery.start_soon(metrics.serve, config.metrics, self.figures)
@@ -236,10 +236,10 @@ class Bouncer:
         return self.beacon.status()
 
     def certificates(self) -> tuple[Certificate, Certificate] | None:
-        return self._renewals.pair()
+        return self.renewals.pair()
 
     def acknowledge(self, who: str) -> str:
-        return self._renewals.acknowledge(who)
+        return self.renewals.acknowledge(who)
 
     async def _operator_says(self, line: str) -> list[str]:
         return await dispatch(line, OPERATOR, self.desk)

@@ -29,7 +29,8 @@ CLIENT_LINE = MAX_CLIENT_TAGS + MAX_LINE
 REGISTRATION_S = 60.0  # a client that has not logged in by then is dropped
 KEEPALIVE_S = 60.0  # a client silent for so long is pinged,
 SILENT_S = 180.0  # and dropped when it stays silent for so long: its cursor has not moved
-GOODBYE_S = 3.0  # for the last lines of a connection
+GOODBYE_S = 3.0  # for the last lines of a connection,
+LINGER_S = 30.0  # and for a client that was dropped to read what it has not read so far
 HANDSHAKE = frozenset({"CAP", "AUTHENTICATE"})  # its commands that registration answers, always
 
 log = structlog.get_logger("downstream")
@@ -53,8 +54,12 @@ async def serve(stream: trio.abc.Stream, door: Door, *, peer: str, fingerprint: 
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(connection.write, nursery.cancel_scope)
+            nursery.start_soon(connection.listen_no_more)
             await connection.read()
             connection.client.outbox.close()
+            await connection.leave()
+            nursery.cancel_scope.deadline = trio.current_time() + LINGER_S
+            await connection.linger()
     except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
         pass  # the client is gone; what it was sent is told by its cursor
     finally:
@@ -87,6 +92,8 @@ class Downstream:
         self._reader = LineReader(CLIENT_LINE)
         self._overlong = 0
         self._delivered_id = 0  # what a clean end has shown
+        self._listening = trio.CancelScope()
+        self._has_quit = self._has_left = False
 
     async def write(self, scope: trio.CancelScope) -> None:
         """Send what is put in the outbox until it is closed, then end the connection."""
@@ -94,7 +101,19 @@ class Downstream:
         with trio.move_on_after(GOODBYE_S):
             if isinstance(self.stream, trio.abc.HalfCloseableStream):
                 await self.stream.send_eof()
-        scope.cancel()
+        if self.hub is None or self._has_quit:
+            scope.cancel()  # else it may still be reading: see `linger`
+
+    async def listen_no_more(self) -> None:
+        """A client that is dropped may never say anything again: do not wait for that."""
+        await self.client.outbox.closing.wait()
+        self._listening.cancel()
+
+    async def linger(self) -> None:
+        """Throw away what a dropped client still says, until it ends: to close a socket with unread
+        octets resets the connection, and the last lines never arrive."""
+        while await self.stream.receive_some(READ_CHUNK):
+            pass
 
     def _offer(self, network_caps: frozenset[str]) -> None:
         offered = caps.offered(network_caps, serving=self._told_caps)
@@ -118,13 +137,17 @@ class Downstream:
 
     async def leave(self) -> None:
         """Tell the hub that this client is gone, and what it is known to have."""
-        if self.hub is not None and self.client.link is not None:
+        if self.hub is not None and self.client.link is not None and not self._has_left:
             delivered_id = self._delivered_id or self.client.quit_id
             await self.hub.post(self.client.link, Detached(self.client.id, delivered_id))
+            self._has_left = True
 
     async def _lines(self) -> list[Message] | None:
         """The messages of the next chunk; None at the end of the stream."""
-        data = await self.stream.receive_some(READ_CHUNK)
+        data: bytes | bytearray = b""
+        with trio.CancelScope() as self._listening:
+            if not self.client.outbox.closed:
+                data = await self.stream.receive_some(READ_CHUNK)
         if not data:
             return None
         messages = []
@@ -246,6 +269,7 @@ class Downstream:
                 if enabled != before:
                     await self.hub.post(self.client.link, CapsChanged(self.client.id, enabled))
             else:
+                self._has_quit = self._has_quit or message.command == "QUIT"
                 for_hub.append(message)
         if for_hub:
             await self.hub.post(self.client.link, FromClient(self.client.id, for_hub))

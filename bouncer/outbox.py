@@ -19,13 +19,17 @@ class Outbox:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit  # octets; full: the owner drops the peer
-        self.closed = False
+        self.closing = trio.Event()
         self._parts: list[bytes] = []
         self._size = 0
         self._sending = 0
         self._wake = trio.Event()
         self._drained = trio.Event()
         self._drained.set()
+
+    @property
+    def closed(self) -> bool:
+        return self.closing.is_set()
 
     @property
     def waiting(self) -> int:
@@ -52,7 +56,7 @@ class Outbox:
             self.close()
 
     def close(self) -> None:
-        self.closed = True
+        self.closing.set()
         self._wake.set()
 
     async def drained(self) -> None:

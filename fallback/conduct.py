@@ -128,6 +128,8 @@ class Conduct:
             await self._desk_step(claims.IncidentBegan(self.incident_id))
         else:
             await self._forget_people()  # killed as the last one closed?
+        if (roster := self.performer.roster()) is not None:
+            await self._take_roster(roster)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.performer.repeating.run)
             nursery.start_soon(self.performer.fetch, self.put)

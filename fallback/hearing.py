@@ -293,8 +293,7 @@ class Hearing:
         said = read_body(Received, heard.body)
         if said.id.startswith(CLOSED):
             self._put(incident.CloseAcked(heard.peer, said.id.removeprefix(CLOSED)))
-        else:
-            self._received(heard.peer, said.id)
+        self._received(heard.peer, said.id)
 
     def _on_claim(self, heard: Heard, _where: Where | None) -> None:
         public = self._mesh.peers.public(heard.peer)

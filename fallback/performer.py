@@ -68,7 +68,7 @@ class Performer:
         self._mesh = mesh
         self._probes = probes
         self._announcers = announcers
-        self._roster = roster
+        self.roster = roster
         self._asked = 0
 
     @property
@@ -229,7 +229,7 @@ class Performer:
 
     def other_agents(self) -> list[str]:
         """The names of the agents besides us."""
-        roster = self._roster()
+        roster = self.roster()
         agents = {one.name for one in roster.agents} if roster else set()
         return [name for name in self._mesh.others if name in agents]
 
@@ -285,7 +285,7 @@ class Performer:
         with trio.move_on_after(FETCH_FOR_S):
             while not all(said.fetched for said in self._state().speakers):
                 others = self.other_agents()
-                if not others and self._roster() is not None:
+                if not others and self.roster() is not None:
                     for said in self._state().speakers:
                         put(voter.ForNetwork(said.network, speaker.TombstonesFetched()))
                 for name in others:

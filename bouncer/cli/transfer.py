@@ -61,8 +61,8 @@ def import_(words: list[str], option: Path | None) -> int:
 
     report = _with_store(settings, bring)
     print(
-        f"{report.users} users, {report.networks} networks, {report.channels} channels "
-        f"and {report.messages:,} messages came in"
+        f"{report.users} users, {report.networks} networks, {report.channels} channels, "
+        f"{report.clients} clients and {report.messages:,} messages came in"
     )
     for note in report.notes:
         print(f"note: {note}")

@@ -28,6 +28,7 @@ class Report:
     users: int = 0
     networks: int = 0
     channels: int = 0
+    clients: int = 0
     messages: int = 0
     notes: list[str] = field(default_factory=list)
 

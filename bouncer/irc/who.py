@@ -5,7 +5,8 @@ Sources: RFC 2812 section 3.6.1, IRCv3 whox (`WHO <mask> %<fields>,<token>`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from bouncer.irc import numerics
@@ -14,6 +15,7 @@ from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
 
 FIELDS = "tcuihsnfdlaor"  # in this order a reply has them, in whatever order they are asked for
+_PREFIXES = re.compile(r"([~&@%+!])[~&@%+!]+")
 MAX_TOKEN = 3  # digits: whox, querytype
 
 
@@ -51,14 +53,17 @@ def is_known(state: NetworkState, mask: str) -> bool:
     )
 
 
-def who_lines(state: NetworkState, request: WhoRequest, server_name: str) -> list[Message]:
+def who_lines(
+    state: NetworkState, request: WhoRequest, server_name: str, caps: Collection[str] = ()
+) -> list[Message]:
     """352s, or 354s where fields are asked for, and 315."""
     lines = []
     channel = state.channel(request.mask)
     if channel is not None:
         for folded_nick, member in channel.members.items():
             user = state.users.get(folded_nick) or User(member.nick)
-            lines.append(_line(state, request, server_name, channel.name, user, member.prefixes))
+            prefixes = member.prefixes if "multi-prefix" in caps else member.prefixes[:1]
+            lines.append(_line(state, request, server_name, channel.name, user, prefixes))
     else:
         known = state.user_named(request.mask)
         if known is not None:
@@ -67,11 +72,15 @@ def who_lines(state: NetworkState, request: WhoRequest, server_name: str) -> lis
     return [*lines, Message(numerics.RPL_ENDOFWHO, end, server_name)]
 
 
-def extended(state: NetworkState, request: WhoRequest, message: Message) -> Message:
+def extended(
+    state: NetworkState, request: WhoRequest, message: Message, caps: Collection[str]
+) -> Message:
     """A 352 of the network as the 354 that was asked for; other messages as they are."""
     if message.command != numerics.RPL_WHOREPLY or len(message.params) < 8:
         return message
     _, channel, name, host, server, nick, flags, last = message.params[:8]
+    if "multi-prefix" not in caps:
+        flags = first_prefix(flags)
     known = state.user_named(nick)
     account = known.account if known is not None else None
     values = {"c": channel, "u": name, "h": host, "s": server, "n": nick, "f": flags}
@@ -79,6 +88,11 @@ def extended(state: NetworkState, request: WhoRequest, message: Message) -> Mess
     values |= {"i": "255.255.255.255", "l": "0", "o": "n/a", "r": last.partition(" ")[2]}
     params = tuple(values[field] for field in request.fields)
     return Message(numerics.RPL_WHOSPCRPL, (state.nick, *params), message.source, message.raw_tags)
+
+
+def first_prefix(flags: str) -> str:
+    """The flags of a WHO with the highest prefix alone: who has no multi-prefix gets no more."""
+    return _PREFIXES.sub(r"\1", flags)
 
 
 def _line(

@@ -12,10 +12,15 @@ from collections.abc import Iterable
 from bouncer.irc.multiline import batch_of, is_packed, single_lines
 from bouncer.irc.split import room_for_text, split_text
 from bouncer.irc.timestamps import format_time, parse_time
+from bouncer.irc.who import first_prefix
 from bouncer.irc.wire import Message, format_tags, parse_tags
 from storage.message import Row, msgid_of, own_msgid
 
 CHAT = frozenset({"PRIVMSG", "NOTICE"})
+STANDARD_REPLIES = frozenset({"FAIL", "WARN", "NOTE"})
+# Capabilities that bring along the standard replies about their own command.
+BRING_STANDARD = {"BATCH": "draft/multiline", "REDACT": "draft/message-redaction"}
+BRING_STANDARD |= {"SETNAME": "setname"}
 
 # Messages that a client gets only when it has asked for them.
 NEEDS_CAP = {
@@ -162,12 +167,16 @@ class Dialect:
         if needed is not None and needed not in self.caps:
             return ""
         params = message.params
+        if command in STANDARD_REPLIES and takes_standard(params[0]).isdisjoint(self.caps):
+            return ""
         if command == "JOIN" and "extended-join" not in self.caps:
             params = params[:1]
         elif command == "INVITE" and not to_me and "invite-notify" not in self.caps:
             return ""
         elif command == "353" and len(params) >= 4:
             params = (*params[:3], self.names(params[3]))
+        elif command == "352" and len(params) >= 8 and "multi-prefix" not in self.caps:
+            params = (*params[:6], first_prefix(params[6]), *params[7:])
         return self.tags(time, msgid, message.raw_tags) + str(
             Message(command, params, message.source)
         )
@@ -186,6 +195,13 @@ class Dialect:
                 nick = nick.partition("!")[0]
             out.append((prefixes if all_prefixes else prefixes[:1]) + nick)
         return " ".join(out)
+
+
+def takes_standard(about: str) -> frozenset[str]:
+    """The capabilities with one of which a client takes a FAIL, WARN or NOTE about a command:
+    "arbitrary standard replies other than ones enabled by a specific specification" need one."""
+    brings = BRING_STANDARD.get(about.upper())
+    return frozenset({"standard-replies", brings} if brings else {"standard-replies"})
 
 
 # Tags as most servers with both write them; what follows is for others, or none.

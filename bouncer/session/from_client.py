@@ -293,7 +293,7 @@ def who(session: Session, client: Client, message: Message, out: Effects) -> Non
     if not asked.fields or session.state.isupport.whox:
         forward(session, client, message, out)
     elif is_known(session.state, asked.mask):
-        for line in who_lines(session.state, asked, session.server_name):
+        for line in who_lines(session.state, asked, session.server_name, client.dialect.caps):
             out.tell(client.id, str(line))
     else:
         params = (asked.mask, "o") if asked.operators else (asked.mask,)

@@ -13,8 +13,8 @@ from bouncer.irc.multiline import is_packed, single_lines
 from bouncer.irc.timestamps import format_time
 from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
-from bouncer.session import answers, happenings, marks, tagged, transport
-from bouncer.session.dialect import CHAT, read_tags
+from bouncer.session import answers, fallbacks, happenings, marks, tagged, transport
+from bouncer.session.dialect import CHAT, STANDARD_REPLIES, read_tags
 from bouncer.session.effects import DropNetwork, Effects, Redact, Registered
 from bouncer.session.monitoring import ABOUT_PEOPLE, POLLING
 from bouncer.session.places import REFUSALS
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 TIME_TAG_LENGTH = len("time=2026-01-02T03:04:05.678Z")
 GREETING_END = frozenset({"376", "422"})
 SEEN = frozenset({"JOIN", "NICK", "QUIT"})  # by which somebody shows to be here, or not
-STANDARD_REPLIES = frozenset({"FAIL", "WARN", "NOTE"})
 OWN_ACTS = frozenset({"KICK", "MODE", "PART", "SETNAME", "TOPIC"})  # they answer their command
 # What the handshake goes on answering after registration.
 HANDSHAKE = frozenset({
@@ -254,8 +253,11 @@ def event(
 
 def other(session: Session, message: Message, out: Effects) -> None:
     """A command or numeric without a row: state takes it, who asked (or everybody) hears it."""
+    instead = fallbacks.of(session, message)
     session.state.receive(message)
     if not (message.command.isdigit() or message.command in STANDARD_REPLIES):
+        for line, but in instead:
+            event(session, line, out, but=but)
         own = message.command in OWN_ACTS and session.state.is_me(message.nick)
         if session.reply is None and own:
             session.reply = session.routing.settle(message.command, "".join(message.params[:1]))
@@ -268,10 +270,13 @@ def other(session: Session, message: Message, out: Effects) -> None:
     if session.reply is None:
         session.reply = session.routing.route(message)
     reply = session.reply
-    if message.params[:1] == ("*",):  # we know who the client is, though the network says it so
+    # the network may not say who the client is; what a standard reply is about it does say
+    if message.params[:1] == ("*",) and not instead:
         message = message._replace(params=(session.state.nick, *message.params[1:]))
     if reply is not None and reply.question.who is not None:
-        message = extended(session.state, reply.question.who, message)
+        asker = session.clients.by_id.get(reply.question.asker)
+        caps = asker.dialect.caps if asker else frozenset[str]()
+        message = extended(session.state, reply.question.who, message, caps)
     elif reply is not None and reply.question.asker == POLLING and message.command == "303":
         session.monitoring.polled(session, reply.question.subject, message.params[-1], out)
     # what follows a JOIN is for everybody: the channel is new to all
@@ -279,6 +284,8 @@ def other(session: Session, message: Message, out: Effects) -> None:
     only = None if everybody or reply is None else reply.question.asker
     # "servers MUST NOT send an implicit NAMES reply after sending a JOIN": no-implicit-names
     implicit = everybody and message.command in ("353", "366")
+    for line, but in instead:
+        event(session, line, out, only=only, but=but)
     event(session, message, out, only=only, but=NO_IMPLICIT_NAMES if implicit else ())
 
 

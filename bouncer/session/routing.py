@@ -203,6 +203,11 @@ class Routing:
         """The question that `message`, a numeric without a label, answers; None for no one's."""
         numeric = message.command
         for question in self._open:
+            if not numeric.isdigit():  # FAIL, WARN, NOTE: the command comes first
+                if question.command == message.params[0].upper():
+                    whole = question.answer is None or question.label
+                    return self._answered(question, last=bool(whole) and numeric == "FAIL")
+                continue
             replies = QUESTIONS.get(question.command)
             if replies is not None and numeric in replies.body:
                 return self._answered(question, last=False)

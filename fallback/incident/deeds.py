@@ -39,6 +39,7 @@ from fallback.incident.values import (
     Tick,
     Tombstone,
     TombstoneFact,
+    VotersKnown,
 )
 from fallback.watch import NEVER
 
@@ -305,6 +306,10 @@ def ack(state: IncidentState, event: CloseAcked, _now: float) -> Done:
     )
     stone = next(stone for stone in stones if stone.id == event.id)
     return replace(state, tombstones=stones), [Persist(TombstoneFact(stone))]
+
+
+def tell_again(state: IncidentState, _event: VotersKnown, _now: float) -> Done:
+    return state, [SendClosed(stone, state.stood_down) for stone in on.unheard(state)]
 
 
 def restore(state: IncidentState, event: Restored, now: float) -> Done:

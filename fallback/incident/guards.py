@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from fallback import watch
 from fallback.incident.values import (
+    MAX_RETOLD,
     MAX_VOTERS,
     TOMBSTONE_AGE_S,
     Ballot,
@@ -381,6 +382,16 @@ def unspoken(state: IncidentState, _event: Spoken, _now: float) -> bool:
 def acked_new(state: IncidentState, event: CloseAcked, _now: float) -> bool:
     stone = tombstone(state, event.id)
     return stone is not None and event.voter not in stone.acked
+
+
+def unheard(state: IncidentState) -> list[Tombstone]:
+    """The latest closings that a voter of the roster has not acked."""
+    latest = sorted(state.tombstones, key=lambda stone: stone.at)[-MAX_RETOLD:]
+    return [stone for stone in latest if state.voters - stone.acked]
+
+
+def closing_unheard(state: IncidentState, _event: VotersKnown, _now: float) -> bool:
+    return bool(unheard(state))
 
 
 def restorable(event: Restored) -> IncidentFact | None:

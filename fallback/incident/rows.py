@@ -21,6 +21,7 @@ from fallback.incident.values import (
     Spoken,
     StanddownOrdered,
     Tick,
+    VotersKnown,
 )
 from fallback.tables import Row, Table, always
 
@@ -156,6 +157,9 @@ TABLE: Table[IncidentState, Action] = Table(
         Row(_ANY, PeerClosed, on.closed_known, None, do.ack_closed,
             "CLOSED, known already | ack", "the first ack may have been lost"),
         Row(_ANY, CloseAcked, on.acked_new, None, do.ack, "a voter acked our CLOSED | persist"),
+        Row(_ANY, VotersKnown, on.closing_unheard, None, do.tell_again,
+            "the voters are known [one has not acked a CLOSED] | CLOSED(id) again",
+            "gossiped until every voter has acked, so after a restart, too"),
         Row(_OPEN, Tick, on.operator_over_votes, Phase.OPEN, do.rise(Kind.QUORUM),
             "12 h [operator; k votes] | OPEN quorum: same id"),
         Row(_OPEN, Tick, on.operator_over_quiet, Phase.NONE, do.close_own,

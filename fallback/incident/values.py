@@ -16,6 +16,7 @@ from fallback.watch import NEVER, Sight, Verdict
 UNSEEN = Sight()  # before the first step of our watch
 MAX_TOMBSTONES = 256  # the oldest is dropped; an id so old is refused by its age instead
 MAX_VOTERS = 16
+MAX_RETOLD = 16  # closings said again at once, the latest ones
 TOMBSTONE_AGE_S = 30 * 86400.0  # an incident proposed longer ago than this is never adopted
 
 

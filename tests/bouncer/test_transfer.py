@@ -219,10 +219,10 @@ async def test_a_znc_is_imported_once(site: Path) -> None:
     lines = [f"[00:00:{n // 10:02}] <bob> line {n}\n" for n in range(300)]
     (logs / "2024-05-01.log").write_text("".join(lines))
     said = bouncer(site, "import", "znc", str(folder))
-    assert said.startswith("1 users, 1 networks, 1 channels and 300 messages came in\n")
+    assert said.startswith("1 users, 1 networks, 1 channels, 0 clients and 300 messages came in\n")
     (logs / "2024-05-02.log").write_text("[10:00:00] <bob> the next day\n")
     said = bouncer(site, "import", "znc", str(folder))
-    assert said.startswith("0 users, 0 networks, 0 channels and 1 messages came in\n")
+    assert said.startswith("0 users, 0 networks, 0 channels, 0 clients and 1 messages came in\n")
     texts = [row.text for row in await rows_of(url_of(site), site, "home")]
     assert sorted(texts) == sorted([*(f"line {n}" for n in range(300)), "the next day"])
     with running(site):
@@ -238,7 +238,7 @@ async def test_a_soju_is_imported_exported_and_backed_up(site: Path) -> None:
             say(database, 1, at, f"@time={at};msgid=i{n} :bob!b@h PRIVMSG #Ops :line {n}")
         database.commit()
     said = bouncer(site, "import", "soju", str(path))
-    assert said.startswith("1 users, 2 networks, 1 channels and 300 messages came in\n")
+    assert said.startswith("1 users, 2 networks, 1 channels, 0 clients and 300 messages came in\n")
     assert "and 0 messages came in" in bouncer(site, "import", "soju", str(path))
 
     out = site / "out"

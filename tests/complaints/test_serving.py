@@ -176,9 +176,9 @@ async def test_c21_a_renewed_certificate_is_served_without_a_restart(tmp_path: P
     selfsigned.make(*pair, ["irc.example.net"])
     assert served.on_disk().fingerprint != served.served.fingerprint  # seen by the watch,
     async with running_network() as network, running_bouncer(tmp_path, network) as muster:
-        muster.bouncer.tls = served
+        muster.bouncer.tls = muster.bouncer.renewals.tls = served
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(muster.bouncer._watch_certificate)
+            nursery.start_soon(muster.bouncer.renewals.watch)
             await until(lambda: served.on_disk().fingerprint == served.served.fingerprint)
             nursery.cancel_scope.cancel()
         assert served.context(False) is not first  # for the next connection,

@@ -207,9 +207,11 @@ class Muster:
         """A connection that has said nothing yet."""
         near, far = lockstep_stream_pair() if slow else memory_stream_pair()
         cable = Cable(far)
-        serve = partial(downstream.serve, cable, self._door, peer="192.0.2.1")
-        self._nursery.start_soon(serve)
+        self._nursery.start_soon(self.serve, cable)
         return Client(near, cable)
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        await downstream.serve(stream, self._door, peer="192.0.2.1")
 
     async def client(
         self, login: str = "alice/net", caps: Iterable[str] = (), *, reads: bool = True

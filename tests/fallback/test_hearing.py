@@ -17,6 +17,7 @@ from bouncer.heartbeat import (
     Heartbeat,
     Kind,
     Maintenance,
+    Received,
     sign_statement,
     write_body,
 )
@@ -59,6 +60,7 @@ class Ear:
     def __init__(self) -> None:
         self.events: list[object] = []
         self.answers: list[tuple[str, Kind, int, int]] = []
+        self.confirmed: list[tuple[str, str]] = []
         self.declared = False
         self.mesh = Mesh(
             FRA,
@@ -80,7 +82,7 @@ class Ear:
             probe=lambda: None,
             put=self.events.append,
             put_claim=self.events.append,
-            received=lambda _peer, _id: None,
+            received=lambda peer, id: self.confirmed.append((peer, id)),
             present=lambda _peer, _nicks: None,
             ack=lambda _ack, _where, _brought: None,
             order=self.order,
@@ -184,6 +186,15 @@ def test_a_closing_says_whether_the_stand_down_still_holds() -> None:
         if isinstance(event, incident.PeerClosed)
     ]
     assert [event.in_force for event in told] == [False, True, False], "the latest by hand alone"
+
+
+@pytest.mark.parametrize("id", ["closed:0199.fra", "declare:1"])
+def test_what_was_received_need_not_be_said_again(id: str) -> None:
+    ear = Ear()
+    events = ear.hears("hel", Kind.RECEIVED, write_body(Received(id)))
+    assert ear.confirmed == [("hel", id)]
+    closing = id.startswith("closed:")
+    assert events == ([incident.CloseAcked("hel", "0199.fra")] if closing else [])
 
 
 def test_an_order_is_confirmed_once_it_is_sure_to_be_looked_at() -> None:

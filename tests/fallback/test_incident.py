@@ -37,6 +37,7 @@ from fallback.incident import (
     TombstoneFact,
     VoteHeard,
     VoterShows,
+    VotersKnown,
     VoteWithdrawn,
     Watched,
 )
@@ -578,6 +579,21 @@ def _(say: Dialogue, _row: Any) -> None:
     say.at(31, CloseAcked("ams", id))
     assert facts(say)[0].tombstone.acked == {"hel", "ams"}
     assert say.at(32, CloseAcked("ams", id)) == []
+
+
+@row("the voters are known [one has not acked a CLOSED]")
+def _(say: Dialogue, _row: Any) -> None:
+    """ "Tombstones and stand-downs are gossiped until every voter has acked"."""
+    stones = tuple(
+        Tombstone(an_id(-age), False, T0 - age, frozenset(acked))
+        for age, acked in ((50, {"hel", "ams"}), (40, {"hel"}))
+    )
+    say.state = IncidentState("fra")
+    say.at(0, Restored(None, stones, stood_down=False))
+    say.at(1, VotersKnown(frozenset({"hel", "ams"})))
+    assert [sent.tombstone for sent in say.said(SendClosed)] == [stones[1]]
+    say.at(2, CloseAcked("ams", an_id(-40)))
+    assert say.at(3, VotersKnown(frozenset({"hel", "ams"}))) == []
 
 
 @row("12 h [operator; k votes]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import trio
 
 from bouncer import totp
+from bouncer.irc.wire import Message
 from bouncer.proofs import org_name, signing_command, ssh_credential
 from fallback import claims, incident
 from fallback.app import Voter
@@ -38,6 +40,10 @@ class Scene:
 
     async def says(self, who: str, text: str, *, to: str = "fb-fra", tags: str = "") -> None:
         await self.ircd.says(f"{tags}:{who}!{who}@{who}.example PRIVMSG {to} :{text}")
+
+    def verified(self) -> dict[str, str]:
+        """Whom the agent knows now: handle -> nick."""
+        return {c.handle: c.nick for c in self.agent.conduct.desk.claims if c.handle}
 
     async def joins(self, who: str, channel: str = "#lobby") -> None:
         await self.ircd.says(f":{who}!{who}@{who}.example JOIN {channel}")
@@ -230,7 +236,7 @@ async def test_without_an_incident_nothing_is_claimed_and_nothing_burned(tmp_pat
         await scene.says("bo", f"claim bob {scene.codes['bob'][0]}")
         assert "no incident is open" in await scene.is_told("bo")
         scene.agent.conduct.put(incident.Declared("alice"))
-        await scene.ircd.hears("PRIVMSG #room", within_s=15)
+        await scene.ircd.hears("PRIVMSG", within_s=15)
         await scene.says("bo", f"claim bob {scene.codes['bob'][0]}")
         assert await scene.ircd.hears("INVITE") == "INVITE bo #room"
 
@@ -265,17 +271,24 @@ async def test_hostile_lines_of_all_kinds_break_nothing(tmp_path: Path) -> None:
 
 async def test_what_waits_for_a_nick_does_not_reach_who_takes_it_next(tmp_path: Path) -> None:
     """Lines wait for their turn; meanwhile the nick may have changed hands."""
-    async with open_scene(tmp_path) as scene:
+    async with open_scene(tmp_path, opened=False) as scene:
+        announcer = scene.agent.announcers["pub"]
+        announcer.outgoing.every_s = 3600.0  # after the first line all others wait
+        scene.agent.conduct.put(incident.Declared("alice"))
+        await scene.ircd.hears("PRIVMSG", within_s=15)
         await scene.joins("al")
         await scene.says("al", f"claim alice {scene.codes['alice'].pop()}")
-        await until(lambda: any(claim.handle for claim in scene.agent.conduct.desk.claims))
+        await until(lambda: "alice" in scene.verified())
         await scene.ircd.says(":al!al@al.example QUIT :train")
         await scene.joins("al")
         await scene.joins("bo")
         await scene.says("bo", f"claim bob {scene.codes['bob'].pop()}")
+        await until(lambda: "bob" in scene.verified())
         await scene.ircd.says(":bo!bo@bo.example NICK bobby")
-        invited = await scene.ircd.hears("INVITE", within_s=15)
-        assert invited == "INVITE bobby #room"
+        await until(lambda: scene.verified().get("bob") == "bobby")
+        waiting = iter(lambda: announcer.outgoing.take(math.inf), None)
+        invitations = [line for line in waiting if line.command == "INVITE"]
+        assert invitations == [Message("INVITE", ("bobby", "#room"))]
 
 
 async def test_an_app_s_code_verifies_once_and_is_burned_for_all_agents(tmp_path: Path) -> None:

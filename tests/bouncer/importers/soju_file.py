@@ -19,6 +19,9 @@ CREATE TABLE Channel (id INTEGER PRIMARY KEY, network INTEGER NOT NULL, name TEX
     key TEXT, detached INTEGER NOT NULL DEFAULT 0, detached_internal_msgid TEXT,
     relay_detached INTEGER NOT NULL DEFAULT 0, reattach_on INTEGER NOT NULL DEFAULT 0,
     detach_after INTEGER NOT NULL DEFAULT 0, detach_on INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE DeliveryReceipt (id INTEGER PRIMARY KEY, network INTEGER NOT NULL,
+    target TEXT NOT NULL, client TEXT, internal_msgid TEXT NOT NULL,
+    UNIQUE(network, target, client));
 CREATE TABLE ReadReceipt (id INTEGER PRIMARY KEY, network INTEGER NOT NULL, target TEXT NOT NULL,
     timestamp TEXT NOT NULL);
 CREATE TABLE Message (id INTEGER PRIMARY KEY, target INTEGER NOT NULL, raw TEXT NOT NULL,

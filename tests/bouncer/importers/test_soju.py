@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+from base64 import urlsafe_b64encode
+from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bouncer.importers.soju import import_soju
+from bouncer.importers.sojureceipts import InDatabase, InFile, parse_sent
 from storage import accounts, messages
 from storage.errors import StorageError
 from storage.store import Store
@@ -110,3 +116,115 @@ async def test_what_is_no_soju_database_is_refused(store: Store, tmp_path: Path)
         await import_soju(store, path, lambda *_: None)
     with pytest.raises(StorageError, match="is not a soju database"):
         await import_soju(store, tmp_path / "missing.db", lambda *_: None)
+
+
+def internal_msgid(target: str, kind: int, *body: int) -> str:
+    """As soju makes it: a frame (version, network, target, type), then what the store put in."""
+    octets = varint(0) + varint(7 << 1) + varint(len(target)) + target.encode() + varint(kind)
+    octets += b"".join(map(varint, body))
+    return urlsafe_b64encode(octets).decode().rstrip("=")
+
+
+def varint(number: int) -> bytes:
+    octets = b""
+    while number >= 0x80:
+        octets += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return octets + bytes([number])
+
+
+def zigzag(number: int) -> int:
+    return number << 1 if number >= 0 else (-number << 1) - 1
+
+
+def deliver(database: sqlite3.Connection, target: str, client: str | None, msgid: str) -> None:
+    database.execute(
+        "INSERT INTO DeliveryReceipt (network, target, client, internal_msgid) VALUES (7, ?, ?, ?)",
+        (target, client, msgid),
+    )
+
+
+def test_receipts_are_read_and_nonsense_is_none() -> None:
+    assert parse_sent(internal_msgid("#Ops", 3, 300)) == InDatabase(300)
+    words = (zigzag(2024), zigzag(5), zigzag(1), zigzag(-1))
+    assert parse_sent(internal_msgid("#Ops", 2, *words)) == InFile(date(2024, 5, 1), -1)
+    assert parse_sent(internal_msgid("#Ops", 1, 5)) is None, "it was in memory alone"
+    impossible = internal_msgid("#Ops", 2, zigzag(2024), zigzag(13), zigzag(1), 0)
+    for wrong in ("", "AA", "é", "****", internal_msgid("#Ops", 3)[:-1], impossible):
+        assert parse_sent(wrong) is None
+
+
+@given(st.text() | st.binary().map(lambda octets: urlsafe_b64encode(octets).decode()))
+def test_any_receipt_is_a_value(text: str) -> None:
+    parse_sent(text)
+
+
+async def unread(store: Store, network_id: int) -> dict[str, list[str]]:
+    """What each client would be played."""
+    return {
+        client.name: [
+            row.text
+            for row in await store.read(messages.since, network_id, client.delivered_id, 100)
+        ]
+        for client in await store.read(accounts.list_clients, network_id)
+    }
+
+
+async def libera(store: Store) -> int:
+    (user,) = await store.read(accounts.list_users)
+    return (await store.read(accounts.list_networks, user.id))[0].id
+
+
+async def test_each_client_goes_on_where_it_was(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "main.db"
+    database = soju_database(path)
+    for n in range(6):  # numbers 1 to 6
+        time = f"2024-01-01T00:00:0{n}.000Z"
+        target, to = ((1, "#Ops"), (2, "alice"))[n % 2]
+        say(database, target, time, f":bob!b@h PRIVMSG {to} :line {n}")
+    for target, client, number in (
+        ("#Ops", "phone", 3),  # so "line 4" is left out
+        ("bob", "phone", 6),
+        ("#Ops", "desk", 5),  # nothing is
+        ("bob", "desk", 6),
+        ("#Ops", None, 5),  # "line 3" is, and then what came after it again
+        ("bob", None, 2),
+    ):
+        deliver(database, target, client, internal_msgid(target, 3, number))
+    deliver(database, "#Ops", "odd", "what")
+    database.commit()
+    assert (await import_soju(store, path, lambda *_: None)).clients == 3
+    expected = {"phone": ["line 4", "line 5"], "desk": [], "": ["line 3", "line 4", "line 5"]}
+    assert await unread(store, await libera(store)) == expected
+    say(database, 1, "2024-01-02T00:00:00.000Z", ":bob!b@h PRIVMSG #Ops :since then")
+    deliver(database, "#Ops", "late", internal_msgid("#Ops", 3, 7))
+    database.commit()
+    assert (await import_soju(store, path, lambda *_: None)).clients == 0, "later runs move nobody"
+    assert await unread(store, await libera(store)) == expected
+
+
+async def test_each_client_goes_on_where_it_was_in_the_logs(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "main.db"
+    database = soju_database(path)
+    logs = tmp_path / "logs" / "alice" / "libera" / "#ops"
+    logs.mkdir(parents=True)
+    lines = [f"[10:00:0{n // 2}] <bob> line {n}\n" for n in range(4)]
+    (logs / "2024-05-01.log").write_text("".join(lines))
+    (logs / "2024-05-02.log").write_text("[09:00:00] <bob> the next day\n")
+    day = (zigzag(2024), zigzag(5))
+    second = zigzag(len(lines[0]))  # where "line 1" begins
+    for client, where in (
+        ("phone", (*day, zigzag(1), second)),
+        ("desk", (*day, zigzag(2), zigzag(0))),
+        ("new", (*day, zigzag(2), zigzag(-1))),
+        ("gone", (*day, zigzag(3), zigzag(5))),
+    ):
+        deliver(database, "#ops", client, internal_msgid("#ops", 2, *where))
+    database.commit()
+    await import_soju(store, path, lambda *_: None, tmp_path / "logs")
+    assert await unread(store, await libera(store)) == {
+        "phone": ["line 2", "line 3", "the next day"],
+        "desk": [],
+        "new": ["the next day"],
+        "gone": [],
+    }

@@ -259,7 +259,6 @@ def test_a_changed_nick_is_told_to_every_client() -> None:
     [
         (":bob!b@h AWAY :lunch", "away-notify", True),
         (":bob!b@h ACCOUNT bobby", "account-notify", True),
-        (":bob!b@h CHGHOST b new.host", "chghost", True),
         (":bob!b@h SETNAME :Bob the Second", "setname", True),
         (":bob!b@h INVITE carol #ops", "invite-notify", True),
         ("@+typing=active :bob!b@h TAGMSG #ops", "message-tags", True),

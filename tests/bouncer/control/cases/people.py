@@ -1,0 +1,132 @@
+"""Cases: users, their clients and certificates, and staff."""
+
+from __future__ import annotations
+
+from tests.bouncer.control.cases.case import ALICE, CERT, LIBERA, SSH, STAFF, Case
+
+CASES = {
+    "user add": Case(
+        "user add bob --nick bobby",
+        r"user bob added; password, shown only now: ([a-z2-7]{5}-?){4}",
+        "user add",
+        r"NAME is missing; usage: user add NAME",
+    ),
+    "user set": Case(
+        "user set alice --nick al --auto-away off",
+        r"user alice changed: auto_away, nick",
+        "user set alice --nick 'a b'",
+        r'--nick: "a b" is no nick',
+        [ALICE],
+        own="user set --nick al --auto-away off",
+    ),
+    "user passwd": Case(
+        "user passwd alice --password other",
+        r"password of alice changed",
+        "user passwd alice --pasword x",
+        r"no --pasword here, did you mean --password\?",
+        [ALICE],
+        own="user passwd --password other",
+    ),
+    "user run": Case(
+        "user run alice network list",
+        r"libera: ircs://irc\.libera\.chat, starting",
+        "user run alice",
+        r"COMMAND is missing",
+        [ALICE, LIBERA],
+    ),
+    "user list": Case(
+        "user list",
+        r"alice: 1 network, 0 clients",
+        "user list now",
+        r'"now" is one word too many',
+        [ALICE, LIBERA],
+    ),
+    "user remove": Case(
+        "user remove bob",
+        r"user bob removed, with networks, channels and history",
+        "user remove",
+        r"NAME is missing",
+        [ALICE, "user add boss --admin", "user add bob"],
+    ),
+    "client set": Case(
+        "client set alice phone --autoplay off",
+        r"client phone of alice changed: autoplay",
+        "client set alice phone --autoplay",
+        r"--autoplay needs on\|off\|default",
+        [ALICE, LIBERA],
+        own="client set phone --autoplay off",
+    ),
+    "client list": Case(
+        "client list alice",
+        r"phone: on libera; autoplay off",
+        "client list",
+        r"USER is missing",
+        [ALICE, LIBERA, "client set alice phone --autoplay off"],
+        own="client list",
+    ),
+    "certfp add": Case(
+        f"certfp add alice {CERT} --label laptop",
+        r"alice may log in with certificate abab",
+        "certfp add alice abcd",
+        r"64 hex digits",
+        [ALICE],
+        own=f"certfp add {CERT} --label laptop",
+    ),
+    "certfp list": Case(
+        "certfp list alice",
+        rf"{CERT} laptop",
+        "certfp list alice all",
+        r"one word too many",
+        [ALICE, f"certfp add alice {CERT} --label laptop"],
+        own="certfp list",
+    ),
+    "certfp remove": Case(
+        f"certfp remove alice {CERT}",
+        r"certificate abab.* logs nobody in any more",
+        "certfp remove alice",
+        r"FINGERPRINT is missing",
+        [ALICE, f"certfp add alice {CERT}"],
+        own=f"certfp remove {CERT}",
+    ),
+    "staff add": Case(
+        f"staff add bob --role db --nick libera bob --account libera bob --ssh-key {SSH}",
+        r"bob is on the roster; `staff codes bob` makes recovery codes",
+        "staff add bob --oncall first",
+        r'"first" is no whole number',
+    ),
+    "staff set": Case(
+        "staff set alice --nick libera al --nick libera al_",
+        r"alice changed: nicks",
+        "staff set alice --nick libera",
+        r"--nick needs NETWORK and NICK",
+        [STAFF],
+    ),
+    "staff list": Case(
+        "staff list",
+        r"alice: net, on call 1",
+        "staff list net now",
+        r"one word too many",
+        [STAFF],
+    ),
+    "staff remove": Case(
+        "staff remove alice",
+        r"alice is off the roster",
+        "staff remove",
+        r"HANDLE is missing",
+        [STAFF],
+    ),
+    "staff codes": Case(
+        "staff codes alice",
+        r"recovery codes of alice, shown only now.*(\n([a-z2-7]{4}-?){4}){10}",
+        "staff codes",
+        r"HANDLE is missing",
+        [STAFF],
+    ),
+    "roster": Case(
+        "roster net",
+        r"alice=\? oncall",
+        "roster net db",
+        r"one word too many",
+        [STAFF],
+    ),
+}

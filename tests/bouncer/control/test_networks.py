@@ -1,0 +1,79 @@
+"""Commands about networks: how they stand, and how they are logged in to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bouncer.control.actors import OPERATOR
+from bouncer.control.grammar import ControlError
+from bouncer.control.live import NetworkStatus
+from bouncer.control.registry import dispatch
+from storage import accounts
+from tests.bouncer.control.cases import (
+    ALICE,
+    CHANNEL,
+    LIBERA,
+)
+from tests.bouncer.desks import Noted, open_desk
+
+
+async def test_a_running_bouncer_tells_how_networks_stand(tmp_path: Path) -> None:
+    up = NetworkStatus("libera", "connected", "al_", channels=1)
+    banned = NetworkStatus("oftc", "waiting", error="you are banned")
+    live = Noted(networks={"alice": [up, banned]}, attached={"alice": ["phone", ""]})
+    async with open_desk(tmp_path, live) as desk:
+        for line in (ALICE, LIBERA, CHANNEL, "network add alice oftc ircs://irc.oftc.net"):
+            await dispatch(line, OPERATOR, desk)
+        await dispatch("network add alice off ircs://off.example --enabled no", OPERATOR, desk)
+        assert await dispatch("network list alice", OPERATOR, desk) == [
+            "libera: ircs://irc.libera.chat, connected as al_, 1 of 1 channels",
+            "off: ircs://off.example, disabled, 0 channels",
+            "oftc: ircs://irc.oftc.net, waiting (you are banned), 0 of 0 channels",
+        ]
+        assert await dispatch("client list alice", OPERATOR, desk) == [
+            "(no name): attached",
+            "phone: attached",
+        ]
+        assert await dispatch("server status", OPERATOR, desk) == [
+            "up 41d, 1 users, 2 clients, 1 of 2 networks connected"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("--sasl-plain al --password pw", ("PLAIN", "al", "pw")),
+        ("--sasl-scram al --password pw", ("SCRAM-SHA-256", "al", "pw")),
+        ("--sasl-external", ("EXTERNAL", "", "")),
+        ("--sasl-none", ("", "", "")),
+        ("--password new", ("PLAIN", "old", "new")),
+        ("--sasl-scram old", ("SCRAM-SHA-256", "old", "oldpw")),
+    ],
+)
+async def test_how_a_network_is_logged_in_to(
+    line: str, kept: tuple[str, str, str], tmp_path: Path
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        await dispatch(f"{LIBERA} --sasl-plain old --password oldpw", OPERATOR, desk)
+        await dispatch(f"network set alice libera {line}", OPERATOR, desk)
+        network = (await desk.store.read(accounts.list_networks))[0]
+    assert (network.sasl_mechanism, network.sasl_login, network.sasl_password) == kept
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("--sasl-plain al", "needs the password"),
+        ("--password pw", "belongs to a login"),
+        ("--sasl-external --password pw", "needs no password"),
+        ("--sasl-external --sasl-plain al", "exclude each other"),
+    ],
+)
+async def test_half_a_login_is_refused(line: str, complaint: str, tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        with pytest.raises(ControlError, match=complaint):
+            await dispatch(f"{LIBERA} {line}", OPERATOR, desk)

@@ -1,0 +1,90 @@
+"""Commands about users, staff and what proves who they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bouncer import proofs
+from bouncer.control import readers
+from bouncer.control.actors import OPERATOR
+from bouncer.control.grammar import ControlError
+from bouncer.control.registry import dispatch
+from bouncer.roster import Credential
+from storage import accounts
+from tests.bouncer.control.cases import (
+    ALICE,
+    CERT,
+    SSH,
+    STAFF,
+)
+from tests.bouncer.desks import open_desk
+
+
+async def test_the_last_admin_stays(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        for line in (ALICE, "user add boss --admin"):
+            await dispatch(line, OPERATOR, desk)
+        for line in ("user remove boss", "user set boss --admin no", "user set boss --enabled no"):
+            with pytest.raises(ControlError, match="would leave no admin"):
+                await dispatch(line, OPERATOR, desk)
+        assert "boss: admin, 0 networks" in await dispatch("user list", OPERATOR, desk)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CERT,
+        CERT.upper(),
+        f"sha256:{CERT}",
+        "sha256 Fingerprint=" + ":".join(["AB"] * 32),
+        "SHA256 Fingerprint=" + ":".join(["AB"] * 32),
+        ":".join(["ab"] * 32),
+    ],
+)
+def test_fingerprints_are_read_as_programs_print_them(text: str) -> None:
+    assert readers.fingerprint(text) == CERT
+
+
+async def test_recovery_codes_are_kept_as_hashes_and_replaced(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await dispatch(f"{STAFF} --ssh-key {SSH}", OPERATOR, desk)
+        first = (await dispatch("staff codes alice", OPERATOR, desk))[1:]
+        second = (await dispatch("staff codes alice", OPERATOR, desk))[1:]
+        person = await desk.store.read(accounts.get_staff, "alice")
+    kept = [Credential("recovery", public) for kind, public in person.keys if kind == "recovery"]
+    assert len(kept) == 10
+    assert all(proofs.matching_code(code, kept) for code in second)
+    assert not any(proofs.matching_code(code, kept) for code in first)
+    assert [kind for kind, _ in person.keys].count("ssh") == 1
+    assert not any(code in str(person) for code in second)
+
+
+async def test_an_rsa_key_is_refused_at_enrolment(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        with pytest.raises(ControlError, match="enrol Ed25519"):
+            await dispatch("staff add bob --ssh-key 'ssh-rsa AAAA bob'", OPERATOR, desk)
+
+
+async def test_an_authenticator_app_is_enrolled_once_shown_and_can_be_forgotten(
+    tmp_path: Path,
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        await dispatch(STAFF, OPERATOR, desk)
+        [_, _, uri] = await dispatch("staff set alice --totp", OPERATOR, desk)
+        [held] = [
+            public
+            for kind, public in (await desk.store.read(accounts.get_staff, "alice")).keys
+            if kind == "totp"
+        ]
+        assert uri.startswith("otpauth://totp/Muster%3Aalice?")
+        assert f"secret={held}" in uri
+        [line] = await dispatch("staff list", OPERATOR, desk)
+        assert "1 authenticator app" in line
+        assert held not in line
+        await dispatch("staff set alice --no-totp", OPERATOR, desk)
+        assert not (await desk.store.read(accounts.get_staff, "alice")).keys
+        [said, _, second] = await dispatch("staff add bob --totp", OPERATOR, desk)
+        assert "on the roster" in said
+        assert second != uri

@@ -1,0 +1,103 @@
+"""Commands about the server and its voters."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bouncer import config, enrolment
+from bouncer.control.actors import OPERATOR, Actor, Door
+from bouncer.control.grammar import ControlError, WrongUse
+from bouncer.control.registry import dispatch
+from bouncer.keys import MeshKey
+from bouncer.reachable import reachable
+from tests.bouncer.control.cases import (
+    AGENT,
+    KEY,
+)
+from tests.bouncer.desks import Noted, open_desk
+
+
+async def test_a_voter_is_paired_once(tmp_path: Path) -> None:
+    live = Noted()
+    async with open_desk(tmp_path, live) as desk:
+        await dispatch(AGENT, OPERATOR, desk)
+        with pytest.raises(ControlError, match="paired already"):
+            await dispatch(f"agent add hel 192.0.2.2:7000 {KEY}", OPERATOR, desk)
+        with pytest.raises(ControlError, match="a mesh key looks like"):
+            await dispatch("agent add hel 192.0.2.2:7000 nokey", OPERATOR, desk)
+        assert desk.config.mesh.key is not None
+        ours = MeshKey.load(desk.config.mesh.key)
+        with pytest.raises(ControlError, match="this bouncer's own key"):
+            await dispatch(f"agent add hel 192.0.2.2:7000 {ours.public}", OPERATOR, desk)
+    assert live.rosters == 1
+
+
+async def test_the_printed_fallback_toml_is_one_that_a_voter_takes(tmp_path: Path) -> None:
+    listen = [{"address": "192.0.2.5:6697"}, {"address": "127.0.0.1:6667", "tls": False}]
+    async with open_desk(tmp_path, listen=listen) as desk:
+        lines = await dispatch(AGENT, OPERATOR, desk)
+        with pytest.raises(WrongUse, match="is a name; write the IP address"):
+            await dispatch(f"{AGENT} --primary ircs://irc.example.net", OPERATOR, desk)
+    tables = tomllib.loads("\n".join(lines))
+    assert tables["name"] == "fra"
+    assert tables["primary"] == ["ircs://192.0.2.5:6697"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "primary"),
+    [
+        (["127.0.0.1:6697"], ["ircs://127.0.0.1:6697"]),
+        (
+            ["[2001:db8::1]:6697", "192.0.2.5:1"],
+            ["ircs://[2001:db8::1]:6697", "ircs://192.0.2.5:1"],
+        ),
+        (["0.0.0.0:6697"], ["ircs://127.0.0.1:6697"]),  # the address we use towards the voter
+        (["unix:/run/irc.sock"], []),
+    ],
+)
+async def test_where_a_voter_is_told_to_knock(
+    listen: list[str], primary: list[str], tmp_path: Path
+) -> None:
+    tables = {"listen": [{"address": each} for each in listen], "server_name": "nowhere.invalid"}
+    settings = config.parse(tables, tmp_path / "bouncer.toml")
+    assert await reachable(settings, "127.0.0.1:7000") == primary
+
+
+async def test_an_unusable_configuration_is_not_loaded(tmp_path: Path) -> None:
+    live = Noted(fault="bouncer.toml: listen: is empty\nbouncer.toml: ops.user: is missing")
+    async with open_desk(tmp_path, live) as desk:
+        with pytest.raises(ControlError, match=r"nothing reloaded: .*empty \| .*missing"):
+            await dispatch("server reload", OPERATOR, desk)
+
+
+async def test_a_quorum_beyond_the_voters_is_refused_and_one_within_raises_the_roster_s_version(
+    tmp_path: Path,
+) -> None:
+    live = Noted()
+    async with open_desk(tmp_path, live) as desk:
+        with pytest.raises(ControlError, match="no voters are paired"):
+            await dispatch("agent quorum 2", OPERATOR, desk)
+        await dispatch(AGENT, OPERATOR, desk)
+        before = await desk.store.run(enrolment.publish, MeshKey(b"b" * 32).public, 0)
+        with pytest.raises(ControlError, match="2 of 1 voters can never agree"):
+            await dispatch("agent quorum 2", OPERATOR, desk)
+        told = live.rosters
+        await dispatch("agent quorum 1", OPERATOR, desk)
+        after = await desk.store.run(enrolment.publish, MeshKey(b"b" * 32).public, 0)
+        assert (before.k, after.k) == (2, 1)
+        assert after.version == before.version + 1
+        assert live.rosters == told + 1
+        said = await dispatch("agent remove fra", OPERATOR, desk)
+        assert said[1].startswith("0 voters are left and 1 must agree")
+
+
+async def test_who_acknowledges_is_named(tmp_path: Path) -> None:
+    live = Noted(fault="expiring")
+    async with open_desk(tmp_path, live) as desk:
+        actor = Actor(Door.OPS, staff=True, handle="alice", proof="account a on home")
+        [line] = await dispatch("ack", actor, desk)
+        assert line.startswith("alice sees to it")
+        assert live.acks == ["alice"]
