@@ -38,6 +38,7 @@ MUTED_S = 300.0  # after this long we try to be heard again
 PING_EVERY_S = 30.0
 LONGEST_RETRY_S = 120.0
 NICK_REFUSED = frozenset({"432", "433", "437"})  # erroneous, in use, held by services
+REFUSALS = ("403", "405", "471", "473", "474", "475", "477")
 UNUSED = frozenset({"away-notify", "labeled-response", "draft/multiline"})
 WANTED = tuple(name for name in UPSTREAM_WANTED if name not in UNUSED)
 
@@ -121,6 +122,10 @@ class Announcer:
     def is_op(self) -> bool:
         """Whether the room obeys us."""
         return self.venue.is_op
+
+    @property
+    def is_muted(self) -> bool:  # the lobby did not let us speak, of late
+        return self._muted_at is not None
 
     async def goodbye(self) -> None:
         """QUIT, where we are in: a network should not see a mere timeout."""
@@ -390,11 +395,6 @@ _HANDLERS: dict[str, Handler] = {
     "366": _A._on_modes,
     "900": _A._on_recognised,
     "404": _A._on_cannot_speak,
-    "471": _A._on_refused,
-    "473": _A._on_refused,
-    "474": _A._on_refused,
-    "475": _A._on_refused,
-    "477": _A._on_refused,
-    "403": _A._on_refused,
-    "405": _A._on_refused,
+    "NOTICE": lambda ours, message: ours.venue.notice_seen(message),
+    **dict.fromkeys(REFUSALS, _A._on_refused),
 }

@@ -37,6 +37,7 @@ from fallback.push import Hook, Pusher, read_hook
 from fallback.reception import Reception
 from fallback.relay import Relay
 from fallback.selfcheck import Pulse
+from fallback.upkeep import Upkeep
 from storage.incidents import Incidents, IncidentsError
 
 LOCK_FILE = "fallback.lock"
@@ -163,6 +164,9 @@ class Voter:
         performer.tell_bouncer = self.hearing.tell_bouncer
         self.pusher = Pusher(read_hooks(config))
         performer.push = self.pusher.put
+        self.upkeep = Upkeep(
+            self.announcers, lambda: check.about_storage(config), performer.tell_ops
+        )
         self._nursery: trio.Nursery | None = None
 
     def _first_state(self, networks: tuple[str, ...]) -> voter.VoterState:
@@ -191,6 +195,7 @@ class Voter:
                 nursery.start_soon(keep_running, "reception", self.reception.run)
                 nursery.start_soon(keep_running, "orders", self.relay.run)
                 nursery.start_soon(keep_running, "push", self.pusher.run)
+                nursery.start_soon(keep_running, "upkeep", self.upkeep.run)
                 nursery.start_soon(self._watch_certificate)
                 for announcer in self.announcers.values():
                     nursery.start_soon(keep_running, announcer.name, announcer.run)

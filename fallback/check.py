@@ -13,9 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import Enum
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import trio
@@ -26,13 +24,14 @@ from bouncer.heartbeat import NO_NONCE
 from bouncer.keys import KeyFault, MeshKey
 from bouncer.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
 from fallback import report, watch
-from fallback.announcer import Announcer
-from fallback.config import Config, NetworkConfig
+from fallback.config import MOVED_FOR_DAYS, Config, NetworkConfig
+from fallback.findings import Finding, Level, fail, ok, read_finding, warn
 from fallback.journal import ROSTER
 from fallback.landmarks import ANSWER_S, ask_clock, asker
 from fallback.probes import CONNECT_S, served_certificate
 from fallback.push import reach, read_hook
-from fallback.venue import ROOM_MODES
+from fallback.upkeep import about_network
+from fallback.wording import lately_moved
 from storage.incidents import Incidents, IncidentsError
 
 if TYPE_CHECKING:
@@ -46,36 +45,6 @@ ALIKE_V4, ALIKE_V6 = 24, 48  # networks that fail together more often than not
 DONE, WRONG = 0, 2
 
 
-class Level(Enum):
-    OK = "ok  "
-    WARN = "warn"
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. `todo` says what to do about it, '' when all is well."""
-
-    level: Level
-    what: str
-    todo: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.level.value}  {self.what}" + (f": {self.todo}" if self.todo else "")
-
-
-def ok(what: str) -> Finding:
-    return Finding(Level.OK, what)
-
-
-def warn(what: str, todo: str) -> Finding:
-    return Finding(Level.WARN, what, todo)
-
-
-def fail(what: str, todo: str) -> Finding:
-    return Finding(Level.FAIL, what, todo)
-
-
 def run_check(config: Config) -> int:
     """Print every finding; 0 when nothing failed, else 2."""
     findings = trio.run(look, config)
@@ -87,7 +56,12 @@ def run_check(config: Config) -> int:
 async def look(config: Config) -> list[Finding]:
     """Everything, in the order an operator would repair it."""
     roster, about_roster = kept_roster(config)
-    findings = [*about_key(config), *about_host(config), *about_secrets(config)]
+    findings = [
+        *about_key(config),
+        *about_disk(config),
+        *about_ways(config),
+        *about_secrets(config),
+    ]
     findings += await about_landmarks(config)
     findings += await about_primary(config)
     findings += await about_push(config)
@@ -99,14 +73,6 @@ async def look(config: Config) -> list[Finding]:
     else:
         findings += [read_finding(line) for line in running.splitlines()]
     return findings
-
-
-def read_finding(line: str) -> Finding:
-    """A finding as the running voter wrote it."""
-    for level in Level:
-        if line.startswith(level.value):
-            return Finding(level, line.removeprefix(level.value).strip())
-    return ok(line)
 
 
 # -- what can be seen without the voter -----------------------------------------------------------
@@ -121,16 +87,28 @@ def about_key(config: Config) -> Iterator[Finding]:
         yield ok(f"key {config.key_file}")
 
 
-def about_host(config: Config) -> Iterator[Finding]:
+def about_storage(config: Config) -> Iterator[Finding]:
+    """What ends by itself: room on the disk, and the networks' client certificates."""
+    yield from about_disk(config)
+    for network in config.network:
+        yield from about_certificate(network)
+
+
+def about_disk(config: Config) -> Iterator[Finding]:
     try:
         free = shutil.disk_usage(config.data_dir).free
     except OSError as error:
         yield fail(f"{config.data_dir}: {error.strerror}", "make it, owned by this user")
     else:
         if free < DISK_OCTETS:
-            yield fail(f"disk: {free >> 20} MB free", "make room: it must remember what it does")
+            todo = f"make room, {free >> 20} MB are free: it must remember what it does"
+            yield fail("disk: nearly full", todo)
         else:
             yield ok(f"disk: {free >> 20} MB free")
+
+
+def about_ways(config: Config) -> Iterator[Finding]:
+    """What an agent speaks by, and proves with."""
     if config.role == "agent":
         if shutil.which("ssh-keygen"):
             yield ok("ssh-keygen, for ssh proofs")
@@ -159,17 +137,36 @@ def about_secrets(config: Config) -> Iterator[Finding]:
                 f"{network.name}: no account",
                 "register one: without it the nick and the channels can be taken",
             )
-        yield from _about_certificate(network)
+        if network.owner == NetworkConfig.model_fields["owner"].default:
+            yield warn(f"{network.name}: no owner", "say who runs the bot: networks ask")
+        yield from about_certificate(network)
+        yield from about_move(network)
 
 
-def _about_certificate(network: NetworkConfig) -> Iterator[Finding]:
+def about_certificate(network: NetworkConfig) -> Iterator[Finding]:
     if network.certificate is None:
         return
     with suppress(OSError, ValueError):
         ends = x509.load_pem_x509_certificate(network.certificate.read_bytes()).not_valid_after_utc
-        if ends < datetime.now(UTC):
-            todo = "renew it, and tell services its new fingerprint"
+        days, todo = (ends - datetime.now(UTC)).days, "renew it; tell services its new fingerprint"
+        if days < 0:
             yield fail(f"{network.name}: its client certificate has ended", todo)
+        elif days < CERTIFICATE_DAYS:
+            yield warn(f"{network.name}: its client certificate ends soon", f"in {days}d; {todo}")
+        else:
+            yield ok(f"{network.name}: client certificate until {ends:%Y-%m-%d}")
+
+
+def about_move(network: NetworkConfig) -> Iterator[Finding]:
+    """A changed place, and for how long the former one is named, too."""
+    if network.moved is None:
+        return
+    last = network.moved + timedelta(days=MOVED_FOR_DAYS)
+    if lately_moved(network, time.time()):
+        yield ok(f"{network.name}: the former place is announced, too, until {last}")
+    else:
+        todo = "remove moved, former_lobby and former_room"
+        yield warn(f"{network.name}: the former place is not announced on {date.today()}", todo)
 
 
 async def about_landmarks(config: Config) -> list[Finding]:
@@ -309,6 +306,10 @@ def about_voters(config: Config, roster: Roster) -> Iterator[Finding]:
         )
     hosts = [(voter.name, voter.address.rpartition(":")[0]) for voter in roster.voters]
     hosts += [("the primary", address.host) for address in config.primary]
+    for name, host in hosts:
+        if not is_address(host):
+            todo = "pair it by its address: in an outage its name may not be found"
+            yield warn(f"{name} is known as {host}", todo)
     for index, (name, host) in enumerate(hosts):
         for other, other_host in hosts[index + 1 :]:
             both_primary = name == other == "the primary"
@@ -316,6 +317,12 @@ def about_voters(config: Config, roster: Roster) -> Iterator[Finding]:
                 yield warn(f"{name} and {other} are neighbours", "put them at different providers")
     if config.role == "agent" and not roster.on_call():
         yield warn("nobody is on call", "`bouncer staff set HANDLE --oncall 1`")
+
+
+def is_address(host: str) -> bool:
+    with suppress(ValueError):
+        return bool(ipaddress.ip_address(host.strip("[]")))
+    return False
 
 
 def alike(one: str, two: str) -> bool:
@@ -358,29 +365,4 @@ def _running(voter: Voter) -> Iterator[Finding]:
         else:
             yield fail(f"voter {name}: not heard", "open the mesh port, UDP, between the voters")
     for announcer in voter.announcers.values():
-        yield from _about_network(announcer)
-
-
-def _about_network(announcer: Announcer) -> Iterator[Finding]:
-    name, place = announcer.name, announcer.config
-    if not announcer.joined:
-        yield fail(f"{name}: {announcer.standing.value}", announcer.error or "wait a minute")
-        return
-    if place.account and not announcer.identified:
-        yield fail(f"{name}: services do not know us", "correct account and password_file")
-    if announcer.state.nick != place.nick:
-        yield warn(f"{name}: nick is {announcer.state.nick}", f"who holds {place.nick}?")
-    room = announcer.state.channel(place.room)
-    if room is None:
-        yield fail(f"{name}: not in {place.room}", announcer.error or "invite the agent")
-        return
-    if not announcer.is_op:
-        yield fail(
-            f"{name}: not an operator of {place.room}",
-            "give its account the rights (ChanServ), or no one can be voiced",
-        )
-    missing = [letter for letter in ROOM_MODES if letter not in room.modes]
-    if missing:
-        yield warn(f"{name}: {place.room} lacks +{''.join(missing)}", "set it")
-    else:
-        yield ok(f"{name}: in {place.lobby} and {place.room} as {announcer.state.nick}")
+        yield from about_network(announcer)

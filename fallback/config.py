@@ -105,6 +105,8 @@ class NetworkConfig(Table):
     def _consistent(self) -> NetworkConfig:
         if self.lobby == self.room:
             raise ValueError("lobby and room are the same channel; the room is the private one")
+        if (self.former_lobby or self.former_room) and self.moved is None:
+            raise ValueError("moved is missing; write the day of the move, as 2026-11-22")
         if self.password_file and not self.account:
             raise ValueError("account is missing; name the account of password_file")
         return self

@@ -6,11 +6,14 @@ before.
 
 from __future__ import annotations
 
+import re
+
 from bouncer.irc.state import OWN_WHOX, NetworkState
 from bouncer.irc.wire import Message
 from fallback.config import NetworkConfig
 from fallback.wording import lately_moved
 
+_NOBODYS = re.compile(r"(?:is not|isn't) registered")  # Atheme, OFTC; Anope
 ROOM_MODES = "ims"  # invite only, moderated, secret: voiced = verified
 
 
@@ -23,6 +26,7 @@ class Venue:
         self.refused: dict[str, str] = {}  # channel -> why it does not let us in
         self._excepted = ""  # the host that may join the room uninvited
         self._asked_op = False
+        self._nobodys: set[str] = set()
 
     def configured(self, name: str) -> str:
         """The channel as the configuration writes it, if it is ours; else as it came."""
@@ -82,6 +86,23 @@ class Venue:
         if "whox" in {token.lower() for token in self.state.isupport.tokens}:
             asks.append(Message("WHO", (name, ",".join(OWN_WHOX))))
         return asks
+
+    def notice_seen(self, message: Message) -> None:
+        """What ChanServ says of a channel: only a hint, as a nick proves nothing."""
+        if len(message.params) < 2 or self.state.fold(message.nick) != self.state.fold("ChanServ"):
+            return
+        text = message.params[1].replace("\x02", "")
+        for word in text.replace(":", " ").split():
+            name = self.configured(word.rstrip("."))
+            if name in (self.config.lobby, self.config.room):
+                if _NOBODYS.search(text):
+                    self._nobodys.add(name)
+                else:
+                    self._nobodys.discard(name)
+
+    def is_nobodys(self, name: str) -> bool:
+        """Whether services say that nobody has registered this channel."""
+        return name in self._nobodys
 
     def refuses(self, message: Message, *, identified: bool) -> list[Message]:
         """A channel does not let us in: ask ChanServ for an invitation; later it is tried again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,16 @@ import pytest
 from bouncer.keys import MeshKey
 from bouncer.roster import Roster, Voter
 from fallback import check, watch
-from fallback.check import Level
 from fallback.config import Config, parse
+from fallback.findings import Finding, Level
 from tests.fallback.ircd import open_ircd
 from tests.fallback.voters import open_site, until
+from tests.real.certificates import make
 
+PUB = {
+    "name": "pub", "addresses": ["ircs://irc.example.net"], "nick": "fb", "account": "fb",
+    "lobby": "#l", "room": "#r",
+}  # fmt: skip
 OWNER = MeshKey(b"o" * 32)
 
 
@@ -29,25 +35,48 @@ def config(folder: Path, **changes: object) -> Config:
     return parse(tomllib.loads(text) | changes, folder / "fallback.toml")
 
 
-def said(findings: list[check.Finding], level: Level) -> str:
+def said(findings: list[Finding], level: Level) -> str:
     return "\n".join(str(finding) for finding in findings if finding.level is level)
 
 
 def test_a_missing_key_and_network_are_found(tmp_path: Path) -> None:
     ours = config(tmp_path)
     assert "`fallback key` makes one" in said(list(check.about_key(ours)), Level.FAIL)
-    assert "an agent needs a public network" in said(list(check.about_host(ours)), Level.FAIL)
+    assert "an agent needs a public network" in said(list(check.about_ways(ours)), Level.FAIL)
 
 
 def test_a_password_others_may_read_is_found(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("x")
     (tmp_path / "pw").chmod(0o644)
-    network = {
-        "name": "pub", "addresses": ["ircs://irc.example.net"], "nick": "fb", "account": "fb",
-        "password_file": "pw", "lobby": "#l", "room": "#r",
-    }  # fmt: skip
-    ours = config(tmp_path, network=[network])
-    assert "chmod 600" in said(list(check.about_secrets(ours)), Level.WARN)
+    ours = config(tmp_path, network=[PUB | {"password_file": "pw"}])
+    warned = said(list(check.about_secrets(ours)), Level.WARN)
+    assert "chmod 600" in warned
+    assert "no owner" in warned
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "what"),
+    [
+        (-1, Level.FAIL, "has ended"),
+        (5, Level.WARN, "ends soon"),
+        (90, Level.OK, "client certificate until"),
+    ],
+)
+def test_a_client_certificate_is_looked_at(
+    days: int, level: Level, what: str, tmp_path: Path
+) -> None:
+    """ "CertFP (…, unexpired)"."""
+    made = make(tmp_path, "fb", days=days)
+    (tmp_path / "fb.pem").write_text(made.certificate.read_text() + made.key.read_text())
+    ours = config(tmp_path, network=[PUB | {"certificate": "fb.pem"}])
+    assert what in said(list(check.about_storage(ours)), level)
+
+
+@pytest.mark.parametrize(("days_ago", "level"), [(3, Level.OK), (20, Level.WARN)])
+def test_a_former_place_is_looked_at(days_ago: int, level: Level, tmp_path: Path) -> None:
+    moved = date.today() - timedelta(days=days_ago)
+    ours = config(tmp_path, network=[PUB | {"moved": moved, "former_lobby": "#old"}])
+    assert "former place" in said(list(check.about_secrets(ours)), level)
 
 
 async def test_silent_landmarks_and_primary_are_found(tmp_path: Path) -> None:
@@ -92,10 +121,12 @@ def test_voters_beside_each_other_or_the_primary_are_found(tmp_path: Path) -> No
         voters=(
             Voter("fra", str(key.public), "198.51.100.1:6690"),
             Voter("hel", str(OWNER.public), "198.51.100.9:6690", "witness"),
+            Voter("ams", str(MeshKey(b"a" * 32).public), "ams.example.net:6690"),
         ),
     )
     warned = said(list(check.about_voters(ours, roster)), Level.WARN)
     assert "fra and hel are neighbours" in warned
+    assert "ams is known as ams.example.net: pair it by its address" in warned
     assert "nobody is on call" in warned
 
 
