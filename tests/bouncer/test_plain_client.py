@@ -52,6 +52,7 @@ async def comes(muster: Muster, name: str) -> Client:
     await client.says(f"PASS alice/net@{name}:{PASSWORD}", "NICK al", "USER al 0 * :Al")
     muster._nursery.start_soon(client.read)
     await client.hears(" 366 ")
+    await until(lambda: all(each.live for each in muster.session.clients.by_id.values()))
     return client
 
 
@@ -87,7 +88,7 @@ async def test_a_client_that_negotiates_nothing_is_served_well(tmp_path: Path) -
         await desk.hears(":carol!c@h TOPIC #ops :new topic")
         assert ":bob!b@h PRIVMSG #ops :hello" in desk.lines
         assert ":carol!c@h JOIN #ops" in desk.lines
-        assert ":irc.test NOTICE me :Maintenance at noon" in desk.lines
+        assert ":irc.test NOTICE me :Maintenance at noon" in desk.lines, desk.lines[-8:]
 
         # it speaks, and its own words come back to nobody but the others
         other = await muster.client("alice/net@other", MODERN)
