@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import trio
 
+from bouncer import sieve
 from bouncer.heartbeat import MAX_DATAGRAM
 
 BATCH = 64
@@ -41,6 +42,10 @@ class Port:
     def number(self) -> int:
         return int(self._socket.getsockname()[1])
 
+    def sift(self, filter_program: bytes | None) -> None:
+        """Leave most of a flood to the kernel, or (None) nothing any more."""
+        sieve.attach(self._socket, filter_program)
+
     def close(self) -> None:
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
@@ -54,7 +59,7 @@ class Port:
         """What came, up to BATCH datagrams at a time, until the port is closed."""
         while True:
             await trio.lowlevel.wait_readable(self._socket)
-            batch = []
+            batch: list[tuple[bytes, Where]] = []
             for _ in range(BATCH):
                 try:
                     # One octet more than allowed, so that a longer one is seen as such.
@@ -63,7 +68,7 @@ class Port:
                     break
                 except OSError:
                     continue  # an ICMP error of an earlier datagram, reported here
-                batch.append((data, (str(where[0]), int(where[1]))))
+                batch.append((data, where[:2]))
             yield batch
             await trio.lowlevel.checkpoint()
 

@@ -40,6 +40,7 @@ MAX_RETIRED = 256  # nonces of a peer's earlier boots that are remembered as ref
 _HEAD = struct.Struct("!BB8s16s")
 _REST = struct.Struct("!8s8sQ")
 HEADER_OCTETS = _HEAD.size + _REST.size
+ECHO_AT = _HEAD.size + NONCE_OCTETS
 MAX_BODY = MAX_DATAGRAM - HEADER_OCTETS
 
 MAX_PROOF = 400  # of an ssh signature in an order: Ed25519 (260) and hardware keys fit

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import structlog
 import trio
 
+from bouncer import sieve
 from bouncer.config import Address
 from bouncer.datagrams import Port, Where, open_ports, send_by
 from bouncer.heartbeat import NO_NONCE, NONCE_OCTETS, DatagramFault, Kind
@@ -62,6 +63,7 @@ class Mesh:
         self._changed = trio.Event()
         self.heard_at: dict[str, float] = {}  # trio time of the last fresh datagram
         self.refused: Counter[str] = Counter()
+        self._sieve = sieve.Sieve()
         self.port = 0
 
     def know(self, voters: Sequence[Voter], me: str) -> None:
@@ -77,6 +79,11 @@ class Mesh:
     @property
     def others(self) -> list[str]:
         return list(self._voters)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether so much is refused that the kernel drops most of it."""
+        return self._sieve.closed
 
     @property
     def linked(self) -> bool:
@@ -105,6 +112,7 @@ class Mesh:
                 for listener in listeners:
                     nursery.start_soon(self._accept, listener)
                 nursery.start_soon(self._greet)
+                nursery.start_soon(self._watch_flood)
                 nursery.start_soon(self._resolve)
                 task_status.started()
         finally:
@@ -116,8 +124,9 @@ class Mesh:
 
     async def _read(self, port: Port) -> None:
         async for batch in port.batches():
+            now = trio.current_time()
             for data, where in batch:
-                heard = self._open(data)
+                heard = self._open(data, now)
                 if heard is None:
                     continue
                 if heard.reply and len(heard.reply) <= len(data):
@@ -125,18 +134,38 @@ class Mesh:
                 if heard.fresh:
                     self._heard(heard, where)
 
-    def _open(self, data: bytes) -> Heard | None:
-        now = trio.current_time()
+    def _open(self, data: bytes, now: float) -> Heard | None:
         try:
             heard = self.peers.receive(data, now)
         except DatagramFault as fault:
-            self.refused[str(fault)] += 1
+            self._refuse(str(fault), now)
             return None
         if heard.fresh:
             self.heard_at[heard.peer] = now
         else:
-            self.refused["not fresh"] += 1
+            self._refuse("not fresh", now)
         return heard
+
+    def _refuse(self, why: str, now: float) -> None:
+        self.refused[why] += 1
+        if self._sieve.refused(now):
+            log.warning("a flood on the mesh port; most of it is dropped unread", last=why)
+            self._sift()
+
+    def _sift(self) -> None:
+        wanted = sieve.program(self.peers.nonce) if self._sieve.closed else None
+        for port in self._ports:
+            port.sift(wanted)
+
+    async def _watch_flood(self) -> None:
+        """Lift the filter after the flood; our nonce may be another meanwhile."""
+        while True:
+            await trio.sleep(sieve.LOOK_S)
+            if self._sieve.look(trio.current_time()):
+                log.info("the flood on the mesh port is over")
+                self._sift()
+            elif self._sieve.closed:
+                self._sift()
 
     async def _greet(self) -> None:
         while True:
@@ -210,7 +239,7 @@ class Mesh:
                     raise LinkFault("a roster before the proof of its sender")
                 self._roster(frame.content)
                 continue
-            heard = self._open(frame.content)
+            heard = self._open(frame.content, trio.current_time())
             if heard is None or heard.peer != PRIMARY:
                 raise LinkFault("only the bouncer has a link")
             if heard.reply:
