@@ -4,6 +4,7 @@ out, to another database, and under another key."""
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
@@ -45,6 +46,11 @@ def import_(words: list[str], option: Path | None) -> int:
     kinds = parser.add_subparsers(dest="kind", metavar="znc|soju", required=True)
     znc = kinds.add_parser("znc", help="a ZNC directory, as ~/.znc")
     znc.add_argument("place", metavar="DIR", type=Path)
+    znc.add_argument(
+        "--savebuff-password-stdin",
+        action="store_true",
+        help="read the password of savebuff's buffers, where it was typed into ZNC",
+    )
     soju = kinds.add_parser("soju", help="a soju database file (SQLite)")
     soju.add_argument("place", metavar="FILE", type=Path)
     soju.add_argument("--logs", metavar="DIR", type=Path, help="its message store, if it is `fs`")
@@ -53,10 +59,13 @@ def import_(words: list[str], option: Path | None) -> int:
     _stopped(settings, "stop it, import, start it")
     become_owner(settings.data_dir)
 
+    typed = chosen.kind == "znc" and chosen.savebuff_password_stdin
+    password = sys.stdin.readline().rstrip("\r\n") if typed else ""
+
     async def bring(store: Store) -> Report:
         with _bar() as moving:
             if chosen.kind == "znc":
-                return await import_znc(store, chosen.place, moving)
+                return await import_znc(store, chosen.place, moving, password)
             return await import_soju(store, chosen.place, moving, chosen.logs)
 
     report = _with_store(settings, bring)

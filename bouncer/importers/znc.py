@@ -1,10 +1,11 @@
-"""From a ZNC data directory: users, networks, channels, credentials of its modules, and logs.
+"""From a ZNC data directory: users, networks, channels, credentials of its modules, logs, buffers.
 
 Repeating it brings what is new and changes nothing that is here: settings made since stay.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 import trio
 from sqlalchemy import Connection
 
+from bouncer.importers import savebuff
 from bouncer.importers.logfiles import LogFile, Progress, Report, find_logs, import_logs
 from bouncer.importers.people import keep_network, keep_user
 from bouncer.importers.zncconf import (
@@ -27,25 +29,36 @@ from bouncer.importers.zncconf import (
 )
 from bouncer.irc.wire import decode
 from bouncer.passwords import znc_hash
+from storage import messages
 from storage.errors import StorageError
+from storage.imports import add_older, progress_of
+from storage.messages import Position, Row
 from storage.records import Channel, Network, User
 from storage.store import Store
+
+MOST_LINES = 100_000  # of a log that are held against a buffer, which has some hundreds
 
 
 @dataclass(frozen=True, slots=True)
 class _Logs:
-    """Where the log module of one network may have written, and in which zone."""
+    """Where the modules of one network may have written what was said: log, in which zone; and
+    savebuff, with which arguments."""
 
     network: Network
     own_nick: str
     folders: tuple[Path, ...]
     zone: tzinfo | None
+    buffers: Path
+    arguments: str
 
 
-async def import_znc(store: Store, folder: Path, progress: Progress) -> Report:
+async def import_znc(
+    store: Store, folder: Path, progress: Progress, savebuff_password: str = ""
+) -> Report:
     """Import the ZNC directory (`~/.znc`). Raises StorageError when it is none.
 
-    `progress(what, done, total)` counts octets of log files.
+    `progress(what, done, total)` counts octets of log files. `savebuff_password` opens buffers
+    whose password was typed into ZNC.
     """
     path = folder / "configs" / "znc.conf"
     try:
@@ -61,7 +74,58 @@ async def import_znc(store: Store, folder: Path, progress: Progress) -> Report:
     for logs in found:
         files = await trio.to_thread.run_sync(_files, logs)
         await import_logs(store, files, logs.zone, report, progress)
+        await _import_buffers(store, logs, savebuff_password, report)
     return report
+
+
+async def _import_buffers(store: Store, logs: _Logs, typed: str, report: Report) -> None:
+    """What savebuff kept, as far as the logs do not have it."""
+    sealed = 0
+    for path in sorted(logs.buffers.glob("*")):
+        data = await trio.to_thread.run_sync(path.read_bytes)
+        tried = savebuff.passwords(logs.arguments, typed)
+        buffer = savebuff.open_buffer(data, tried, logs.own_nick)
+        if buffer is None:
+            sealed += 1
+        elif buffer.kept:
+            note = f"import/{logs.network.id}/savebuff/{path.name}"
+            report.messages += await store.run(_keep_buffer, logs.network.id, buffer, note)
+    if sealed:
+        report.notes.append(
+            f"{logs.network.name}: {sealed} buffers of savebuff are sealed with another password; "
+            "give it with --savebuff-password-stdin"
+        )
+
+
+def _keep_buffer(
+    connection: Connection, network_id: int, buffer: savebuff.Buffer, note: str
+) -> int:
+    """Add what came since an earlier import and is not there by the log, whose seconds may be
+    another's."""
+    known_us = int(progress_of(connection, note) or -1)
+    kept = [each for each in buffer.kept if each.time_us > known_us]
+    rows = [row for each in kept if (row := savebuff.row_of(network_id, buffer.name, each))]
+    if not rows:
+        return 0
+    first, last = (Position(at, 0) for at in (rows[0].time_ms - 2000, rows[-1].time_ms + 2000))
+    there = Counter(
+        (row.time_ms // 1000, *_said(row))
+        for row in messages.between(connection, network_id, rows[0].target, first, last, MOST_LINES)
+    )
+    new = []
+    for row in rows:
+        second = row.time_ms // 1000
+        same = [key for s in (second, second - 1, second + 1) if there[key := (s, *_said(row))]]
+        if same:
+            there[same[0]] -= 1
+        else:
+            new.append(row)
+    return add_older(connection, new, note, str(kept[-1].time_us))
+
+
+def _said(row: Row) -> tuple[str, str, str]:
+    """What the log tells of a message: who, how and what."""
+    return row.source.partition("!")[0], row.command, row.text
 
 
 def _files(logs: _Logs) -> list[LogFile]:
@@ -110,6 +174,8 @@ def _import_user(
                     folder / "moddata" / "log" / name / inner.name,
                 ),
                 zone,
+                place / "moddata" / "savebuff",
+                inner.arguments("savebuff"),
             )
         )
     return logs
@@ -185,11 +251,6 @@ def _with_modules(network: Network, inner: Section, place: Path, report: Report)
         changes["connect_commands"] = tuple(commands)
     for name in sorted(modules - {"sasl", "cert", "nickserv", "perform", "log", "savebuff"}):
         report.notes.append(f"{network.name}: module {name} has no counterpart taken over")
-    if "savebuff" in modules:
-        report.notes.append(
-            f"{network.name}: the buffers of savebuff are sealed with a password that only ZNC was "
-            "given; what its log module wrote is taken over"
-        )
     return replace(network, **changes)
 
 

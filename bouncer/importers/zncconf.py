@@ -45,6 +45,14 @@ class Section:
     def modules(self) -> set[str]:
         return {words[0] for value in self.all("LoadModule") if (words := value.split())}
 
+    def arguments(self, module: str) -> str:
+        """What a module is loaded with; '' for nothing."""
+        for value in self.all("LoadModule"):
+            name, _, rest = value.strip().partition(" ")
+            if name == module:
+                return rest.strip()
+        return ""
+
 
 def parse_config(text: str) -> Section:
     """The whole file as one section. Raises BadConfig."""

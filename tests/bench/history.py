@@ -1,6 +1,7 @@
 """S5: pages and searches in a growing history, over a client's connection.
 
-What only the largest sizes hold is made by the storage layer alone.
+The processor's time of a question is told too: it is the same on a busy machine. What only the
+largest sizes hold is made by the storage layer alone.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tests.bench.corpus import COMMON_WORD, NUMBER, TICKET_EVERY, msgid, ticket
 from tests.bench.crowd import Crowd
 from tests.bench.dialogue import HISTORY_CAPS, Dialogue, dialogue
 from tests.bench.filler import filled
-from tests.bench.process import disk_octets
+from tests.bench.process import cpu_s, disk_octets
 from tests.bench.subjects.muster import Muster
 from tests.bench.subjects.subject import NETWORK, Subject
 
@@ -127,6 +128,7 @@ def ask(
     for name, question in questions.items():
         took_ms = []
         found = 0
+        used_s = cpu_s(scene.subject.pid)
         for _ in range(times):
             began = time.monotonic()
             found += question()
@@ -135,6 +137,7 @@ def ask(
             raise Wrong(f"{name} found nothing in {size} lines")
         reading[f"{name}-p50-{size}"] = quantile(took_ms, 0.5)
         reading[f"{name}-p99-{size}"] = quantile(took_ms, 0.99)
+        reading[f"{name}-cpu-{size}"] = (cpu_s(scene.subject.pid) - used_s) * 1000 / times
     return reading
 
 
@@ -164,6 +167,7 @@ def metrics(scale: Scale) -> tuple[Metric, ...]:
             label = f"{labels[name]} of {size:,}"
             rows.append(Metric(f"{name}-p50-{size}", f"{label}, p50", "ms", p50 if last else None))
             rows.append(Metric(f"{name}-p99-{size}", f"{label}, p99", "ms", p99 if last else None))
+            rows.append(Metric(f"{name}-cpu-{size}", f"{label}, CPU of one", "ms"))
     for size in sizes:
         aim = Aim(290, at_most=True) if size == sizes[-1] else None
         rows.append(Metric(f"disk-{size}", f"disk per message of {size:,}", "octets", aim))
