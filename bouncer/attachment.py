@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bouncer.outbox import Outbox
+import structlog
+
+from bouncer.outbox import Outbox, OutboxFull
 from bouncer.session.session import Session
 from bouncer.upstream import Upstream
+
+log = structlog.get_logger("hub")
 
 
 @dataclass(slots=True)
@@ -17,6 +21,7 @@ class Attachment:
     id: int
     outbox: Outbox
     offer: Callable[[frozenset[str]], None]  # told the network's capabilities
+    user: str = ""
     name: str = ""
     record_id: int = 0  # of its cursor; 0 for none
     link: Link | None = None
@@ -30,6 +35,14 @@ class Attachment:
         if self.quit_id:
             return self.quit_id
         return 0 if self.outbox.closed or self.outbox.waiting else self.put_id
+
+    def tell(self, data: bytes) -> None:
+        """Send it lines. One that reads too slowly for them is dropped, it alone."""
+        try:
+            self.outbox.put(data)
+        except OutboxFull as full:
+            log.info("client dropped", user=self.user, client=self.name, reason=str(full))
+            self.drop(f"You read too slowly: {full}; reconnect to go on from where you were")
 
     def drop(self, reason: str) -> None:
         """Say why, and close when that is sent."""

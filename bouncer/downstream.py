@@ -15,7 +15,14 @@ from bouncer.auth import Authenticator, Refused
 from bouncer.hub import Hub
 from bouncer.irc import caps
 from bouncer.irc.registration import Attempt, DownstreamRegistration, ScramKeys
-from bouncer.irc.wire import MAX_CLIENT_TAGS, MAX_LINE, LineReader, Message, ProtocolError
+from bouncer.irc.wire import (
+    MAX_CLIENT_TAGS,
+    MAX_LINE,
+    LineReader,
+    Message,
+    ProtocolError,
+    encode_all,
+)
 from bouncer.outbox import Outbox
 from bouncer.session.arrival import TOKENS
 from bouncer.session.events import CapsChanged, Detached, FromClient
@@ -120,7 +127,7 @@ class Downstream:
         self.say(self.registration.change_offer(offered))
 
     def say(self, messages: list[Message]) -> None:
-        self.client.outbox.put(b"".join([message.encode() for message in messages]))
+        self.client.tell(encode_all(messages))
 
     # --- reading ---
 
@@ -223,22 +230,26 @@ class Downstream:
         if hub is None:
             self.client.drop("This user is being removed")
             return False
-        self.client.name = login.client or ""
+        self.client.user, self.client.name = self.user.name, login.client or ""
         enabled = frozenset(self.registration.caps)
+        self.hub = hub  # first: who is cut off in between must be detached, too
         try:
             nick, away = self.registration.nick, self.registration.away or ""
             await hub.attach(self.client, login.network, nick, enabled, away)
         except KeyError:
             names = ", ".join(sorted(hub.links)) or "none yet: /msg BouncerServ help network"
-            self.client.drop(f"There is no network {login.network}; yours are: {names}")
-            return False
+            refusal = f"There is no network {login.network}; yours are: {names}"
         except StorageError as error:
             log.error("not attached", user=self.user.name, reason=str(error))
-            self.client.drop(f"History cannot be read now: {error}")
-            return False
-        self.hub = hub
-        log.info("attached", user=self.user.name, network=login.network, client=self.client.name)
-        return True
+            refusal = f"History cannot be read now: {error}"
+        else:
+            log.info(
+                "attached", user=self.user.name, network=login.network, client=self.client.name
+            )
+            return True
+        self.hub = None
+        self.client.drop(refusal)
+        return False
 
     async def _follow(self) -> None:
         """Everything after login."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import trio
 
 SEND_CHUNK = 65_536  # octets handed to one send
@@ -15,7 +17,12 @@ class OutboxFull(Exception):
 
 
 class Outbox:
-    """Octets on their way to one peer; written by many, drained by one task."""
+    """Octets on their way to one peer; written by many, drained by one task.
+
+    While nothing waits, a plain socket is given them as they are put: to wake the task for each
+    line of a trickle would cost more than all else about it. What the kernel does not take at once
+    is the task's.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit  # octets; full: the owner drops the peer
@@ -26,6 +33,7 @@ class Outbox:
         self._wake = trio.Event()
         self._drained = trio.Event()
         self._drained.set()
+        self._socket: trio.socket.SocketType | None = None  # the one that takes them at once
 
     @property
     def closed(self) -> bool:
@@ -37,11 +45,15 @@ class Outbox:
         return self._size + self._sending
 
     def put(self, data: bytes) -> None:
-        """Queue `data`. Raises OutboxFull; after close() the data is dropped."""
+        """Send or queue `data`. Raises OutboxFull; after close() the data is dropped."""
         if self.closed or not data:
             return
         if self._size + len(data) > self.limit:
             raise OutboxFull(self.limit)
+        if self._socket is not None and not self.waiting:
+            data = data[_send_now(self._socket, data) :]
+            if not data:
+                return
         self._parts.append(data)
         self._size += len(data)
         if self._drained.is_set():
@@ -65,6 +77,13 @@ class Outbox:
 
     async def drain_into(self, stream: trio.abc.SendStream) -> None:
         """Send until closed and empty, in few large sends."""
+        self._socket = stream.socket if isinstance(stream, trio.SocketStream) else None
+        try:
+            await self._drain_into(stream)
+        finally:
+            self._socket = None
+
+    async def _drain_into(self, stream: trio.abc.SendStream) -> None:
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
@@ -79,3 +98,12 @@ class Outbox:
             self._drained.set()
             if self.closed:
                 return
+
+
+def _send_now(socket: trio.socket.SocketType, data: bytes) -> int:
+    """How many octets the kernel has taken. A socket that is broken takes none: the task finds out
+    by its own send."""
+    try:
+        return os.write(socket.fileno(), data)
+    except OSError:
+        return 0

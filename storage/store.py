@@ -76,11 +76,11 @@ class Store:
         self._listeners.append(listener)
 
     def put(self, rows: Sequence[Row]) -> Batch:
-        """Hand messages in, a chunk at a time; `await batch.wait()` before showing them.
+        """Hand messages in, a chunk at a time; they may be shown when the batch is finished.
 
         Number rows and put them in one go, without waiting in between: what is stored later must
-        have higher numbers. While the store is in trouble rows are held in memory, and the wait
-        ends at once with False: they may be shown, the promise to keep them is suspended.
+        have higher numbers. While the store is in trouble rows are held in memory, and the batch
+        is finished, though not committed: the promise to keep them is suspended.
         """
         return self._writer.put(rows)
 

@@ -1,8 +1,8 @@
 """The one thread that writes. Everybody who waits at a moment shares one commit.
 
 Rows handed in while a commit runs are collected, and committed together by the next one. The thread
-sleeps on a semaphore; the tasks of a batch are woken by a single message to trio's loop. It is
-stopped by closing: what was handed in before is committed first.
+sleeps on a semaphore; its end of a batch is a single message to trio's loop, however many wait for
+it. It is stopped by closing: what was handed in before is committed first.
 
 When the database cannot be written, rows go to a spill in memory and `append` returns at once; they
 are written, in their order and before all later ones, as soon as it works again.
@@ -57,18 +57,35 @@ class _Job:
 class Batch:
     """What has been handed in since the thread last looked: rows that share one commit."""
 
-    __slots__ = ("committed", "done", "jobs", "rows")
+    __slots__ = ("_callbacks", "committed", "finished", "jobs", "rows")
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.jobs: list[_Job] = []
-        self.done = trio.Event()
         self.committed = False
+        self.finished = False  # committed, or held in memory: it may be shown
+        self._callbacks: list[Callable[[], None]] = []
+
+    def then(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called in trio's thread when its rows may be shown; at once where that
+        is so already. It must neither wait nor raise."""
+        if self.finished:
+            callback()
+        else:
+            self._callbacks.append(callback)
 
     async def wait(self) -> bool:
         """True when its rows are committed, False when they wait for trouble to end."""
-        await self.done.wait()
+        done = trio.Event()
+        self.then(done.set)
+        await done.wait()
         return self.committed
+
+    def finish(self) -> None:
+        """Called in trio's thread."""
+        self.finished = True
+        for callback in self._callbacks:
+            callback()
 
 
 class Writer:
@@ -177,7 +194,7 @@ class Writer:
             self._keep_in_memory(batch.rows[done:])
         else:
             batch.committed = True
-        self._tell(batch.done.set)
+        self._tell(batch.finish)
 
     def _try(self, rows: Sequence[Row]) -> int:
         """How many rows, from the first, are committed, or can never be and were reported."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 import trio.testing
@@ -68,3 +72,56 @@ async def test_drained_waits_for_the_peer() -> None:
         outbox.close()
     assert steps == ["read", "drained"]
     assert outbox.waiting == 0
+
+
+@asynccontextmanager
+async def on_a_socket(outbox: Outbox) -> AsyncIterator[socket.socket]:
+    """The outbox drains into a socket; the far end is given back."""
+    near, far = socket.socketpair()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    near.setblocking(False)
+    far.setblocking(False)
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(near))
+    with far:
+        async with stream, trio.open_nursery() as nursery:
+            nursery.start_soon(outbox.drain_into, stream)
+            await trio.testing.wait_all_tasks_blocked()
+            yield far
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_plain_socket_is_given_it_at_once() -> None:
+    outbox = Outbox(1000)
+    async with on_a_socket(outbox) as far:
+        outbox.put(b"no task has had its turn")
+        assert far.recv(100) == b"no task has had its turn"
+        assert outbox.waiting == 0
+        await outbox.drained()
+
+
+async def test_what_the_kernel_does_not_take_follows_in_its_order() -> None:
+    data = bytes(range(256)) * 4096
+    outbox = Outbox(2 * len(data))
+    async with on_a_socket(outbox) as far:
+        outbox.put(data)
+        assert 0 < outbox.waiting < len(data)
+        outbox.put(b"the end")  # the kernel may have room again; it must not be overtaken
+        outbox.put_last(b"ERROR :bye")
+        got = b""
+        while not got.endswith(b"bye"):
+            await trio.lowlevel.wait_readable(far)
+            got += far.recv(100_000)
+            outbox.put(b"too late")
+    assert got == data + b"the endERROR :bye"
+    assert outbox.waiting == 0
+
+
+async def test_a_broken_socket_is_the_task_s_to_find() -> None:
+    outbox = Outbox(1000)
+    with pytest.RaisesGroup(trio.BrokenResourceError):
+        async with on_a_socket(outbox) as far:
+            far.close()
+            outbox.put(b"to nobody")
+            await trio.sleep_forever()
+    outbox.put(b"later")
+    assert outbox.waiting == len(b"to nobody" + b"later")

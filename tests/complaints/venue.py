@@ -46,6 +46,7 @@ class FakeNetwork:
         self.heard: list[str] = []
         self.streams: list[trio.abc.Stream] = []
         self.ignores_quit = False
+        self._turn = trio.Lock()  # answers and what the test says
 
     @property
     def uri(self) -> str:
@@ -63,7 +64,8 @@ class FakeNetwork:
                         await stream.aclose()
                         return
                     if said := self.answers(message):
-                        await stream.send_all("".join(f"{each}\r\n" for each in said).encode())
+                        async with self._turn:
+                            await stream.send_all("".join(f"{e}\r\n" for e in said).encode())
         if stream in self.streams:
             self.streams.remove(stream)
 
@@ -97,7 +99,8 @@ class FakeNetwork:
         await self.says_octets("".join(f"{line}\r\n" for line in lines).encode())
 
     async def says_octets(self, data: bytes) -> None:
-        await self.streams[-1].send_all(data)
+        async with self._turn:
+            await self.streams[-1].send_all(data)
 
     async def bob(self, *texts: str) -> None:
         await self.says(*(f":bob!b@h PRIVMSG #ops :{text}" for text in texts))

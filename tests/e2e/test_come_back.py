@@ -57,7 +57,7 @@ async def test_a_person_s_client_comes_back(name: str, tmp_path: Path) -> None:
             async with client_of(tmp_path / "home", account) as client:
                 await here.bob_says(f"welcome {visit}")
                 said.append(("bob", f"welcome {visit}"))
-                await client.shows(CHANNEL, f"welcome {visit}")
+                await client.shows_like(CHANNEL, f"welcome {visit}")
                 await client.shows_like(SIDE_CHANNEL, f"lunch {visit}")
                 client.quit()
                 await client.gone()
@@ -85,6 +85,7 @@ async def test_the_library_s_client_comes_back(tmp_path: Path) -> None:
             await here.bob_says("hello alice")
             await client.shows(CHANNEL, "hello alice")
             client.quit()
+            await client.gone()
         for visit in range(2):
             missed = [f"missed {visit}-{n}" for n in range(5)]
             await here.bob_says(*missed)
@@ -93,7 +94,8 @@ async def test_the_library_s_client_comes_back(tmp_path: Path) -> None:
                 await client.happens("endofnames", CHANNEL)
                 await client.happens("endofnames", SIDE_CHANNEL)
                 await here.bob_says(f"welcome {visit}")
-                await client.shows(CHANNEL, f"welcome {visit}")
+                await client.shows_like(CHANNEL, f"welcome {visit}")
                 assert unstamped(client.texts(CHANNEL)) == [*missed, f"welcome {visit}"]
                 assert unstamped(client.texts("bob")) == ["psst"]
                 client.quit()
+                await client.gone()

@@ -101,10 +101,7 @@ def answers(person: Person) -> str:
 
 async def ends(person: Person) -> None:
     person.quit()
-    if isinstance(person, ChatClient):
-        await person.gone()
-    else:
-        await until(lambda: not person.connected, 10, "the library's client is gone")
+    await person.gone()
 
 
 @pytest.mark.parametrize(("client", "form"), CELLS, ids=[" by ".join(cell) for cell in CELLS])

@@ -42,7 +42,13 @@ class LibClient:
         self._ask(lambda: self.connection.send_raw(line))
 
     def quit(self) -> None:
-        self._ask(lambda: self.connection.disconnect("bye"))
+        """Say so; the server closes. The library's own `disconnect` closes at once, over what has
+        not been read yet: for the server that is a broken connection."""
+        self._ask(lambda: self.connection.quit("bye"))
+
+    async def gone(self, within_s: float = 10.0) -> None:
+        """Wait until it has ended after `quit`."""
+        await until(lambda: not self.connected, within_s, "the library's client is gone")
 
     @property
     def connected(self) -> bool:
@@ -54,6 +60,14 @@ class LibClient:
 
     async def shows(self, target: str, text: str, within_s: float = 10.0) -> None:
         await until(lambda: text in self.texts(target), within_s, f"{text!r} in {target}")
+
+    async def shows_like(self, target: str, end: str, within_s: float = 10.0) -> None:
+        """Wait until a line of this conversation ends like this: backlog may bear a time."""
+        await until(
+            lambda: any(text.endswith(end) for text in self.texts(target)),
+            within_s,
+            f"…{end!r} in {target}",
+        )
 
     async def happens(self, kind: str, target: str = "", within_s: float = 10.0) -> None:
         """Wait for an event of this type of the library (of this target, where given)."""

@@ -1,0 +1,130 @@
+"""The hub beside a store that is slow: order, bounds, and whose a fault is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from sqlalchemy import Connection
+
+from bouncer.outbox import Outbox
+from bouncer.session.events import FromNetwork, Tick
+from bouncer.undone import UNDONE_ROWS
+from storage import accounts
+from storage.store import Store
+from tests.complaints.venue import MODERN, running_bouncer, running_network, until
+
+
+@asynccontextmanager
+async def busy(store: Store) -> AsyncIterator[None]:
+    """Inside, nothing is committed."""
+    over = threading.Event()
+
+    def wait(_connection: Connection) -> None:
+        over.wait()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(store.run, wait)
+        await until(lambda: store._writer._batch.jobs == [] and not store._writer._asked)
+        try:
+            yield
+        finally:
+            over.set()
+
+
+async def test_what_needs_no_commit_overtakes_none(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice/net", MODERN)
+        await until(lambda: all(c.live for c in muster.session.clients.by_id.values()))
+        async with busy(muster.store):
+            await network.bob("kept")
+            await until(lambda: muster.session.last_kept_id)
+            await network.says(":irc.test NOTICE me :not kept")
+            await until(lambda: len(muster.hub._undone._decided) == 2)
+            assert client.texts == []
+        await client.hears("not kept")
+        assert client.texts == ["kept", "not kept"]
+
+
+async def test_what_follows_an_errand_waits_for_it(tmp_path: Path) -> None:
+    """What the user has noted is in the store before anything later is shown."""
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice/net", (*MODERN, "draft/metadata-2"))
+        async with busy(muster.store):
+            await client.says("METADATA #ops SET soju.im/pinned :1")
+            await client.hears("soju.im/pinned")
+            await network.says(":irc.test NOTICE me :later")
+            await until(lambda: muster.hub._undone._decided)
+            assert client.texts == []
+        await client.hears("later")
+        marks = await muster.store.read(accounts.list_marks, muster.session.network.id)
+        assert marks == {("#ops", "soju.im/pinned"): "1"}
+
+
+async def test_who_posts_too_much_waits_and_nothing_is_lost(tmp_path: Path) -> None:
+    said = [f"line {number}" for number in range(3 * UNDONE_ROWS)]
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice/net", MODERN)
+        hub, link = muster.hub, muster.hub.links["net"]
+        posted = 0
+
+        async def post() -> None:
+            nonlocal posted
+            for text in said:
+                await hub.post(link, FromNetwork([f":bob!b@h PRIVMSG #ops :{text}"]))
+                posted += 1
+
+        async with trio.open_nursery() as nursery:
+            async with busy(muster.store):
+                nursery.start_soon(post)
+                await until(lambda: hub._undone.is_full)
+                await trio.testing.wait_all_tasks_blocked()
+                full = posted
+                hub.tick()
+                assert not any(isinstance(d.event, Tick) for d in hub._undone._decided)
+            assert full < len(said)
+        await client.hears(said[-1])
+        assert client.texts == said
+
+
+async def test_an_end_lets_go_of_who_waits(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        hub, link = muster.hub, muster.hub.links["net"]
+        chunk = FromNetwork([":bob!b@h PRIVMSG #ops :again"] * UNDONE_ROWS)
+        async with busy(muster.store), trio.open_nursery() as nursery:
+            await hub.post(link, chunk)
+            nursery.start_soon(hub.post, link, chunk)
+            await trio.testing.wait_all_tasks_blocked()
+            assert nursery.child_tasks
+            await hub.stop("The user was removed")
+        decided_id = muster.session.last_kept_id
+        await hub.post(link, chunk)
+        assert muster.session.last_kept_id == decided_id, "nothing is decided after the end"
+
+
+class BadOutbox(Outbox):
+    def put(self, data: bytes) -> None:
+        raise ZeroDivisionError(data)
+
+
+@pytest.mark.parametrize("when", ["deciding", "performing"])
+async def test_a_fault_is_the_hub_s_not_the_caller_s(tmp_path: Path, when: str) -> None:
+    """Neither a client's task, nor trio's loop at a commit's end, may take it."""
+    with pytest.RaisesGroup(
+        KeyError if when == "deciding" else ZeroDivisionError, flatten_subgroups=True
+    ):
+        async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+            hub, link = muster.hub, muster.hub.links["net"]
+            if when == "deciding":
+                await hub.post(link, "no event")
+            else:
+                await muster.client("alice/net", MODERN)
+                (client,) = hub.clients.values()
+                client.outbox = BadOutbox(1)
+                await network.bob("kept")
+            await trio.sleep_forever()
