@@ -133,7 +133,7 @@ class Reception:
             self.fellows.welcome(network, message.nick)
 
     def _on_nick(self, network: str, message: Message) -> None:
-        if message.params:
+        if message.params and message.params[0]:
             connection = self._people[network].renamed(message.nick, message.params[0])
             if connection is not None:
                 self.conduct.put_claim(claims.NickChanged(connection, message.params[0]))
@@ -194,7 +194,9 @@ class Reception:
 
     def _on_whois_account(self, network: str, message: Message) -> None:
         """330 names the account; 307 says that the nick itself is it, as on OFTC."""
-        nick = message.params[1] if len(message.params) >= 3 else ""
+        if len(message.params) < 3:
+            return
+        nick = message.params[1]
         connection = self._people[network].known(nick)
         if connection is not None:
             account = message.params[2] if message.command == "330" else nick
