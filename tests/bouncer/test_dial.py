@@ -161,7 +161,7 @@ class TwoAddresses(trio.abc.HostnameResolver):
 
 
 async def test_an_address_that_does_not_answer_does_not_hold_up_the_other() -> None:
-    """RFC 8305: the next address is tried "while the previous attempt is still in progress"."""
+    """RFC 8305 section 5: the next attempt begins before the one before it has ended."""
     silent = socket.socket(socket.AF_INET6)
     silent.bind(("::1", 0))
     silent.listen(0)

@@ -57,9 +57,9 @@ async def comes(muster: Muster, name: str) -> Client:
 
 
 async def test_a_client_that_negotiates_nothing_is_served_well(tmp_path: Path) -> None:
-    """RFC 1459 section 2.3: "IRC messages are always lines of characters terminated with a CR-LF
-    pair, and these messages shall not exceed 512 characters in length"; "numeric replies must [...]
-    consist of the sender prefix, the three digit numeric, and the target of the reply"."""
+    """RFC 1459 section 2.3: "these messages shall not exceed 512 characters in length, counting all
+    characters including the trailing CR-LF"; 2.4: "The numeric reply must be sent as one message
+    consisting of the sender prefix, the three digit numeric, and the target of the reply." """
     network = ModernNetwork()
     async with running_network(network), running_bouncer(tmp_path, network) as muster:
         # it is greeted, and learns who is where

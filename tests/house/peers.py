@@ -39,14 +39,14 @@ ZNC = {
     "znc.in/playback": "by module",
 }
 
-_ROLES = "test_a_capability_of_the_network"  # each of them, with its sentence
+ROLES = "test_a_capability_of_the_network"  # each of them, with its sentence
 
 # Capability -> the tests that show it to clients.
 TO_CLIENTS = {
     "sts": """test_clients_are_told_of_it_where_it_is_configured
         test_a_policy_is_for_who_comes_by_the_name_of_the_host""",
     "sasl": "test_the_way_most_clients_come_in test_sasl_external test_sasl_scram",
-    "server-time": f"{_ROLES} test_a_line_is_kept_and_told_with_its_time_and_msgid",
+    "server-time": f"{ROLES} test_a_line_is_kept_and_told_with_its_time_and_msgid",
     "message-tags": "test_tags_without_a_text_reach_the_network_and_the_users_other_clients",
     "batch": "test_a_batch_frames_each_conversation test_batches_of_the_network_are_taken_apart",
     "echo-message": """test_an_own_message_reaches_the_other_clients_and_the_sender_only_by_echo
@@ -54,18 +54,18 @@ TO_CLIENTS = {
     "labeled-response": """test_a_single_line_is_labelled_and_not_wrapped
         test_several_lines_are_one_batch_that_carries_the_label
         test_a_command_without_an_answer_is_acknowledged""",
-    "standard-replies": f"{_ROLES} test_a_standard_reply_is_for_who_asked",
+    "standard-replies": f"{ROLES} test_a_standard_reply_is_for_who_asked",
     "cap-notify": "test_what_is_offered_may_change test_cap_notify_comes_with_302_and_stays",
-    "multi-prefix": f"""{_ROLES} test_prefixes_and_hosts_as_the_client_asked_for_them
+    "multi-prefix": f"""{ROLES} test_prefixes_and_hosts_as_the_client_asked_for_them
         test_who_without_multi_prefix_gets_the_highest_from_us_too""",
     "userhost-in-names": "test_hosts_are_in_names_once_they_are_known",
-    "invite-notify": _ROLES,
+    "invite-notify": ROLES,
     "setname": "test_a_realname_is_changed_where_the_network_can",
-    "away-notify": _ROLES,
-    "account-notify": _ROLES,
-    "account-tag": f"{_ROLES} test_a_client_without_capabilities_gets_plain_lines",
-    "extended-join": f"{_ROLES} test_extended_join_is_cut_for_clients_without_it",
-    "chghost": f"{_ROLES} test_a_host_that_changes_leaves_ones_own_place_and_hidden_ones_alone",
+    "away-notify": ROLES,
+    "account-notify": ROLES,
+    "account-tag": f"{ROLES} test_a_client_without_capabilities_gets_plain_lines",
+    "extended-join": f"{ROLES} test_extended_join_is_cut_for_clients_without_it",
+    "chghost": f"{ROLES} test_a_host_that_changes_leaves_ones_own_place_and_hidden_ones_alone",
     "extended-monitor": "test_who_is_watched_is_told_of_by_extended_monitor_alone",
     "draft/extended-monitor": "test_what_only_a_network_knows_is_offered_with_it",
     "draft/chathistory": """test_pages_by_msgid_return_every_message_of_one_millisecond
@@ -96,24 +96,24 @@ TO_CLIENTS = {
 # Capability -> the tests that show what it is for when a network has it.
 FROM_NETWORKS = {
     "sasl": "test_plain_login test_external_login test_scram_is_chosen_where_it_is_offered",
-    "account-notify": _ROLES,
-    "account-tag": _ROLES,
-    "away-notify": _ROLES,
-    "batch": f"{_ROLES} test_a_network_cannot_fill_memory_with_open_batches",
+    "account-notify": ROLES,
+    "account-tag": ROLES,
+    "away-notify": ROLES,
+    "batch": f"{ROLES} test_a_network_cannot_fill_memory_with_open_batches",
     "cap-notify": "test_capabilities_come_and_go_later",
-    "chghost": _ROLES,
+    "chghost": ROLES,
     "draft/message-redaction": "test_a_private_message_is_redacted_by_its_sender",
     "draft/multiline": "test_what_a_client_says_goes_up_as_one",
     "draft/extended-monitor": "test_what_only_a_network_knows_is_offered_with_it",
     "echo-message": "test_where_the_network_echoes_its_echo_is_what_is_kept",
-    "extended-join": _ROLES,
+    "extended-join": ROLES,
     "extended-monitor": "test_who_is_watched_is_told_of_by_extended_monitor_alone",
-    "invite-notify": _ROLES,
+    "invite-notify": ROLES,
     "labeled-response": "test_the_networks_labels_tell_even_alike_questions_apart",
-    "message-tags": "test_where_the_network_has_no_tags_clients_are_told_so",
-    "multi-prefix": _ROLES,
-    "server-time": _ROLES,
-    "setname": _ROLES,
-    "standard-replies": _ROLES,
-    "userhost-in-names": _ROLES,
+    "message-tags": "test_tags_without_a_text_reach_the_network_and_the_users_other_clients",
+    "multi-prefix": ROLES,
+    "server-time": ROLES,
+    "setname": ROLES,
+    "standard-replies": ROLES,
+    "userhost-in-names": ROLES,
 }

@@ -12,7 +12,7 @@ from pkgutil import resolve_name
 import pytest
 
 from bouncer.irc.caps import DOWNSTREAM_OFFERED, UPSTREAM_WANTED
-from tests.house.peers import FROM_NETWORKS, SOJU, TO_CLIENTS, ZNC
+from tests.house.peers import FROM_NETWORKS, ROLES, SOJU, TO_CLIENTS, ZNC
 from tests.house.support import PROMISED
 
 TESTS = Path(__file__).parents[1]
@@ -24,6 +24,27 @@ def known_tests() -> Counter[str]:
     """How often each name of a test stands in the tree."""
     text = "\n".join(path.read_text() for path in TESTS.rglob("test_*.py"))
     return Counter(re.findall(r"^(?:async )?def (test_\w+)", text, flags=re.MULTILINE))
+
+
+@cache
+def quoting_tests() -> frozenset[str]:
+    """The tests that quote somebody."""
+    found = set()
+    for path in TESTS.rglob("test_*.py"):
+        for body in re.split(r"^(?:async )?def ", path.read_text(), flags=re.MULTILINE):
+            said = re.search(r'"""(.*?)"""|# (".*)', body, re.DOTALL)
+            if said and '"' in (said[1] or said[2]):
+                found.add(body.partition("(")[0])
+    return frozenset(found | {ROLES})  # each of its cases has a sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "tests"),
+    [*TO_CLIENTS.items(), *((f"of a network: {n}", t) for n, t in FROM_NETWORKS.items())],
+)
+def test_a_capability_is_shown_with_its_sentence(name: str, tests: str) -> None:
+    if not name.startswith("znc.in/"):  # for which there is none
+        assert quoting_tests() & set(tests.split())
 
 
 def test_the_capabilities_are_those_of_the_code() -> None:

@@ -91,6 +91,9 @@ def test_nothing_to_ask_for_settles_at_once() -> None:
 
 
 def test_capabilities_come_and_go_later() -> None:
+    """
+    "Clients that support CAP NEW messages SHOULD respond with a CAP REQ message if they wish to
+    enable one or more of the newly-offered capabilities."""
     talk = Talk("away-notify", "sasl")
     talk.says("CAP * LS :tls")
     assert talk.says("CAP me NEW :away-notify extended-join sasl=PLAIN") == [

@@ -57,6 +57,9 @@ def test_a_request_is_taken_whole_or_not_at_all() -> None:
 
 
 def test_cap_notify_comes_with_302_and_stays() -> None:
+    """
+    "When CAP version 302 is enabled, the client also implicitly indicates support for the
+    cap-notify capability"."""
     client = Client()
     client.says("CAP LS 302", "CAP LS")
     assert client.us.caps == {"cap-notify"}

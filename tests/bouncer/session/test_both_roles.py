@@ -41,7 +41,7 @@ CASES = [
     ),
     Case(
         "account-tag",
-        'adding a tag with the sender\'s account to "all commands sent by a user"',
+        "The tag MUST be added by the ircd to all commands sent by a user",
         "@account=bobby :bob!b@h PRIVMSG #ops :hi",
         ["@account=bobby :bob!b@h PRIVMSG #ops :hi"],
         [":bob!b@h PRIVMSG #ops :hi"],
@@ -85,7 +85,8 @@ CASES = [
     ),
     Case(
         "setname",
-        "The SETNAME message MUST NOT be sent to clients which do not have the setname capability",
+        "The SETNAME message MUST NOT be sent to clients which do not have the [...] capability "
+        "negotiated.",
         ":bob!b@h SETNAME :Bob the Second",
         [":bob!b@h SETNAME :Bob the Second"],
         [],
@@ -162,8 +163,8 @@ def test_a_capability_of_the_network(case: Case) -> None:
 
 @pytest.mark.parametrize("cap", [cap for cap, row in DOWNSTREAM_OFFERED.items() if row.needs])
 def test_what_only_a_network_knows_is_offered_with_it(cap: str) -> None:
-    """capability-negotiation: "servers MUST [...] send a CAP NEW message when new capabilities
-    become available" """
+    """capability-negotiation: "The NEW subcommand signals that the server supports one or more new
+    capabilities, and may be sent at any time." """
     talk = Dialogue()
     talk.connect()
     talk.attach(1, MODERN)

@@ -161,6 +161,8 @@ def test_joins_of_one_command_are_one_answer_and_everybody_sees_the_channel() ->
 
 
 def test_the_networks_labels_tell_even_alike_questions_apart() -> None:
+    """ "labeled responses allow bouncers with multiple connected clients to direct responses [...]
+    to the correct recipient" """
     talk = Dialogue()
     talk.connect(NETWORK_LABELS)
     talk.attach(1, ())

@@ -169,6 +169,8 @@ async def test_a_redacted_message_leaves_history(tmp_path: Path) -> None:
 
 
 async def test_a_private_message_is_redacted_by_its_sender(tmp_path: Path) -> None:
+    """ "SHOULD forward this REDACT, with an appropriate prefix, to the target recipients [...] in
+    the same way as PRIVMSG messages" """
     async with stored(tmp_path) as talk:
         talk.connect(REDACTING)
         talk.attach(1, MODERN)
