@@ -5,17 +5,34 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # Clients pin a self-signed certificate by its fingerprint, so that a new one is a new alarm for
 # each of them: it lives long enough never to be renewed by surprise.
 LIFETIME_DAYS = 3650
+
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+
+
+def _ecdsa() -> PrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _rsa() -> PrivateKey:
+    return rsa.generate_private_key(public_exponent=65_537, key_size=3072)
+
+
+KEY_TYPES: Mapping[str, Callable[[], PrivateKey]] = {
+    "ecdsa": _ecdsa,
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "rsa": _rsa,
+}
 
 
 def make(
@@ -25,21 +42,22 @@ def make(
 
     `names` are host names and addresses; the first is the subject.
     """
-    private = ec.generate_private_key(ec.SECP256R1())
+    private = _ecdsa()
     signed = _sign(private, names, ExtendedKeyUsageOID.SERVER_AUTH, now)
     certificate.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(key, 0o600, _private_pem(private))
     _write(certificate, 0o644, signed.public_bytes(serialization.Encoding.PEM))
 
 
-def device(name: str) -> str:
-    """A self-signed certificate to log in with, and its key after it, as PEM text."""
-    private = ec.generate_private_key(ec.SECP256R1())
+def device(name: str, key_type: str = "ecdsa") -> str:
+    """A self-signed certificate to log in with, and its key after it, as PEM text. RSA takes up
+    to a second."""
+    private = KEY_TYPES[key_type]()
     signed = _sign(private, [name], ExtendedKeyUsageOID.CLIENT_AUTH, None)
     return (signed.public_bytes(serialization.Encoding.PEM) + _private_pem(private)).decode()
 
 
-def _private_pem(private: ec.EllipticCurvePrivateKey) -> bytes:
+def _private_pem(private: PrivateKey) -> bytes:
     return private.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -48,7 +66,7 @@ def _private_pem(private: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _sign(
-    private: ec.EllipticCurvePrivateKey,
+    private: PrivateKey,
     names: Iterable[str],
     usage: x509.ObjectIdentifier,
     now: datetime.datetime | None,
@@ -67,7 +85,7 @@ def _sign(
         .add_extension(x509.SubjectAlternativeName([_general_name(n) for n in unique]), False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
         .add_extension(x509.ExtendedKeyUsage([usage]), False)
-        .sign(private, hashes.SHA256())
+        .sign(private, None if isinstance(private, ed25519.Ed25519PrivateKey) else hashes.SHA256())
     )
 
 

@@ -21,6 +21,9 @@ STDIN_OPTIONS = {
     "--password-stdin": "--password",
     "--server-password-stdin": "--server-password",
 }
+SECRETS = {"--password": "--password", "--server-password": "--server-password"} | {
+    "-password": "--password", "-pass": "--server-password",  # as soju has them
+}  # fmt: skip
 
 
 def ctl(words: list[str], config: Path | None) -> int:
@@ -117,10 +120,11 @@ def outside_words(words: list[str]) -> list[str]:
         flag, equals, value = word.partition("=")
         if word in STDIN_OPTIONS:
             result += [STDIN_OPTIONS[word], _read_secret(STDIN_OPTIONS[word][2:])]
-        elif flag in STDIN_OPTIONS.values():
+        elif flag in SECRETS:
             raise Exit(
                 WRONG_USE,
-                f"{flag}: everybody on this machine can read a command line; use {flag}-stdin",
+                f"{flag}: everybody on this machine can read a command line; "
+                f"use {SECRETS[flag]}-stdin",
             )
         elif flag == "--ssh-key" and (equals or left):
             for line in _key_lines(value if equals else left.pop(0)):

@@ -126,7 +126,7 @@ async def remove(desk: Desk, request: Request) -> list[str]:
     return [f"channel {request['CHANNEL']} on {network.name} removed"]
 
 
-_WHERE = (Argument("NETWORK", readers.name), Argument("CHANNEL", readers.channel))
+_WHERE = (Argument("NETWORK", readers.name, here=True), Argument("CHANNEL", readers.channel))
 
 COMMANDS = (
     Command(

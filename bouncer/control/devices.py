@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import trio
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection
@@ -12,7 +13,7 @@ from bouncer import selfsigned
 from bouncer.control import readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Request
+from bouncer.control.grammar import Argument, ControlError, Option, Request
 from storage import accounts
 from storage.records import Network
 
@@ -24,7 +25,8 @@ def _network(connection: Connection, request: Request) -> Network:
 
 async def generate(desk: Desk, request: Request) -> list[str]:
     """Make one; it logs in by SASL EXTERNAL where no other login is set."""
-    pem = selfsigned.device(request.owner)
+    key_type = request.option("--key-type", "ecdsa")
+    pem = await trio.to_thread.run_sync(selfsigned.device, request.owner, key_type)
 
     def write(connection: Connection) -> Network:
         network = _network(connection, request)
@@ -70,7 +72,7 @@ def _fingerprints(pem: str) -> list[str]:
     ]
 
 
-_NETWORK = (Argument("NETWORK", readers.name),)
+_NETWORK = (Argument("NETWORK", readers.name, here=True),)
 
 COMMANDS = (
     Command(
@@ -79,6 +81,14 @@ COMMANDS = (
         "make a certificate that logs in to a network",
         generate,
         _NETWORK,
+        (
+            Option(
+                "--key-type",
+                ("ecdsa|ed25519|rsa",),
+                "what kind of key; ecdsa where nothing is said",
+                readers.one_of(*selfsigned.KEY_TYPES),
+            ),
+        ),
         owned=True,
     ),
     Command(

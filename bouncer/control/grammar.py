@@ -7,12 +7,16 @@ names what is wrong and shows the usage.
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from bouncer.control.actors import Actor
+
+_SHORT = re.compile("-[a-z][a-z-]*")
 
 Reader = Callable[[str], Any]  # text -> value; raises ValueError whose text says what is wanted
 
@@ -31,12 +35,18 @@ class NotAllowed(ControlError):
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A word by its place. `rest` takes all that follow, as one text."""
+    """A word by its place. `rest` takes all that follow, as one text.
+
+    `here` is a network: who speaks from one may leave it out and means that one. `default` makes
+    it of the texts of other arguments that were given by name.
+    """
 
     name: str
     read: Reader = str
     optional: bool = False
     rest: bool = False
+    here: bool = False
+    default: Callable[[Mapping[str, str]], str] | None = None
 
     @property
     def usage(self) -> str:
@@ -62,6 +72,15 @@ class Option:
     @property
     def usage(self) -> str:
         return " ".join((self.flag, *self.values)) + ("…" if self.many else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A word with a single dash: what it becomes, an option (`--nick`) or an argument (`NAME`);
+    or what is said of one that has no meaning here."""
+
+    becomes: str = ""
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +117,7 @@ def read_words(
     actor: Actor,
     name: str,
     usage: str,
+    short: Mapping[str, Short] = MappingProxyType({}),
 ) -> Request:
     """Read `words` (those after the command's own). Raises WrongUse, its text ends with `usage`."""
 
@@ -105,22 +125,31 @@ def read_words(
         more = f"; `help {name}` explains more" if "[OPTIONS]" in usage else ""
         return WrongUse(f"{name}: {text}; usage: {usage}{more}")
 
-    by_place, given = _sort_words(words, options, wrong)
+    given = _Given()
+    given.sort(words, options, short, wrong)
+    given.place_here(arguments, actor.network)
+    by_place, by_name = given.by_place, given.by_name
     values: dict[str, Any] = {}
     for argument in arguments:
-        if not by_place:
-            if not argument.optional:
-                raise wrong(f"{argument.name} is missing")
-            break
-        text = " ".join(by_place) if argument.rest else by_place.pop(0)
-        if argument.rest:
-            by_place = []
+        if argument.name in by_name:
+            text = by_name[argument.name]
+        elif by_place:
+            text = " ".join(by_place) if argument.rest else by_place.pop(0)
+            by_place = [] if argument.rest else by_place
+        elif argument.default is not None and (made := argument.default(by_name)):
+            text = made
+        elif argument.optional:
+            continue
+        else:
+            raise wrong(f"{argument.name} is missing")
         values[argument.name] = _read(argument.read, text, argument.name, wrong)
+    if strange := by_name.keys() - values.keys():
+        raise wrong(f"{strange.pop()} is not for you to say")
     if by_place:
         raise wrong(f'"{by_place[0]}" is one word too many; quote a text that holds spaces')
     read: dict[str, Any] = {}
     changes: dict[str, Any] = {}
-    for option, texts in given:
+    for option, texts in given.options:
         value = _value(option, texts, wrong)
         if option.many:
             value = (*read.get(option.flag, ()), value)
@@ -132,28 +161,64 @@ def read_words(
     return Request(actor, "", values, read, changes)
 
 
-def _sort_words(
-    words: Sequence[str], options: Sequence[Option], wrong: Callable[[str], WrongUse]
-) -> tuple[list[str], list[tuple[Option, list[str]]]]:
-    """Words by place, and each option with the texts of its values."""
-    by_place: list[str] = []
-    given: list[tuple[Option, list[str]]] = []
-    left = list(words)
-    while left:
-        word = left.pop(0)
-        if word == "--":
-            return by_place + left, given
-        if not word.startswith("--"):
-            by_place.append(word)
-            continue
-        flag, equals, value = word.partition("=")
-        option = _option(flag, options, wrong)
-        if equals:
-            left.insert(0, value)
-        if len(left) < len(option.values):
-            raise wrong(f"{option.flag} needs {' and '.join(option.values)}")
-        given.append((option, [left.pop(0) for _ in option.values]))
-    return by_place, given
+@dataclass(slots=True)
+class _Given:
+    """Words by place, arguments by name, and each option with the texts of its values."""
+
+    by_place: list[str] = field(default_factory=list)
+    by_name: dict[str, str] = field(default_factory=dict)
+    options: list[tuple[Option, list[str]]] = field(default_factory=list)
+
+    def sort(
+        self,
+        words: Sequence[str],
+        options: Sequence[Option],
+        short: Mapping[str, Short],
+        wrong: Callable[[str], WrongUse],
+    ) -> None:
+        left = list(words)
+        while left:
+            word = left.pop(0)
+            if word == "--":
+                self.by_place += left
+                return
+            flag, equals, value = word.partition("=")
+            meaning = flag
+            if not word.startswith("--"):
+                if not short or not _SHORT.fullmatch(flag):
+                    self.by_place.append(word)
+                    continue
+                meaning = _meaning(flag, short, wrong)
+            if equals:
+                left.insert(0, value)
+            if meaning.isupper():
+                if not left:
+                    raise wrong(f"{flag} needs {meaning}")
+                self.by_name[meaning] = left.pop(0)
+                continue
+            option = _option(meaning, options, wrong)
+            switched = meaning != flag and not option.values and left[:1] in (["true"], ["false"])
+            if switched and left.pop(0) == "false":
+                continue
+            if len(left) < len(option.values):
+                raise wrong(f"{option.flag} needs {' and '.join(option.values)}")
+            self.options.append((option, [left.pop(0) for _ in option.values]))
+
+    def place_here(self, arguments: Sequence[Argument], network: str) -> None:
+        """Fill in the network spoken from, where one is left out."""
+        wanted = [each for each in arguments if not each.optional and each.name not in self.by_name]
+        for argument in wanted:
+            if argument.here and network and len(self.by_place) < len(wanted):
+                self.by_name[argument.name] = network
+
+
+def _meaning(flag: str, short: Mapping[str, Short], wrong: Callable[[str], WrongUse]) -> str:
+    known = short.get(flag)
+    if known is None:
+        raise wrong(f"there is no {flag} here; put -- before a word that begins with a dash")
+    if known.says:
+        raise wrong(f"{flag}: {known.says}")
+    return known.becomes
 
 
 def _option(flag: str, options: Sequence[Option], wrong: Callable[[str], WrongUse]) -> Option:

@@ -53,7 +53,7 @@ async def remove(desk: Desk, request: Request) -> list[str]:
     return [f"{mask} is no longer ignored on {network.name}"]
 
 
-_NETWORK = Argument("NETWORK", readers.name)
+_NETWORK = Argument("NETWORK", readers.name, here=True)
 _WHOM = (_NETWORK, Argument("MASK", readers.mask))
 
 COMMANDS = (

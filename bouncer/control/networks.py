@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,6 +12,7 @@ from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from bouncer.control.live import NetworkStatus
+from bouncer.dial import ServerAddress
 from storage import accounts
 from storage.records import Channel, Network, User
 
@@ -230,7 +232,16 @@ def _line(network: Network, channels: int, live: NetworkStatus | None, stopped: 
     )
 
 
+def _called_after(given: Mapping[str, str]) -> str:
+    """A network without a name is called after its host."""
+    try:
+        return ServerAddress.parse(readers.uri(given.get("URI", ""))).host.replace(":", "-")
+    except ValueError:
+        return ""
+
+
 _NAME = Argument("NAME", readers.name)
+_THIS = Argument("NAME", readers.name, here=True)
 
 COMMANDS = (
     Command(
@@ -238,7 +249,7 @@ COMMANDS = (
         Permission.USER,
         "connect to a network: ircs://host[:port], irc+insecure://host[:port] or unix:path",
         add,
-        (_NAME, Argument("URI", readers.uri)),
+        (Argument("NAME", readers.name, default=_called_after), Argument("URI", readers.uri)),
         _OPTIONS,
         owned=True,
         also=("create",),
@@ -248,7 +259,7 @@ COMMANDS = (
         Permission.USER,
         "change how a network is connected to; takes effect at once",
         change,
-        (_NAME, Argument("URI", readers.uri, optional=True)),
+        (_THIS, Argument("URI", readers.uri, optional=True)),
         (Option("--name", ("NAME",), "call it otherwise", readers.name, "name"), *_OPTIONS),
         owned=True,
         also=("update",),
@@ -266,7 +277,7 @@ COMMANDS = (
         Permission.USER,
         "send a line of IRC to a network as it is",
         quote,
-        (_NAME, Argument("LINE", readers.irc_line, rest=True)),
+        (_THIS, Argument("LINE", readers.irc_line, rest=True)),
         owned=True,
     ),
     Command(

@@ -16,6 +16,9 @@ MAX_TEXT = 400  # octets of a realname or quit message that still fits a line of
 MAX_RATE = 1000.0  # lines per second
 _YES = {"true", "on", "yes", "1"}
 _NO = {"false", "off", "no", "0"}
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])")
+_DURATION = re.compile(f"(?:{_PART.pattern})+")
 _PIN = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 
@@ -69,11 +72,13 @@ def mask(text: str) -> str:
 
 
 def duration(text: str) -> int:
-    """Seconds: `90s`, `15m`, `6h`, `2d`, or a bare number of seconds; 0 for never."""
-    found = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.casefold())
-    if found is None:
+    """Seconds: `90s`, `15m`, `1h30m`, `2.5h`, `2d`, or a bare number of seconds; 0 for never."""
+    if text.isascii() and text.isdecimal() and len(text) <= 9:
+        return int(text)
+    if not _DURATION.fullmatch(text.casefold()):
         raise ValueError(f'"{text}" is no duration; write 90s, 15m, 6h or 2d')
-    return int(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
+    parts = _PART.findall(text.casefold())
+    return round(sum(float(number) * _UNITS_S[unit] for number, unit in parts))
 
 
 def yes_no(text: str) -> bool:
@@ -110,6 +115,8 @@ def count(text: str) -> int:
 
 def uri(text: str) -> str:
     """A network's address. Raises AddressError, which is a ValueError."""
+    if text.startswith("irc+unix://"):  # soju's form
+        text = "unix:" + text.removeprefix("irc+unix://")
     ServerAddress.parse(text)
     return text
 

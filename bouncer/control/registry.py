@@ -22,6 +22,7 @@ from bouncer.control import (
     readers,
     sasl,
     server,
+    soju,
     staff,
     users,
     znc,
@@ -97,6 +98,8 @@ def read(command: Command, words: Sequence[str], actor: Actor) -> Request:
         arguments = (Argument("USER", readers.name), *arguments)
     elif command.owned and actor.admin:
         options = (*options, _AS_USER)
+        if not arguments:
+            arguments = (Argument("USER", readers.name, optional=True),)
     request = read_words(
         words,
         arguments,
@@ -104,6 +107,7 @@ def read(command: Command, words: Sequence[str], actor: Actor) -> Request:
         actor=actor,
         name=command.name,
         usage=command.usage(actor),
+        short=soju.short(command.name),
     )
     if not command.owned:
         return request

@@ -54,7 +54,7 @@ async def reset(desk: Desk, request: Request) -> list[str]:
     return [f"{await _change(desk, request, '', '', '')} is logged in to no more"]
 
 
-_NETWORK = Argument("NETWORK", readers.name)
+_NETWORK = Argument("NETWORK", readers.name, here=True)
 
 COMMANDS = (
     Command(

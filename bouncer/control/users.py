@@ -35,6 +35,7 @@ _SETTINGS = (
     ),
     *keep.OPTIONS,
 )
+_ENABLED = Option("--enabled", ("true|false",), "may log in", readers.yes_no, "enabled")
 _FOR_ADMINS = {"admin", "enabled", "keep_bytes"}
 _ADMIN = Option("--admin", ("true|false",), "may manage users and server", readers.yes_no, "admin")
 
@@ -57,20 +58,26 @@ async def add(desk: Desk, request: Request) -> list[str]:
 
 
 async def change(desk: Desk, request: Request) -> list[str]:
-    if not request.changes:
+    password = request.option("--password")
+    if not request.changes and password is None:
         raise ControlError("nothing to change; name an option, `help user set` lists them")
     # A limit of room that one can lift oneself would be none.
     if _FOR_ADMINS & set(request.changes) and not request.actor.admin:
         raise ControlError("--admin, --enabled and --keep-size are for administrators")
+    changes = dict(request.changes)
+    if password is not None:
+        hashed = await desk.hasher.make(password)
+        changes |= {"password_hash": hashed.password_hash, "scram": hashed.scram}
 
     def write(connection: Connection) -> User:
         user = accounts.get_user(connection, request.owner)
         with _keeping_an_admin(connection):
-            return accounts.change_user(connection, user.id, **request.changes)
+            return accounts.change_user(connection, user.id, **changes)
 
     user = await desk.store.run(write)
     await desk.refresh(user.name)
-    return [f"user {user.name} changed: {', '.join(sorted(request.changes))}"]
+    what = sorted(request.changes) + (["password"] if password is not None else [])
+    return [f"user {user.name} changed: {', '.join(what)}"]
 
 
 async def passwd(desk: Desk, request: Request) -> list[str]:
@@ -89,12 +96,13 @@ async def passwd(desk: Desk, request: Request) -> list[str]:
     return [f"password of {user.name} changed{made}"]
 
 
-async def listing(desk: Desk, _request: Request) -> list[str]:
+async def listing(desk: Desk, request: Request) -> list[str]:
     def read(connection: Connection) -> list[tuple[User, int]]:
-        return [
-            (user, len(accounts.list_networks(connection, user.id)))
-            for user in accounts.list_users(connection)
-        ]
+        name = request["NAME"]
+        users = accounts.list_users(connection)
+        if name is not None:
+            users = [accounts.get_user(connection, name)]
+        return [(user, len(accounts.list_networks(connection, user.id))) for user in users]
 
     lines = []
     for user, networks in await desk.store.read(read):
@@ -181,7 +189,7 @@ COMMANDS = (
         "let somebody use this bouncer",
         add,
         (_NAME,),
-        (Option("--admin", (), "may manage users and server"), PASSWORD, *_SETTINGS),
+        (Option("--admin", (), "may manage users and server"), PASSWORD, _ENABLED, *_SETTINGS),
         also=("create",),
     ),
     Command(
@@ -192,7 +200,8 @@ COMMANDS = (
         (),
         (
             _ADMIN,
-            Option("--enabled", ("true|false",), "may log in", readers.yes_no, "enabled"),
+            _ENABLED,
+            Option("--password", ("PASSWORD",), "a new password"),
             *_SETTINGS,
         ),
         owned=True,
@@ -207,7 +216,14 @@ COMMANDS = (
         (PASSWORD,),
         owned=True,
     ),
-    Command(("user", "list"), Permission.ADMIN, "show all users", listing, also=("status",)),
+    Command(
+        ("user", "list"),
+        Permission.ADMIN,
+        "show all users, or one",
+        listing,
+        (Argument("NAME", readers.name, optional=True),),
+        also=("status",),
+    ),
     Command(
         ("user", "remove"),
         Permission.ADMIN,

@@ -28,6 +28,13 @@ def _word(name: str, becomes: str) -> Word:
     return Word(name, tuple(becomes.split()))
 
 
+def _words(names: str, says: str) -> tuple[Word, ...]:
+    return tuple(Word(name, says=says) for name in names.split())
+
+
+_ONE_ADDRESS = "a network has one address; `network set NETWORK URI` changes it"
+_SOURCE = "each network has its own; `network set NETWORK --source ADDRESS` sets it"
+
 WORDS = (
     _word("ListNetworks", "network list"),
     _word("AddNetwork", "network add {rest}"),
@@ -55,15 +62,45 @@ WORDS = (
     _word("Broadcast", "server notice {rest}"),
     _word("Rehash", "server reload"),
     _word("Uptime", "server status"),
+    _word("ListAllUserNetworks", "user list"),
+    _word("AddTrustedServerFingerprint", "network set {network} --pin {rest}"),
+    Word("DelTrustedServerFingerprint", ("network", "set", HERE, "--pin", "")),
+    _word("SetBindHost", "network set {network} --source {rest}"),
+    Word("ClearBindHost", ("network", "set", HERE, "--source", "")),
+    *_words("SetUserBindHost ClearUserBindHost ShowBindHost", _SOURCE),
+    Word("ListTrustedServerFingerprints", says="a network has one, `network set --pin` sets it"),
     Word("JumpNetwork", says="a connection stays on its network; log in as USER/NETWORK instead"),
-    Word("Jump", says="a network has one address; `network set NETWORK URI` changes it"),
+    Word(
+        "MoveNetwork", says="networks stay with their users; `user run NAME network add` adds one"
+    ),
+    Word("Jump", says=_ONE_ADDRESS),
+    *_words("AddServer DelServer", _ONE_ADDRESS),
     Word("ListServers", says="a network has one address; `network list` shows it"),
-    Word("AddServer", says="a network has one address; `network set NETWORK URI` changes it"),
+    Word("ListNicks", says="your client knows who is there: NAMES, or WHO, asks for it"),
+    Word("Topics", says="your client has the topics; TOPIC asks for one"),
+    *_words("MoveChan SwapChans", "the order of channels is your client's"),
     Word("SaveConfig", says="nothing to save: every change is kept when it is made"),
     Word("PlayBuffer", says="history is played when you connect; CHATHISTORY fetches more"),
-    Word("ClearBuffer", says="playing back moves on by itself; nothing needs to be cleared"),
-    Word("LoadMod", says="there are no modules: what ZNC has in them is built in, see `help`"),
-    Word("ListMods", says="there are no modules: what ZNC has in them is built in, see `help`"),
+    *_words(
+        "ClearBuffer ClearAllBuffers ClearAllChannelBuffers ClearAllQueryBuffers",
+        "playing back moves on by itself; nothing needs to be cleared",
+    ),
+    Word(
+        "SetBuffer",
+        says="history is kept by age and size: --keep-age, --keep-size of `channel set`",
+    ),
+    *_words(
+        "ListMods ListAvailMods LoadMod UnloadMod ReloadMod UpdateMod",
+        "there are no modules: what ZNC has in them is built in, see `help`",
+    ),
+    *_words(
+        "ShowMOTD SetMOTD AddMOTD ClearMOTD",
+        "the MOTD is the network's; `server notice TEXT` says something to everybody",
+    ),
+    *_words("ListPorts AddPort DelPort", "where to listen stands in bouncer.toml, `[[listen]]`"),
+    *_words("Shutdown Restart", "the service manager of the host stops and starts the bouncer"),
+    Word("Traffic", says="not counted here; `server status` tells what is connected"),
+    Word("Version", says="this is Muster, which knows ZNC's words; `help` lists its own"),
 )
 _BY_NAME = {word.name.casefold(): word for word in WORDS}
 

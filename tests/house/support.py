@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bouncer.control.actors import OPERATOR, Actor, Door, Permission
 from bouncer.control.registry import COMMANDS as CONTROL
+from bouncer.control.soju import FLAGS
 from bouncer.control.znc import WORDS
 from bouncer.irc.caps import DOWNSTREAM_OFFERED, UPSTREAM_WANTED, Offer
 from bouncer.session.from_client import COMMANDS, forward, refused
@@ -72,6 +73,15 @@ Said to `*status` or `BouncerServ`, whatever their case. `{network}` is the netw
 | word | what it is here |
 |---|---|
 """
+_SOJU_HEAD = """
+## soju's flags
+
+Behind the commands above, which answer to soju's words too: `create`, `update`, `delete`, `status`.
+The network may be left out by who speaks from it, but for `network remove`.
+
+| commands | flags (and what they are here, where it has another name) |
+|---|---|
+"""
 _MINE, _SENT, _REFUSED = "handled by the bouncer", "forwarded", "refused (but BATCH for multiline)"
 
 
@@ -84,6 +94,7 @@ def support() -> str:
             *(f"\n## {title}\n\n{_PROMISED_HEAD}{_promised(rows)}" for title, rows in PROMISED),
             _COMMANDS_HEAD + _irc(),
             _CONTROL_HEAD + _control(),
+            _SOJU_HEAD + _soju_flags(),
             _ZNC_HEAD + _znc(),
             "",
         ]
@@ -148,11 +159,25 @@ def _control() -> str:
     return "\n".join(lines)
 
 
+def _soju_flags() -> str:
+    return "\n".join(
+        f"| `{'`, `'.join(flags.commands)}` | "
+        + ", ".join(
+            f"`{name}`" if meaning == f"-{name}" else f"`{name}` (`{meaning}`)"
+            for name, meaning in flags.means
+        )
+        + "".join(f"; `{name}`: {text}" for name, text in flags.says)
+        + " |"
+        for flags in FLAGS
+    )
+
+
 def _znc() -> str:
-    meanings = [
-        (word.name, f"`{' '.join(word.becomes)}`" if word.becomes else word.says) for word in WORDS
-    ]
-    return "\n".join(f"| `{name}` | {meaning} |" for name, meaning in meanings)
+    lines = []
+    for word in WORDS:
+        command = " ".join(each or "''" for each in word.becomes)
+        lines.append(f"| `{word.name}` | {f'`{command}`' if command else word.says} |")
+    return "\n".join(lines)
 
 
 _ME = Actor(Door.SERVICE, user="me")

@@ -32,6 +32,8 @@ ZNC_REST = {
     "DelIgnore": "*@spam.example",
     "SetPassword": "correct-horse",
     "Broadcast": "going down at 5",
+    "AddTrustedServerFingerprint": "sha256:" + "ab" * 32,
+    "SetBindHost": "192.0.2.1",
 }
 
 

@@ -37,7 +37,7 @@ CASES = {
     "user list": Case(
         "user list",
         r"alice: 1 network, 0 clients",
-        "user list now",
+        "user list alice now",
         r'"now" is one word too many',
         [ALICE, LIBERA],
     ),
