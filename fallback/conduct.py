@@ -114,6 +114,11 @@ class Conduct:
             await self._voter_step(incident.VotersKnown(others))
 
     @property
+    def waiting(self) -> int:
+        """Events that are not decided upon yet."""
+        return self._send.statistics().current_buffer_used
+
+    @property
     def incident_id(self) -> str:
         return self.state.incident.id if self.state.incident else ""
 

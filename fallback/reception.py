@@ -71,7 +71,7 @@ class Reception:
         self._people = {
             name: People(name, announcer.state) for name, announcer in announcers.items()
         }
-        self._buckets = {
+        self.buckets = {
             name: supervise.Bucket(REQUESTS_PER_S, REQUEST_BURST) for name in announcers
         }
         self._asked_whois: dict[claims.Connection, None] = {}
@@ -271,7 +271,7 @@ class Reception:
         elif (
             announcer.state.is_me(target)
             and not text.startswith("\x01")
-            and self._buckets[network].take(1, trio.current_time())
+            and self.buckets[network].take(1, trio.current_time())
         ):
             self._private(network, message, text.strip())
 
