@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
+import trio
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from storage import accounts, messages, migrations, schema
+from storage import accounts, index, messages, migrations, schema
+from storage.directory import get_meta
+from storage.engine import make_engines
 from storage.errors import Unusable
 from storage.records import User
 from storage.search import search
 from storage.store import Store, open_store
+from storage.vault import Vault
 
 
 def differences(connection: Connection) -> list[object]:
@@ -102,3 +107,56 @@ async def test_the_database_of_each_release_is_brought_up_to_date(
         assert await store.read(search, network.id, "line 1") == [rows[1]]
         assert store.next_id() > rows[-1].id
         assert (await store.run(accounts.add_user, User(name="bob"))).id > alice.id
+
+
+class Earlier:
+    """A release that serves, by what it was recorded to say (record.py)."""
+
+    def __init__(self, url: str, recorded: Path) -> None:
+        self._engines = make_engines(url, Vault(None))
+        self._left = [json.loads(line) for line in recorded.read_text().splitlines()]
+        self._connections = {
+            name: getattr(self._engines, name).connect()
+            for name in ("writing", "reading", "indexing")
+        }
+        connection = self._connections["indexing"]
+        with connection.begin():
+            index.of(connection).prepare(connection, str(get_meta(connection, "identity")))
+
+    def go_on(self, part: float) -> None:
+        """Say so much of what is left; raises what the database says to it."""
+        count = round(len(self._left) * part)
+        for name, statement, sets in self._left[:count]:
+            with self._connections[name].begin():
+                for values in sets:
+                    given = values if isinstance(values, dict) else tuple(values)
+                    self._connections[name].exec_driver_sql(statement, given)
+        del self._left[:count]
+
+    def end(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._engines.dispose()
+
+
+@pytest.mark.parametrize("part", [0, 0.5, 1])
+@pytest.mark.parametrize("frozen", FROZEN, ids=[path.stem for path in FROZEN])
+async def test_each_release_goes_on_serving_while_this_one_migrates_and_after(
+    frozen: Path, request: pytest.FixtureRequest, part: float
+) -> None:
+    """Its connections stay open through the migration, which comes after a part of its life."""
+    url = request.getfixturevalue(f"{frozen.stem.partition('-')[2]}_url")
+    load_frozen(url, frozen.read_text())
+    earlier = Earlier(url, frozen.with_suffix(".jsonl"))
+    try:
+        earlier.go_on(part)
+        async with open_store(url) as store:
+            assert await store.read(differences) == []
+            await trio.to_thread.run_sync(earlier.go_on, 1.0)
+            bob = await store.read(accounts.get_user, "bob")
+            (oftc,) = await store.read(accounts.list_networks, bob.id)
+            rows = await store.read(messages.latest, oftc.id, "#dev", 10)
+            assert [row.text for row in rows] == ["first words", "second words"]
+            assert await store.read(search, oftc.id, "second") == rows[1:]
+    finally:
+        earlier.end()
