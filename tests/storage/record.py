@@ -2,7 +2,7 @@
 
 Run with the code of that release on a database loaded from its file in `frozen/`; it prints a line
 of JSON for each statement: which connection says it, the statement, the sets of its values. By it
-a later release shows that this one goes on serving while and after it migrates (test_migrations.py).
+test_migrations.py shows that the release goes on serving while a later one migrates, and after.
 """
 
 from __future__ import annotations
