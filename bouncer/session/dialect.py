@@ -160,8 +160,11 @@ class Dialect:
         where = "" if row.command in ("NICK", "QUIT") else row.addressee or row.name
         return f"{tags}:{row.source} {row.command} {where} {text}".replace("  ", " ", 1).rstrip(" ")
 
-    def adapt(self, message: Message, time: str, msgid: str = "", *, to_me: bool = False) -> str:
-        """Any other message from the network, or '' where this client must not see it."""
+    def adapt(
+        self, message: Message, time: str, msgid: str = "", batch: str = "", *, to_me: bool = False
+    ) -> str:
+        """Any other message from the network, or '' where this client must not see it. `batch` is
+        the tag of the batch that it is in, for clients that know batches."""
         command = message.command
         needed = NEEDS_CAP.get(command)
         if needed is not None and needed not in self.caps:
@@ -177,9 +180,8 @@ class Dialect:
             params = (*params[:3], self.names(params[3]))
         elif command == "352" and len(params) >= 8 and "multi-prefix" not in self.caps:
             params = (*params[:6], first_prefix(params[6]), *params[7:])
-        return self.tags(time, msgid, message.raw_tags) + str(
-            Message(command, params, message.source)
-        )
+        tags = self.tags(time, msgid, message.raw_tags, batch if self.batch else "")
+        return tags + str(Message(command, params, message.source))
 
     def names(self, text: str) -> str:
         """The members of a 353 with as many prefixes, and the hosts, that this client can read."""

@@ -13,7 +13,7 @@ from bouncer.irc.multiline import is_packed, single_lines
 from bouncer.irc.timestamps import format_time
 from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
-from bouncer.session import answers, fallbacks, happenings, marks, tagged, transport
+from bouncer.session import answers, fallbacks, happenings, marks, netsplit, tagged, transport
 from bouncer.session.dialect import CHAT, STANDARD_REPLIES, read_tags
 from bouncer.session.effects import DropNetwork, Effects, Redact, Registered
 from bouncer.session.monitoring import ABOUT_PEOPLE, POLLING
@@ -56,6 +56,8 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
         else:
             if message.command in happenings.KEPT:
                 message = happenings.keep(session, message, out)
+            if message.command in netsplit.KINDS:
+                session.netsplit.take(session, message, out)
             HANDLERS.get(message.command, other)(session, message, out)
             if message.command in SEEN:
                 session.monitoring.seen(session, message, out)
@@ -64,6 +66,7 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
         if session.reply is not None:
             answers.heard(session, session.reply, out)
             session.reply = None
+    session.netsplit.close(session, out)
 
 
 def greeting(session: Session, message: Message, out: Effects) -> None:
@@ -242,7 +245,9 @@ def event(
             continue
         for client in clients:
             if only is None or client.id == only:
-                line = line or dialect.adapt(bare, time, msgid, to_me=to_me)
+                line = line or dialect.adapt(
+                    bare, time, msgid, session.netsplit.of(message), to_me=to_me
+                )
                 if not line:
                     break
                 answers.tell(session, client.id, line, out)

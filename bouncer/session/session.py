@@ -54,6 +54,7 @@ from bouncer.session.lookups import Question
 from bouncer.session.marks import NOTHING_NOTED, Markers, Noted
 from bouncer.session.metadata import Marks
 from bouncer.session.monitoring import Monitoring
+from bouncer.session.netsplit import Netsplit
 from bouncer.session.routing import Asked, Reply, Routing
 from bouncer.session.screen import Screen
 from bouncer.session.services import sasl_login
@@ -102,6 +103,7 @@ class Session:
         self.reply: Reply | None = None  # what the network's message in hand answers
         self.batches = OpenBatches()  # of the network
         self.arriving = Arriving()
+        self.netsplit = Netsplit()
         self._references = count(1)
         self.keys: dict[str, str] = {}  # keys given with JOINs that are not answered yet
         self.wanted = {name.lower(): (name, key) for name, key in channels}

@@ -137,6 +137,7 @@ async def inspircd(
     link_port: int = 0,
     netns: str | None = None,
     services: bool = True,
+    sid: str = "00B",
     modules: Sequence[str] = MODULES,
     extra: str = "",
 ) -> AsyncIterator[Inspircd]:
@@ -149,7 +150,7 @@ async def inspircd(
     tls_port = tls_port or (free_port() if netns is None else 6697)
     link_port = link_port or (free_port() if netns is None else 7000)
     lines = [
-        f'<server name="{name}" description="tests" network="{network}" id="00B">',
+        f'<server name="{name}" description="tests" network="{network}" id="{sid}">',
         '<admin name="tests" nick="tests" email="nobody@example.net">',
         '<connect name="people" allow="*" timeout="30" pingfreq="120" hardsendq="16777216"',
         ' softsendq="16777216" recvq="65536" threshold="100000" commandrate="10000000"',

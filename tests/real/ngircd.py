@@ -54,10 +54,11 @@ async def ngircd(
     max_nick: int = 16,
     ping_s: int = 120,
     extra: str = "",
+    sections: str = "",
 ) -> AsyncIterator[Ngircd]:
     """Serve in FOLDER on the addresses `listen`; port 0 takes a free one.
 
-    `extra` is appended to the [Limits] section of the configuration.
+    `extra` is appended to the [Limits] section of the configuration, `sections` to all of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or (free_port() if netns is None else 6667)
@@ -102,7 +103,7 @@ async def ngircd(
 """
     if operator:
         text += f"[Operator]\n  Name = {operator[0]}\n  Password = {operator[1]}\n"
-    config.write_text(text)
+    config.write_text(text + sections)
     args: list[str | Path] = [found("ngircd"), "--nodaemon", "--config", config]
     if needs.user_namespaces_work():
         # As root it would become nobody, which may not exist here, and which frees it from
