@@ -54,25 +54,27 @@ class Outbox:
             data = data[_send_now(self._socket, data) :]
             if not data:
                 return
+        self._queue(data)
+
+    def put_last(self, data: bytes) -> None:
+        """Queue a goodbye beyond the limit and close: what waits is still sent."""
+        if not self.closed:
+            self._queue(data)
+            self.close()
+
+    def _queue(self, data: bytes) -> None:
         self._parts.append(data)
         self._size += len(data)
         if self._drained.is_set():
             self._drained = trio.Event()
         self._wake.set()
 
-    def put_last(self, data: bytes) -> None:
-        """Queue a goodbye beyond the limit and close: what waits is still sent."""
-        if not self.closed:
-            self._parts.append(data)
-            self._size += len(data)
-            self.close()
-
     def close(self) -> None:
         self.closing.set()
         self._wake.set()
 
     async def drained(self) -> None:
-        """Wait until everything put so far has been sent."""
+        """Wait until everything put so far has been sent, or never will be."""
         await self._drained.wait()
 
     async def drain_into(self, stream: trio.abc.SendStream) -> None:
@@ -82,6 +84,7 @@ class Outbox:
             await self._drain_into(stream)
         finally:
             self._socket = None
+            self._drained.set()
 
     async def _drain_into(self, stream: trio.abc.SendStream) -> None:
         while True:

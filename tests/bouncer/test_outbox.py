@@ -125,3 +125,26 @@ async def test_a_broken_socket_is_the_task_s_to_find() -> None:
             await trio.sleep_forever()
     outbox.put(b"later")
     assert outbox.waiting == len(b"to nobody" + b"later")
+
+
+async def test_drained_waits_for_a_goodbye_too() -> None:
+    near, far = trio.testing.lockstep_stream_pair()
+    outbox = Outbox(1000)
+    outbox.put_last(b"ERROR :bye")
+    with trio.move_on_after(0.01) as early:
+        await outbox.drained()
+    assert early.cancelled_caught
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.drain_into, near)
+        assert await far.receive_some() == b"ERROR :bye"
+        await outbox.drained()
+
+
+async def test_drained_does_not_wait_for_a_peer_that_is_gone() -> None:
+    near, far = trio.testing.lockstep_stream_pair()
+    outbox = Outbox(1000)
+    outbox.put(b"for nobody")
+    await far.aclose()
+    with pytest.raises(trio.BrokenResourceError):
+        await outbox.drain_into(near)
+    await outbox.drained()
