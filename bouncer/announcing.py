@@ -74,6 +74,11 @@ class Announcing:
             messages = [refused.reply(self._server_name)]
         self._say(command.client, messages, command.label)
 
+    def refuse(self, command: NetworkCommand, why: str) -> None:
+        """Answer a command that cannot be done now."""
+        refused = bouncer_networks.refused("UNKNOWN_ERROR", command.asked.subcommand, text=why)
+        self._say(command.client, [refused.reply(self._server_name)], command.label)
+
     async def _answer(self, command: NetworkCommand, carry_out: CarryOut) -> list[Message]:
         match command.asked:
             case AddNetwork() as asked:

@@ -17,7 +17,8 @@ from bouncer.session.events import BotSays, Event, ServiceSaid
 from bouncer.session.session import Session
 from storage.records import User
 
-COMMANDS = 32  # waiting for their answers; full: the next is not answered, and that is logged
+COMMANDS = 64  # waiting for their answers; full: who asks is told to ask again
+TOO_MANY = f"Not done: {COMMANDS} commands wait for their answers already; say it again then"
 
 log = structlog.get_logger("hub")
 
@@ -41,17 +42,25 @@ class Answering:
         services: Services,
         announcing: Announcing,
         post: Callable[[Link, Event], Awaitable[None]],
+        decide: Callable[[Link, Event], None],
     ) -> None:
         self._services = services
         self._announcing = announcing
         self._post = post
+        self._decide = decide
         self._ask, self._asked = trio.open_memory_channel[tuple[User, Link, Command]](COMMANDS)
 
     def put(self, user: User, link: Link, command: Command) -> None:
+        """Queue a command. Never waits."""
         try:
             self._ask.send_nowait((user, link, command))
         except trio.WouldBlock:
             log.warning("commands come too fast", user=user.name)
+            match command:
+                case ServiceCommand():
+                    self._decide(link, ServiceSaid(command, [TOO_MANY]))
+                case NetworkCommand():
+                    self._announcing.refuse(command, TOO_MANY)
 
     async def run(self) -> None:
         async for user, link, command in self._asked:

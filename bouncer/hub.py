@@ -79,7 +79,7 @@ class Hub:
         self.clients: dict[int, Attachment] = {}
         self.links: dict[str, Link] = {}
         self.announcing = Announcing(self.links, self.clients, self._tell, server_name)
-        self._answering = Answering(services, self.announcing, self.post)
+        self._answering = Answering(services, self.announcing, self.post, self._decide)
         self._fetching = Fetching(self.clients, store, self.post)
         self.networks = Networks(
             self.links,

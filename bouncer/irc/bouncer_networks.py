@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from bouncer.irc.batch import wrap
 from bouncer.irc.standard_replies import Refused
@@ -27,27 +28,31 @@ Networks = Mapping[str, Attributes]  # by netid
 
 @dataclass(frozen=True, slots=True)
 class Bind:
+    subcommand: ClassVar = "BIND"
     netid: str
 
 
 @dataclass(frozen=True, slots=True)
 class ListNetworks:
-    pass
+    subcommand: ClassVar = "LISTNETWORKS"
 
 
 @dataclass(frozen=True, slots=True)
 class AddNetwork:
+    subcommand: ClassVar = "ADDNETWORK"
     attributes: Attributes = field(repr=False)  # with the password
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeNetwork:
+    subcommand: ClassVar = "CHANGENETWORK"
     netid: str
     attributes: Attributes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveNetwork:
+    subcommand: ClassVar = "DELNETWORK"
     netid: str
 
 
