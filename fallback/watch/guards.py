@@ -235,17 +235,17 @@ def overdue(state: WatchState, now: float) -> list[Notice]:
     ]
 
 
-def other_boot(state: WatchState, now: float) -> tuple[Notice, ...]:
+def other_boot(state: WatchState) -> tuple[Notice, ...]:
     """The notices left when those of a bouncer stopped by TERM ended with another boot's A."""
     return tuple(
         notice
         for notice in state.notices
-        if not (notice.term_boot and notice.term_boot != state.boot and notice.begins <= now)
+        if not (notice.term_boot and notice.term_boot != state.boot)
     )
 
 
 def term_over(state: WatchState, event: Heartbeat, now: float) -> bool:
-    rest = other_boot(state, now)
+    rest = other_boot(state)
     return (
         is_news(state, event, now)
         and len(rest) < len(state.notices)

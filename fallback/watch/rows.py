@@ -197,7 +197,7 @@ def _resume_over(state: WatchState, _event: Tick, now: float) -> Done:
 
 
 def _resume_heard(state: WatchState, _event: Heartbeat, now: float) -> Done:
-    rest = on.other_boot(state, now)
+    rest = on.other_boot(state)
     state = _end(state, [notice.id for notice in state.notices if notice not in rest])
     return on.fresh(state, now), [_known(state)]
 

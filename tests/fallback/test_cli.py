@@ -12,9 +12,12 @@ import trio
 
 from bouncer import metrics
 from bouncer.config import Address
+from bouncer.control.registry import COMMANDS as CONTROL
 from bouncer.keys import MeshKey, PublicKey
 from fallback import app
 from fallback.cli import main
+from fallback.config import Config
+from fallback.orders import ORDERS
 from storage.incidents import Incidents, Line
 from tests.fallback.ircd import open_ircd
 from tests.fallback.voters import open_site
@@ -60,6 +63,18 @@ def test_a_bad_configuration_is_wrong_use(
     config = write_config(tmp_path, mesh='"nowhere"', colour='"red"')
     assert main([command, "--config", str(config)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 2, "one line per fault"
+
+
+@pytest.mark.parametrize("command", ["card", "drill", "report", "merge"])
+def test_what_comes_later_is_absent(command: str) -> None:
+    """No command, no word in the room or in the ops channel, and no key says that it is there."""
+    with pytest.raises(SystemExit) as refused:
+        main([command])
+    assert refused.value.code == 2
+    words = {command, "drill", "card", "oncall"}
+    assert not words & ORDERS.keys()
+    assert not words & {each.words[0] for each in CONTROL}
+    assert not {"listen", "standin", "stand_in"} & Config.model_fields.keys()
 
 
 def test_without_a_key_it_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -290,7 +290,7 @@ def _(say: Dialogue, _row: Any) -> None:
 
 def test_an_unspoken_quorum_is_not_adopted_without_the_votes() -> None:
     say = fresh()
-    say.at(90, down(0, 90, full=False), peer(an_id(20), spoken=False))
+    assert say.at(90, down(0, 90, full=False), peer(an_id(20), spoken=False)) == []
     assert say.state.phase is Phase.NONE
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def running(
     try:
         yield futures
     finally:
-        if thread.is_alive():
+        with suppress(trio.RunFinishedError):  # all came to their end by themselves
             trio.from_thread.run_sync(scope.cancel, trio_token=token.result())
         thread.join(STOP_S)
 

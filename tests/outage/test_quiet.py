@@ -40,6 +40,8 @@ QUIET_S = 120.0
 LOOK_EVERY_S = 5.0
 ANNOUNCED_S = 30.0
 SOLO_S = 70.0
+NOTICE_S, SERVICE_S = 120.0, 45.0
+STARTING_S = 15.0  # a process on a busy machine, its TLS and its JOINs
 LONGEST_S = 800.0
 
 Look = Callable[[World], Awaitable[None]]
@@ -194,6 +196,40 @@ async def maintenance(folder: Path) -> None:
         await a_real_cut_is_announced(scene, reader)
 
 
+async def stopped_by_hand(folder: Path) -> None:
+    """ "TERM of the bouncer sends a 120 s notice by itself, without overrun: a mistaken stop is
+    announced two minutes later."
+    """
+    async with protected(folder) as (scene, reader):
+        begun = trio.current_time()
+        await scene.bouncer.program.terminate()
+        await quiet(scene, reader, stands(AGENT, "watch MAINTENANCE"), NOTICE_S - 10)
+        line = await reader.hears(
+            "PRIVMSG", LOBBY, "*nreachable*", source=f"{AGENT_NICK}!*", within_s=120
+        )
+        took = trio.current_time() - begun
+        assert NOTICE_S <= took <= NOTICE_S + SERVICE_S + 15, f"after {took:.1f} s"
+        assert "Primary service unreachable" in line.params[1]  # its host refuses connections
+
+
+async def cold_start(folder: Path) -> None:
+    """ "boot: an outage already under way is found like any other", IRC to connect to first."""
+    async with protected(folder) as (scene, reader):
+        scene.agent.program.kill()
+        await reader.hears("QUIT", source=f"{AGENT_NICK}!*")
+        scene.lab.cut(scene.site)
+        await scene.witness.reports("watch DOWN_SITE", within_s=40)
+        unannounced(reader)  # a witness never speaks
+        begun = trio.current_time()
+        await scene.agent.start()
+        line = await reader.hears(
+            "PRIVMSG", LOBBY, "*nreachable*", source=f"{AGENT_NICK}!*", within_s=90
+        )
+        took = trio.current_time() - begun
+        assert took <= ANNOUNCED_S + STARTING_S, f"announced only after {took:.1f} s"
+        assert "[single observer]" not in line.params[1], "the witness' vote counts"
+
+
 async def certificate_expired(folder: Path) -> None:
     """ "CERT (up, certificate expired; never "down")": ops are told, and nobody else."""
     async with protected(folder) as (scene, reader):
@@ -252,6 +288,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "maintenance": maintenance,
     "certificate expired": certificate_expired,
     "agent killed": agent_killed,
+    "stopped by hand": stopped_by_hand,
+    "cold start": cold_start,
 }
 
 

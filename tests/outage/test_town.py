@@ -177,6 +177,7 @@ async def test_the_outage_as_it_is_promised(
             await speaker_killed(here, figures)
             await one_stand_down(here)
         await lower_roster_refused(here)
+        await the_preflight_says_whose_the_channels_are(here)
         await muted_by_a_network(here, figures)
     with capsys.disabled():
         print("\n" + ", ".join(f"{what} {took_s:.1f} s" for what, took_s in figures.items()))
@@ -346,6 +347,20 @@ async def lower_roster_refused(here: Scene) -> None:
         await here.town.voters[name].program.prints("roster refused", PATIENCE_S)
         assert _version(await _status(here, name)) == before[name] + 1
     await here.town.well(joined=2)
+
+
+async def the_preflight_says_whose_the_channels_are(here: Scene) -> None:
+    """Real services are asked: where there are some the room is registered, and the lobby not."""
+    for name in SPEAKER.values():
+        said = ""
+        with trio.move_on_after(PATIENCE_S * 2):
+            while f"FAIL  chat: {LOBBY} is not registered" not in said:
+                await trio.sleep(1)
+                said = await here.town.voters[name].findings()
+        assert f"FAIL  chat: {LOBBY} is not registered: register it" in said, said
+        assert f"{ROOM} is not registered" not in said
+        assert f"open: {LOBBY} is not registered" not in said, "there nobody could tell"
+        assert f"ok    chat: in {LOBBY} and {ROOM} as muster-{name}" in said, said
 
 
 async def _status(here: Scene, name: str) -> str:

@@ -77,8 +77,16 @@ class Voter:
 
     async def status(self) -> str:
         """What its socket says now: the text of `fallback status` without a process for it."""
+        return await self._asks("status")
+
+    async def findings(self) -> str:
+        """The running voter's part of `fallback check`."""
+        return await self._asks("check")
+
+    async def _asks(self, word: str) -> str:
         stream = await trio.open_unix_socket(str(self.folder / "data" / "fallback.sock"))
         async with stream:
+            await stream.send_all(word.encode() + b"\n")
             return b"".join([bytes(chunk) async for chunk in stream]).decode()
 
     async def command_status(self) -> str:
