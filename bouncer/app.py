@@ -42,6 +42,7 @@ from bouncer.session.session import Session
 from bouncer.supervise import Gate
 from bouncer.tls import ServerTls, paths, server_tls
 from bouncer.upstream import State
+from bouncer.wire_log import WireLog
 from storage import accounts
 from storage.errors import NotFound, StorageError
 from storage.records import User
@@ -117,6 +118,7 @@ class Bouncer:
         )
         self._gate = Gate(config.limits.connects_per_min)
         self._idents = Idents()
+        self._wire_log = WireLog()
         self._started_at = trio.current_time()
         self._nursery: trio.Nursery | None = None
         self._scopes: dict[str, trio.CancelScope] = {}
@@ -126,7 +128,11 @@ class Bouncer:
     async def run(self, ready: Callable[[Store], None]) -> None:
         config = self.config
         door = ClientDoor(
-            config.server_name, self.authenticator, self.hubs.get, lambda: self.config.told_caps
+            config.server_name,
+            self.authenticator,
+            self.hubs.get,
+            lambda: self.config.told_caps,
+            self._wire_log,
         )
         opened = [(listen, await listeners.open_listeners(listen)) for listen in config.listen]
         ident = None
@@ -168,6 +174,7 @@ class Bouncer:
             defaults=self.config.user_defaults,
             idents=self._idents,
             sender=self._sender,
+            wire_log=self._wire_log,
         )
         self.hubs[user.name] = hub
         await self._nursery.start(hub.run)
@@ -220,6 +227,12 @@ class Bouncer:
     async def notice(self, text: str) -> None:
         for hub in self.hubs.values():
             hub.notify(text)
+
+    def debug(self, user_name: str | None) -> None:
+        if user_name is None:
+            self._wire_log.end()
+        else:
+            self._wire_log.begin(user_name)
 
     def network_status(self, user_name: str) -> list[NetworkStatus]:
         hub = self.hubs.get(user_name)

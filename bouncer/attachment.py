@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from bouncer.outbox import Outbox, OutboxFull
 from bouncer.session.session import Session
 from bouncer.upstream import Upstream
+from bouncer.wire_log import Tap, closed_tap
 
 log = structlog.get_logger("hub")
 
@@ -28,6 +29,7 @@ class Attachment:
     put_id: int = 0  # the last message whose line, if it had one, is in the outbox or sent
     quit_id: int = 0  # what QUIT showed it to have
     follows_networks: bool = False  # soju.im/bouncer-networks-notify
+    tap: Tap = field(default_factory=closed_tap)
 
     @property
     def delivered_id(self) -> int:
@@ -38,6 +40,8 @@ class Attachment:
 
     def tell(self, data: bytes) -> None:
         """Send it lines. One that reads too slowly for them is dropped, it alone."""
+        if self.tap.is_open:
+            self.tap.note("out", filter(None, data.decode("utf-8", "replace").split("\r\n")))
         try:
             self.outbox.put(data)
         except OutboxFull as full:

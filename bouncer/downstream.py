@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -27,6 +27,7 @@ from bouncer.outbox import Outbox
 from bouncer.session.arrival import TOKENS
 from bouncer.session.events import CapsChanged, Detached, FromClient
 from bouncer.throttle import source_of
+from bouncer.wire_log import Tap, WireLog
 from storage.errors import StorageError
 from storage.records import User
 
@@ -53,6 +54,7 @@ class Door:
     authenticator: Authenticator
     hub_of: Callable[[str], Hub | None]
     told_caps: Callable[[], Mapping[str, str]]
+    wire_log: WireLog = field(default_factory=WireLog)
 
 
 async def serve(stream: trio.abc.Stream, door: Door, *, peer: str, fingerprint: str = "") -> None:
@@ -88,7 +90,8 @@ class Downstream:
         self.stream = stream
         self.door = door
         self.peer = peer
-        self.client = Attachment(next(_numbers), Outbox(OUTBOX_OCTETS), self._offer)
+        tap = Tap(door.wire_log, peer)
+        self.client = Attachment(next(_numbers), Outbox(OUTBOX_OCTETS), self._offer, tap=tap)
         self.hub: Hub | None = None
         self.user: User | None = None
         # a policy is for the name that others connect to: this machine goes by another
@@ -158,7 +161,10 @@ class Downstream:
         if not data:
             return None
         messages = []
-        for line in self._reader.feed(bytes(data)):
+        lines = self._reader.feed(bytes(data))
+        if self.client.tap.is_open:
+            self.client.tap.note("in", lines)
+        for line in lines:
             try:
                 messages.append(Message.parse(line))
             except ProtocolError as error:
@@ -210,6 +216,7 @@ class Downstream:
                 outputs = self.registration.scram_keys(known)
             else:
                 self.user = known
+                self.client.tap.user = known.name
                 hub = self.door.hub_of(known.name)
                 names = hub.announcing.names() if hub is not None else {}
                 outputs = self.registration.accept(known.name, names)

@@ -48,6 +48,7 @@ from bouncer.session.effects import (
 from bouncer.session.events import Attached, Detached, Event, Tick
 from bouncer.supervise import Gate
 from bouncer.undone import Decided, Undone
+from bouncer.wire_log import WireLog
 from storage.records import User
 from storage.store import Store
 from storage.writer import Batch
@@ -74,6 +75,7 @@ class Hub:
         idents: Idents,
         sender: Sender,
         chathistory_max: int = 0,
+        wire_log: WireLog,
     ) -> None:
         self.user = user
         self.clients: dict[int, Attachment] = {}
@@ -94,6 +96,8 @@ class Hub:
             ops=ops,
             chathistory_max=chathistory_max,
             vapid=sender.public_key,
+            user_name=user.name,
+            wire_log=wire_log,
         )
         self._pushes = Pushes(sender, store, self.networks.post_to)
         self._store = store

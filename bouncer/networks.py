@@ -21,6 +21,7 @@ from bouncer.session.screen import Screen
 from bouncer.session.session import Session
 from bouncer.supervise import Gate
 from bouncer.upstream import State, Upstream
+from bouncer.wire_log import Tap, WireLog
 from storage.records import Network, User
 from storage.store import Store
 
@@ -53,6 +54,8 @@ class Networks:
         ops: tuple[str, str] | None,
         chathistory_max: int,
         vapid: str,
+        user_name: str,
+        wire_log: WireLog,
     ) -> None:
         self.links = links
         self.nursery: trio.Nursery | None = None  # where connections are held
@@ -67,6 +70,8 @@ class Networks:
         self._ops = ops  # (network, channel) where the ops bot listens
         self._chathistory_max = chathistory_max  # messages of one answer; 0: no own limit
         self._refreshing = trio.Lock()  # one looks at the store and acts on it, then the next
+        self._user_name = user_name
+        self._wire_log = wire_log
         self._vapid = vapid  # our public key for Web Push
         self._policies = Policies(store)
 
@@ -154,6 +159,7 @@ class Networks:
             default_rate=self.default_rate,
             idents=self._idents,
             became=self._changed,
+            tap=Tap(self._wire_log, link.session.network.name, self._user_name),
             policies=self._policies,
         )
         self.nursery.start_soon(link.upstream.run)

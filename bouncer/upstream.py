@@ -24,6 +24,7 @@ from bouncer.session.effects import DropNetwork, WantsTls
 from bouncer.session.events import Connected, Event, FromNetwork, Lost
 from bouncer.session.session import Session
 from bouncer.supervise import Bucket, Ending, Gate, Patience
+from bouncer.wire_log import Tap, closed_tap
 
 READ_CHUNK = 65_536  # octets of one read; also what one user's flood may do before others' turn
 QUEUE_LINES = 2_000  # lines waiting for the rate limit; full: the client is told what was not sent
@@ -54,8 +55,9 @@ def on_the_wire(message: Message) -> list[Message]:
 class SendQueue:
     """Lines on their way to the network, paced by a token bucket; urgent ones overtake."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, tap: Tap | None = None) -> None:
         self.bucket = bucket
+        self._tap = tap or closed_tap()
         self._urgent: deque[Message] = deque()
         self._paced: deque[Message] = deque()
         self._wake = trio.Event()
@@ -92,6 +94,8 @@ class SendQueue:
                 self.bucket.owe(len(lines) - 1)
                 ready += lines
             if ready:
+                if self._tap.is_open:
+                    self._tap.note("out", map(str, ready))
                 await stream.send_all(encode_all(ready))
             elif self._paced:
                 with trio.move_on_after(self.bucket.wait_s):
@@ -114,6 +118,7 @@ class Upstream:
         policies: Policies | None = None,
         dial: Dialer = dial,
         became: Callable[[], None] = lambda: None,
+        tap: Tap | None = None,
     ) -> None:
         self.session = session
         self.state = State.WAITING
@@ -127,6 +132,7 @@ class Upstream:
         self._tls_port: int | None = None  # where it says to go instead
         self._tls_s: int | None = None  # for how long it wants to be gone to by TLS alone
         self._dial = dial
+        self._tap = tap or closed_tap()
         self._became = became  # told when `state` or `error` may have changed
         self._default_rate = default_rate
         self._queue: SendQueue | None = None
@@ -254,7 +260,7 @@ class Upstream:
         rate = self.session.network.rate
         if rate is None:
             rate = 0.0 if address.is_loopback else self._default_rate
-        self._queue = SendQueue(Bucket(rate, BURST_LINES))
+        self._queue = SendQueue(Bucket(rate, BURST_LINES), self._tap)
         self._ended = trio.Event()
         self._ending = None
         broken: Ending | None = None
@@ -299,4 +305,6 @@ class Upstream:
         reader = LineReader()
         while data := await stream.receive_some(READ_CHUNK):
             if lines := reader.feed(bytes(data)):
+                if self._tap.is_open:
+                    self._tap.note("in", lines)
                 await self._post(FromNetwork(lines))

@@ -52,6 +52,10 @@ class Live(Protocol):
     async def quote(self, user_name: str, network: str, line: str) -> bool:
         """Send a line of IRC to a network as it is; False where it is not connected."""
 
+    def debug(self, user_name: str | None) -> None:
+        """Log the lines of this user's connections for a while, or of everybody's for ''; None
+        ends it."""
+
     async def notice(self, text: str) -> None:
         """Say `text` as the service to every client of every user."""
 

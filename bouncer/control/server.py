@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import structlog
+
 from bouncer import certificates
 from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Request
 from bouncer.control.live import Live
+from bouncer.wire_log import LASTS_S
 from storage import accounts
+
+log = structlog.get_logger("control")
 
 
 async def status(desk: Desk, request: Request) -> list[str]:
@@ -73,6 +78,20 @@ async def server_status(desk: Desk, _request: Request) -> list[str]:
 async def notice(desk: Desk, request: Request) -> list[str]:
     await _running(desk).notice(request["TEXT"])
     return ["said to every client"]
+
+
+async def debug(desk: Desk, request: Request) -> list[str]:
+    live, on, name = _running(desk), request["true|false"], request["USER"]
+    if name is not None:
+        name = (await desk.store.read(accounts.get_user, name)).name
+    live.debug((name or "") if on else None)
+    if not on:
+        return ["lines are logged no more"]
+    log.warning("lines are logged", of=name or "everybody", asked_by=request.actor.name)
+    return [
+        f"the lines of {name or 'everybody'} are in the bouncer's log for {duration(LASTS_S)}, "
+        "without what people say and without passwords; `server debug false` ends it"
+    ]
 
 
 async def reload(desk: Desk, _request: Request) -> list[str]:
@@ -142,6 +161,16 @@ COMMANDS = (
         "say a text to every client of every user",
         notice,
         (Argument("TEXT", readers.line, rest=True),),
+    ),
+    Command(
+        ("server", "debug"),
+        Permission.ADMIN,
+        f"log the lines of a user, or of all, for {duration(LASTS_S)}; texts and secrets left out",
+        debug,
+        (
+            Argument("true|false", readers.yes_no),
+            Argument("USER", readers.name, optional=True),
+        ),
     ),
     Command(
         ("server", "reload"),

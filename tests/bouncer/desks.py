@@ -30,6 +30,7 @@ class Noted:
     quoted: list[tuple[str, str, str]] = field(default_factory=list)
     networks: dict[str, list[NetworkStatus]] = field(default_factory=dict)
     attached: dict[str, list[str]] = field(default_factory=dict)
+    debugged: list[str | None] = field(default_factory=list)
     rosters: int = 0
     reloads: int = 0
     fault: str = ""
@@ -51,6 +52,9 @@ class Noted:
     async def quote(self, user_name: str, network: str, line: str) -> bool:
         self.quoted.append((user_name, network, line))
         return True
+
+    def debug(self, user_name: str | None) -> None:
+        self.debugged.append(user_name)
 
     async def notice(self, text: str) -> None:
         self.notices.append(text)

@@ -195,7 +195,11 @@ class Muster:
         self.ended = ended
         self._nursery = nursery
         self._door = downstream.Door(
-            SERVER, bouncer.authenticator, bouncer.hubs.get, lambda: bouncer.config.told_caps
+            SERVER,
+            bouncer.authenticator,
+            bouncer.hubs.get,
+            lambda: bouncer.config.told_caps,
+            bouncer._wire_log,
         )
 
     @property

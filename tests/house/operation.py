@@ -65,6 +65,15 @@ OPERATION = [
         test_every_wrong_use_is_explained_and_changes_nothing test_words_may_be_short""",
     ),
     Promise(
+        "a look at the lines (`server debug`)",
+        "for 10 min, of one user or all; no texts, no secrets; bounded",
+        "until switched off; with passwords",
+        "`znc --debug`",
+        "bouncer.wire_log:WireLog",
+        """test_the_lines_of_a_user_are_in_the_log_for_a_while test_nothing_secret_is_shown
+        test_lines_that_come_too_fast_are_counted""",
+    ),
+    Promise(
         "listeners",
         "TLS, plain, unix socket, WebSocket, PROXY 1 and 2",
         "TLS, plain, unix socket, WebSocket, PROXY 1 and 2",

@@ -53,6 +53,13 @@ CASES = {
         "server notice",
         r"TEXT is missing",
     ),
+    "server debug": Case(
+        "server debug true alice",
+        r"the lines of alice are in the bouncer's log for 10m, without what people say",
+        "server debug maybe",
+        r'"maybe" is neither true nor false',
+        [ALICE],
+    ),
     "server reload": Case(
         "server reload",
         r"configuration and certificates reloaded",
