@@ -202,6 +202,19 @@ class Reception:
             account = message.params[2] if message.command == "330" else nick
             self._check_account(network, nick, connection, account)
 
+    def _on_whois_certfp(self, network: str, message: Message) -> None:
+        """276 tells the fingerprint of somebody's client certificate, which the server has seen."""
+        nick = message.params[1] if len(message.params) >= 3 else ""
+        connection, roster = self._people[network].known(nick), self.roster()
+        if connection is None or roster is None or not self.conduct.incident_id:
+            return
+        shown = message.params[-1].split()[-1:] or [""]
+        member = member_by_certfp(roster, shown[0].replace(":", "").casefold())
+        if member is not None and not self.front.too_old():
+            account = f"certfp {shown[0]}"
+            event = claims.AccountMatched(connection, nick, member.handle, account)
+            self.conduct.put_claim(event)
+
     def _ask_whois(self, network: str, nick: str, connection: claims.Connection) -> None:
         """Where the network does not tell accounts by itself, ask for this one, once."""
         announcer = self.announcers[network]
@@ -316,6 +329,14 @@ class Reception:
         self.front.answer(network, nick, text)
 
 
+def member_by_certfp(roster: Roster, fingerprint: str) -> Member | None:
+    """Whose client certificate this is."""
+    for member in roster.staff:
+        if any(key.kind == "certfp" and key.public == fingerprint for key in member.keys):
+            return member
+    return None
+
+
 Handler = Callable[[Reception, str, Message], None]
 _R = Reception
 _HANDLERS: dict[str, Handler] = {
@@ -326,6 +347,7 @@ _HANDLERS: dict[str, Handler] = {
     "KICK": _R._on_left,
     "CHGHOST": _R._on_host,
     "ACCOUNT": _R._on_account,
+    "276": _R._on_whois_certfp,
     "354": _R._on_whox,
     "330": _R._on_whois_account,
     "307": _R._on_whois_account,

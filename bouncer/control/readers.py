@@ -160,6 +160,15 @@ def fingerprint(text: str) -> str:
     return plain
 
 
+def certfp(text: str) -> str:
+    """The fingerprint of a person's certificate as their networks tell it: SHA-256, or SHA-1, which
+    OFTC has."""
+    plain = re.sub(r"^(.*=|sha-?(?:1|256):)|[:\s]", "", text.strip().casefold())
+    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", plain):
+        raise ValueError("write the certificate's SHA-256, 64 hex digits, or its SHA-1, 40")
+    return plain
+
+
 def proxy(text: str) -> str:
     """A SOCKS5 proxy's address; '' for none."""
     if text:

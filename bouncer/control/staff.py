@@ -185,9 +185,9 @@ _OPTIONS = (
     Option("--ssh-key", ("KEY",), "a public key that signs proofs (file name or text)", many=True),
     Option(
         "--certfp",
-        ("SHA256",),
-        "a client certificate of theirs",
-        readers.fingerprint,
+        ("FINGERPRINT",),
+        "a client certificate of theirs, SHA-256, or SHA-1 for OFTC",
+        readers.certfp,
         many=True,
     ),
     Option("--totp", (), "enrol an authenticator app; its secret is shown once"),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import trio
 
 from bouncer import totp
@@ -21,6 +22,7 @@ from tests.fallback.ircd import Ircd, open_ircd
 from tests.fallback.voters import open_site, until
 
 TOTP = totp.new_credential()
+CERTFP = "d15ea5e0" * 5
 
 
 def app_shows(agent: Voter, steps: int = 0) -> str:
@@ -77,7 +79,7 @@ async def open_scene(tmp_path: Path, *, opened: bool = True) -> AsyncIterator[Sc
         codes = {
             "alice": await site.employs("alice", more=(("ssh", public),), **alice),
             "bob": await site.employs("bob", accounts=(("pub", "bobacct"),)),
-            "dave": await site.employs("dave", more=((TOTP.kind, TOTP.public),)),
+            "dave": await site.employs("dave", more=((TOTP.kind, TOTP.public), ("certfp", CERTFP))),
             "carol": await site.employs("carol", admin=True, accounts=(("pub", "carolacct"),)),
         }
         agent = await site.starts(await site.pairs("fra", ircd=ircd))
@@ -138,6 +140,24 @@ async def test_where_accounts_are_not_told_whois_is_asked(tmp_path: Path) -> Non
         assert await scene.ircd.hears("WHOIS") == "WHOIS bobacct"
         await scene.ircd.says(":irc.test 307 fb-fra bobacct :user has identified to services")
         assert await scene.ircd.hears("INVITE") == "INVITE bobacct #room"
+
+
+@pytest.mark.parametrize("told", [CERTFP, CERTFP.upper()])
+async def test_a_client_certificate_that_the_network_tells_is_enough(
+    told: str, tmp_path: Path
+) -> None:
+    """ "WHOIS 307/276 on OFTC": its fingerprints are SHA-1."""
+    async with open_scene(tmp_path) as scene:
+        for who in ("eve", "da"):
+            await scene.joins(who)
+            await scene.says(who, "claim dave")
+            assert await scene.ircd.hears("WHOIS") == f"WHOIS {who}"
+        other = "0" + CERTFP[1:]
+        for who, shown in (("eve", other), ("da", told)):
+            words = f"has client certificate fingerprint {shown}"
+            await scene.ircd.says(f":irc.test 276 fb-fra {who} :{words}")
+        assert await scene.ircd.hears("INVITE") == "INVITE da #room"
+        assert "dave is da (account)" in await scene.ircd.hears("PRIVMSG #room")
 
 
 async def test_the_right_nick_proves_nothing(tmp_path: Path) -> None:

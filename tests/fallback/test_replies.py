@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from bouncer.roster import HARD_STALE_S, STALE_S
-from fallback import wording
+from fallback import incident, wording
 from fallback.frontdesk import MAX_UNASKED
+from tests.fallback.ircd import open_ircd
 from tests.fallback.test_reception import Scene, open_scene
-from tests.fallback.voters import until
+from tests.fallback.voters import open_site, until
 
 DAY_S = 86400.0
 
@@ -57,6 +58,30 @@ async def test_a_roster_of_a_month_ago_says_so_and_believes_accounts_no_more(
         await scene.says("al", "!vouch bo bob", to="#room")
         assert "not vouched for (the roster here is 31d old" in await scene.is_told("al")
         assert not [line for line in scene.ircd.heard if line.startswith("INVITE bo")]
+
+
+@pytest.mark.parametrize("where", ["room", "lobby"])
+async def test_the_temporary_nicks_are_said_where_the_team_wants_them(
+    where: str, tmp_path: Path
+) -> None:
+    """ "Room, at opening: the temp nick of each person on call. … A team that wants the nicks in
+    the open sets announce_nicks = "lobby"." """
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        await site.employs("alice", oncall=1, nicks=(("pub", "alice"),))
+        await site.employs("bob")
+        config = await site.pairs("fra", ircd=ircd)
+        agent = await site.starts(config.model_copy(update={"announce_nicks": where}))
+        await site.beats()
+        await ircd.welcomes("fb-fra")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        await until(lambda: agent.roster and agent.announcers["pub"].joined)
+        agent.conduct.put(incident.Declared("alice"))
+        line = await ircd.hears("PRIVMSG #room :on call", within_s=15)
+        assert line.endswith("alice -> alice"), "and bob is not on call"
+        if where == "lobby":
+            assert "alice -> alice" in await ircd.hears("PRIVMSG #lobby :on call")
+        said = [line for line in ircd.heard if "PRIVMSG #lobby" in line and "alice" in line]
+        assert bool(said) is (where == "lobby")
 
 
 async def test_a_roster_of_two_days_ago_is_a_warning_and_no_more(tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ async def test_the_last_admin_stays(tmp_path: Path) -> None:
 )
 def test_fingerprints_are_read_as_programs_print_them(text: str) -> None:
     assert readers.fingerprint(text) == CERT
+    assert readers.certfp(text) == CERT
+
+
+@pytest.mark.parametrize("text", ["d1" * 20, "SHA1 Fingerprint=" + ":".join(["D1"] * 20)])
+def test_a_person_s_fingerprint_may_be_the_one_that_oftc_tells(text: str) -> None:
+    assert readers.certfp(text) == "d1" * 20
+    with pytest.raises(ValueError, match="SHA-256"):
+        readers.fingerprint(text)
+    with pytest.raises(ValueError, match="40"):
+        readers.certfp(text + "0")
 
 
 async def test_recovery_codes_are_kept_as_hashes_and_replaced(tmp_path: Path) -> None:
