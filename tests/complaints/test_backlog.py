@@ -175,8 +175,8 @@ def test_c08_own_messages_are_on_every_client_once() -> None:
 
 
 async def test_c09_read_state_is_shared_and_only_moves_forward(tmp_path: Path) -> None:
-    """Read state not shared. Good: read-marker. "the server MUST [...] inform the client's other
-    connections"."""
+    """Read state not shared. Good: read-marker. "the server SHOULD send a MARKREAD command for that
+    target to all the clients of the user"; "SHOULD only ever increase"."""
     async with stored(tmp_path) as talk:
         talk.connect()
         talk.attach(1, {*MODERN, "draft/read-marker"})

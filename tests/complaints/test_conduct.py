@@ -57,8 +57,8 @@ def test_b2_900_comes_before_903() -> None:
 
 
 def test_b3_a_single_labelled_reply_is_not_wrapped() -> None:
-    """A single labelled reply is not wrapped in a batch. labeled-response: "a response consisting
-    of a single message SHOULD NOT be wrapped"; ours, the network's and one from the store."""
+    """A single labelled reply is not wrapped in a batch. labeled-response: "If a response consists
+    of more than one message, a batch MUST be used"; ours, the network's and one from the store."""
     for network_caps in ("", "batch labeled-response"):
         talk = Dialogue()
         talk.connect(network_caps)

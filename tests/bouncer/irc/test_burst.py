@@ -66,7 +66,7 @@ def test_no_topic_no_332() -> None:
 
 def test_extended_join_names_the_account_and_the_realname() -> None:
     """
-    "JOIN #channel accountname :Real Name"; "if the user is not identified ... sent as *"."""
+    "the penultimate parameter is an asterisk" where "the user has not logged in to an account"."""
     state = network(GREETING, ENTERING)
     (join, *_) = channel_burst(state, state.channels["#ops"], SERVER, {"extended-join"})
     assert join.params == ("#ops", "*", "me")

@@ -100,7 +100,9 @@ def test_what_is_offered_may_change() -> None:
 
 
 def test_a_client_that_does_not_know_new_and_del_is_told_nothing() -> None:
-    """NEW and DEL go "ONLY ... to clients that have negotiated CAP version 302 or cap-notify"."""
+    """
+    "The NEW subcommand MUST ONLY be sent to clients that have negotiated CAP version 302 or
+    enabled the cap-notify capability." The same of DEL."""
     client = registered("CAP LS", "CAP REQ away-notify")
     assert client.us.change_offer({"sasl": ""}) == []
     assert client.us.caps == set()

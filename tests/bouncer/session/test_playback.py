@@ -48,7 +48,8 @@ def test_an_old_client_gets_the_time_in_the_text() -> None:
 
 
 def test_a_batch_frames_each_conversation() -> None:
-    """IRCv3 chathistory batch type: "the parameter ... is the target"."""
+    """IRCv3 chathistory: "the batch MUST have type chathistory and take a single additional
+    parameter, the canonical name of the target being queried"."""
     talk = Dialogue()
     talk.connect()
     talk.says(":bob!b@h PRIVMSG #ops :a", ":bob!b@h PRIVMSG me :b", ":bob!b@h PRIVMSG #ops :c")

@@ -91,7 +91,8 @@ def test_an_own_message_reaches_the_other_clients_and_the_sender_only_by_echo() 
 
 
 def test_where_the_network_echoes_its_echo_is_what_is_kept() -> None:
-    """IRCv3 echo-message: "the server ... MUST ... send back" the message as others see it."""
+    """IRCv3 echo-message: "If servers apply any modifications to these messages, they MUST send the
+    final version of the message back to the originating client." """
     talk = Dialogue()
     talk.connect("echo-message message-tags")
     talk.attach(1, caps=())

@@ -88,8 +88,9 @@ def test_a_sasl_password_is_never_said_to_somebody_called_nickserv() -> None:
 
 
 def test_sasl_is_tried_again_while_services_are_away() -> None:
-    """IRCv3 sasl-3.2: "clients ... can then reauthenticate" once services are back; a service
-    that fails without looking at the password is away."""
+    """IRCv3 sasl-3.2: "Servers SHOULD allow a client, authenticated or otherwise, to reauthenticate
+    by sending a new AUTHENTICATE message at any time." A service that fails without looking at the
+    password is away."""
     talk = Dialogue([], SASL)
     begin(talk, "sasl=PLAIN")
     talk.says(":irc.test 904 * :SASL authentication failed", *WELCOME)
