@@ -161,7 +161,7 @@ class Voter:
             declared=self.relay.declared,
         )
         performer.notice_kept = self.hearing.notice_kept
-        performer.tell_bouncer = self.hearing.tell_bouncer
+        performer.tell_bouncer = self.hearing.notes.put
         self.pusher = Pusher(read_hooks(config))
         performer.push = self.pusher.put
         self.upkeep = Upkeep(

@@ -46,6 +46,7 @@ from fallback.gossip import (
     VoteSaid,
 )
 from fallback.mesh import PRIMARY, Mesh
+from fallback.notes import Notes
 
 FORWARD_S = 120.0  # an older heartbeat proves nothing to anybody
 MAX_FORWARDERS = 64  # (voter, boot) pairs whose last forwarded number is known
@@ -100,7 +101,7 @@ class Hearing:
         self.last: LastBeat | None = None
         self.notices: OrderedDict[str, tuple[Maintenance, bytes]] = OrderedDict()
         self.held_notice = ""
-        self.note, self._noted, self.noted_at = "", 0, 0.0
+        self.notes = Notes()
         self._forwarded: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def take(self, heard: Heard, where: Where | None) -> None:
@@ -140,6 +141,7 @@ class Hearing:
             return
         state = self._state()
         roster = self._roster()
+        note, number = self.notes.carried()
         ack = Ack(
             state.me,
             state.watch.phase.name,
@@ -147,14 +149,10 @@ class Hearing:
             incident=state.incident.id if state.incident else "",
             roster=roster.version if roster else 0,
             maintenance=self.held_notice,
-            note=self.note,
-            noted=self._noted,
+            note=note,
+            noted=number,
         )
         self._ack(ack, where, brought)
-
-    def tell_bouncer(self, note: str) -> None:
-        """One line for the operators, from the next ack on."""
-        self.note, self._noted, self.noted_at = note[:200], self._noted + 1, self._now()
 
     def _on_maintenance(self, heard: Heard, where: Where | None) -> None:
         self._take_notice(heard.body)

@@ -38,8 +38,8 @@ def status_lines(voter: Voter) -> list[str]:
     if seen.home_from != watch.NEVER:
         since = wording.clock(seen.home_from)
         lines.append(f"HOME: the bouncer says since {since} that its home server is unreachable")
-    if voter.hearing.note:
-        lines.append(f"told ops at {wording.clock(voter.hearing.noted_at)}: {voter.hearing.note}")
+    if voter.hearing.notes.last:
+        lines.append(f"told ops last: {voter.hearing.notes.last}")
     check = voter.landmarks.state()
     need = voter.config.landmarks
     good = "good" if check.fresh >= need else "IN DOUBT"

@@ -230,6 +230,20 @@ async def cold_start(folder: Path) -> None:
         assert "[single observer]" not in line.params[1], "the witness' vote counts"
 
 
+async def home_server_gone(folder: Path) -> None:
+    """ "HOME (bouncer up, home IRC server down: ops notice; announced only if configured)": as the
+    ops channel is gone with it, the administrators' clients are told.
+    """
+    async with protected(folder) as (scene, reader):
+        await scene.bouncer.cli("user", "set", "alice", "--admin", "yes")
+        async with scene.at_work(f"alice/{HOME_NETWORK}@laptop") as alice:
+            scene.company.kill()
+            await alice.hears("NOTICE", "*", f"*agent {AGENT}: HOME: *", within_s=120)
+        await quiet(scene, reader, stands(AGENT, "HOME: the bouncer says"))
+        assert "watch WATCHING" in await scene.agent.status()
+        await a_real_cut_is_announced(scene, reader)
+
+
 async def certificate_expired(folder: Path) -> None:
     """ "CERT (up, certificate expired; never "down")": ops are told, and nobody else."""
     async with protected(folder) as (scene, reader):
@@ -290,6 +304,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "agent killed": agent_killed,
     "stopped by hand": stopped_by_hand,
     "cold start": cold_start,
+    "home server gone": home_server_gone,
 }
 
 
