@@ -80,6 +80,7 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "znc.in/self-message": ALWAYS,  # ZNC: own messages with our own source
     "znc.in/playback": ALWAYS,  # ZNC playback module
     "znc.in/server-time-iso": ALWAYS,  # ZNC: server-time by its first name
+    "znc.in/batch": ALWAYS,  # ZNC: batch by its first name
 }
 
 # "Clients MUST NOT request this capability (CAP REQ)": sts; the same of account-required.
@@ -113,11 +114,6 @@ UPSTREAM_WANTED: tuple[str, ...] = (
     "setname",  # setname
     "standard-replies",  # standard-replies
     "userhost-in-names",  # userhost-in-names
-)
-
-# These change what a network sends or takes; ask for them once something deals with it.
-UPSTREAM_WANTED_LATER: tuple[str, ...] = (
-    "draft/read-marker",  # read-marker
 )
 
 

@@ -56,7 +56,7 @@ class Dialect:
         self.message_tags = "message-tags" in caps
         self.whole = self.server_time and self.message_tags  # a line with all its tags
         self.account_tag = "account-tag" in caps
-        self.batch = "batch" in caps
+        self.batch = "batch" in caps or "znc.in/batch" in caps
         # "depends on the batch capability which MUST be negotiated": multiline
         self.multiline = "draft/multiline" in caps and self.batch
         self.echo = "echo-message" in caps

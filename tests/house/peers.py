@@ -32,7 +32,7 @@ ZNC = {
     **_each(
         YES,
         """server-time batch echo-message cap-notify multi-prefix userhost-in-names
-        znc.in/self-message znc.in/server-time-iso""",
+        znc.in/self-message znc.in/server-time-iso znc.in/batch""",
     ),
     **_each(PASSED, "away-notify account-notify account-tag extended-join"),
     "sasl": "PLAIN, EXTERNAL, by module",
@@ -91,6 +91,7 @@ TO_CLIENTS = {
     "znc.in/self-message": "test_self_message_shows_own_private_messages_to_old_clients",
     "znc.in/playback": "test_znc_playback_plays_what_was_asked_for",
     "znc.in/server-time-iso": "test_server_time_by_its_first_name",
+    "znc.in/batch": "test_batches_by_their_first_name",
 }
 
 # Capability -> the tests that show what it is for when a network has it.
