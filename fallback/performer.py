@@ -88,6 +88,13 @@ class Performer:
     @_do.register
     def _(self, action: TellOps) -> None:
         self.tell_ops(action.text)
+        seen = self._state().watch
+        silent = self._pulse.now() >= seen.silent_from + seen.timings.suspect_s
+        if not silent or self.incident_id:  # in an incident, the speaker says what is to be said
+            return
+        for announcer in self._announcers.values():  # the bouncer can tell nobody now
+            if announcer.joined:
+                announcer.say((announcer.config.room,), f"for ops: {action.text}", Priority.VERIFY)
 
     def tell_ops(self, text: str) -> None:
         """One line for the operators: by the bouncer while it lives, and in the log."""
