@@ -24,6 +24,8 @@ from storage.incidents import Incidents, IncidentsError, KeptOrder, Line
 MAX_UNWRITTEN = 1000  # journal lines waiting for the disk; full: new ones are dropped and counted
 FLUSH_S = 1.0
 PRUNE_S = 3600.0
+LATELY_MS = 12 * 3600 * 1000  # burned since then is told again: nobody may have heard of it
+MAX_LATELY = 100
 ROSTER = "roster"
 SPENT = "spent"
 REVOKED = "revoked"
@@ -172,6 +174,7 @@ class Journal:
             opened.id if opened else "",
             frozenset(store.all_burned(SPENT)),
             frozenset(store.all_burned(REVOKED)),
+            tuple(store.lately_burned(SPENT, self._now_ms() - LATELY_MS, MAX_LATELY)),
         )
         return Remembered(kept, stored, store.fact(ROSTER) or b"")
 

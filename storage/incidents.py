@@ -207,6 +207,18 @@ class Incidents:
                 ).scalars()
             )
 
+    def lately_burned(self, kind: str, since_ms: int, limit: int) -> list[str]:
+        """The newest ones, the latest first."""
+        with self._reading() as connection:
+            return list(
+                connection.execute(
+                    sa.select(burned.c.digest)
+                    .where(burned.c.kind == kind, burned.c.at_ms >= since_ms)
+                    .order_by(burned.c.at_ms.desc())
+                    .limit(limit)
+                ).scalars()
+            )
+
     # -- people ---------------------------------------------------------------------------------
 
     def put_people(self, records: dict[tuple[str, str, str], str | None]) -> None:

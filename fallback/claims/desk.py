@@ -50,10 +50,11 @@ GONE_ENDS = frozenset({Phase.OPEN, Phase.CHALLENGED, Phase.LOCKED, Phase.EXPIRED
 def step(desk: Desk, event: Event, now: float) -> Done:
     """The desk after `event` at `now`, and what the shell is to do, in order."""
     match event:
-        case Stored(incident, spent, revoked):
+        case Stored(incident, spent, revoked, lately):
             aliases = frozenset({incident} - {""})
             revoked = revoked if incident else frozenset()
-            return Desk(incident, aliases=aliases, spent=spent, revoked=revoked), []
+            told: list[Action] = [Burn(code) for code in lately if DIGEST.fullmatch(code)]
+            return Desk(incident, aliases=aliases, spent=spent, revoked=revoked), told
         case IncidentBegan(incident):
             return replace(desk, incident=incident, aliases=desk.aliases | {incident}), []
         case IncidentClosed():

@@ -150,11 +150,15 @@ class PeerSpent:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The process has started; what its own store remembers of this incident."""
+    """The process has started; what its own store remembers of this incident.
+
+    `lately` are of the `spent` those that the other agents may not have been told of.
+    """
 
     incident: str
     spent: frozenset[str] = frozenset()
     revoked: frozenset[str] = frozenset()
+    lately: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,13 @@ def test_s8_a_recording_of_a_code_is_refused_after_a_restart(burn: Any) -> None:
     assert again.refused is Refusal.BAD
 
 
+def test_s8_a_code_burned_by_who_was_killed_is_told_after_the_restart() -> None:
+    """Whom it was told of first may have heard nothing of it; a nonce is nobody else's business."""
+    say = fresh()
+    told_now = say.at(1, Stored("i1", frozenset({CODE, "n1"}), lately=(CODE, "n1")))
+    assert told_now == [Burn(CODE)]
+
+
 def test_s8_what_was_revoked_is_refused_after_a_restart_too() -> None:
     say = fresh()
     by_account(say)

@@ -151,6 +151,9 @@ async def test_what_was_revoked_ends_with_its_incident_and_what_was_spent_does_n
     await journal.forget_people()
     stored = journal.remember(()).stored
     assert (stored.spent, stored.revoked) == ({"a" * 64}, frozenset())
+    assert stored.lately == ("a" * 64,)
+    half_a_day_on = Journal(incidents, "fra", "boot", lambda: 13 * 3600.0)
+    assert half_a_day_on.remember(()).stored.lately == ()
     incidents.close()
 
 

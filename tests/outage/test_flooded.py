@@ -3,7 +3,8 @@
 "50,000 bad datagrams/s from a voter's spoofed address and 10,000 claims from a fake network do not
 delay the announcement by more than 2 s nor grow memory."
 
-The figures are printed; what is asserted leaves room for a machine that others use too.
+A calm cut and a flooded one are timed in the same run. Other work on this machine can hold up
+either, so the pair may be played once more; the promise itself is what is asserted.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ RATE = 50_000  # datagrams a second
 CLAIMS = 10_000
 FLOOD_S = 45.0
 DELAY_S = 2.0  # the promise
-GENEROUS_S = 10.0  # what is asserted: sender, kernel and voters share this machine's processors
+PAIRS = 2  # of a calm and a flooded cut, the second only if the first was held up
 MEMORY_KB = 32 * 1024  # may be added to the resident memory by all that
 ANNOUNCED_S = 60.0
 FAKE_PORT = 6667
@@ -51,6 +52,7 @@ class FakeNetwork:
     nick: str = ""
     stream: trio.abc.Stream | None = None
     sending: trio.Lock = field(default_factory=trio.Lock)
+    claimed: int = 0  # claims that were taken
 
     async def serve(self, stream: trio.SocketStream) -> None:
         self.stream = stream
@@ -95,6 +97,7 @@ class FakeNetwork:
             )
             async with self.sending:
                 await self.stream.send_all("".join(lines).encode())
+            self.claimed += 100
 
 
 @asynccontextmanager
@@ -158,6 +161,20 @@ def flood(place: Town, folder: Path, attacker: Host) -> Program:
     return Program(words, log=folder / "spoof.log", netns=attacker.netns, cwd=root)
 
 
+async def a_flooded_cut(place: Town, folder: Path, fake: FakeNetwork, reader: Peer) -> float:
+    """Seconds from the cut to the line, with both floods from before the one to after the other."""
+    fake.claimed = 0
+    with flood(place, folder, place.people):
+        await trio.sleep(5)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fake.claims)
+            flooded_s = await a_cut_until_announced(place, reader)
+        await fake.claims()  # now that an incident is open
+        await trio.sleep(5)
+    assert fake.claimed == 2 * CLAIMS
+    return flooded_s
+
+
 async def test_neither_datagrams_nor_claims_delay_the_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,32 +218,26 @@ async def test_neither_datagrams_nor_claims_delay_the_line(
             await reader.register("passerby")
             await reader.join(LOBBY)
             await here.well(joined=2)
-            calm_s = await a_cut_until_announced(here, reader)
-            await healed(here, reader)
             before_kb = resident_kb(here)
-            with flood(here, tmp_path, here.people):
-                await trio.sleep(5)
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(fake.claims)
-                    flooded_s = await a_cut_until_announced(here, reader)
-                    nursery.cancel_scope.cancel()
-                during_kb = resident_kb(here)
-                async with trio.open_nursery() as nursery:  # now that an incident is open
-                    nursery.start_soon(fake.claims)
-                    await trio.sleep(8)
-                    nursery.cancel_scope.cancel()
-            lost = udp_drops(here)
-            sent = (tmp_path / "spoof.log").read_text().split()
-            after_kb = resident_kb(here)
-            with capsys.disabled():
-                print(
-                    f"\ncut to line: calm {calm_s:.1f} s, flooded {flooded_s:.1f} s"
-                    f" (promise: {DELAY_S:g} s more at most); sent {' '.join(sent[-3:])}/s,"
-                    f" {lost} of them and others lost in the agent's socket;"
-                    f" memory {before_kb} kB, {during_kb} kB at the line, {after_kb} kB at the end"
-                )
-            assert flooded_s <= calm_s + GENEROUS_S
-            assert max(during_kb, after_kb) <= before_kb + MEMORY_KB
+            for _ in range(PAIRS):
+                calm_s = await a_cut_until_announced(here, reader)
+                await healed(here, reader)
+                flooded_s = await a_flooded_cut(here, tmp_path, fake, reader)
+                sent = [int(each) for each in (tmp_path / "spoof.log").read_text().split()]
+                after_kb = resident_kb(here)
+                with capsys.disabled():
+                    print(
+                        f"\ncut to line: calm {calm_s:.1f} s, flooded {flooded_s:.1f} s;"
+                        f" {max(sent)} datagrams/s and {fake.claimed} claims sent;"
+                        f" {udp_drops(here)} datagrams dropped at the agent's socket;"
+                        f" memory {before_kb} kB, then {after_kb} kB"
+                    )
+                assert after_kb <= before_kb + MEMORY_KB
+                assert max(sent) >= RATE * 0.9, "it was no such flood"
+                if flooded_s <= calm_s + DELAY_S:
+                    break
+                await healed(here, reader)
+            assert flooded_s <= calm_s + DELAY_S
             # And a real person still gets through.
             async with peer(
                 public.address, internet.tls_port, tls=True, netns=here.people.netns

@@ -175,6 +175,20 @@ def one_code_heard_of_by_its_claim_alone(world: Desks, here: Agent) -> None:
     here.untold[f"s:{digest[:40]}"] = burning
 
 
+def code_burned_by_who_was_killed(world: Desks, here: Agent) -> None:
+    """It was killed before it could tell anybody; it tells when it is back."""
+    (other,) = (agent for agent in world.agents if agent is not here)
+    digest, alice, mallory = world.digest(), world.somebody(), world.somebody()
+    world.drop, world.apart = 0.0, True
+    world.prove(here, alice, "alice", Proof.CODE)
+    assert _admits(world, here, _code(world, alice, digest))
+    here.used.add(digest)
+    world.restart(here)
+    world.apart = False
+    world.pass_time(1, rounds=6)
+    assert not _admits(world, other, _code(world, mallory, digest)), "S8: a code was good twice"
+
+
 def closing(world: Desks, here: Agent) -> None:
     """L4: nobody is verified any more, and what was signed for this incident opens no other."""
     alice, bob = _asked(world, here), _asked(world, here, name="bob")
@@ -211,6 +225,7 @@ ATTACKS: tuple[Attack, ...] = (
     recordings_after_a_restart,
     one_code_in_two_places,
     one_code_heard_of_by_its_claim_alone,
+    code_burned_by_who_was_killed,
     closing,
     expiry,
 )

@@ -246,7 +246,10 @@ class Desks:
         agent.proved.clear()
         agent.vouched.clear()
         stored = claims.Stored(
-            self.incident, frozenset(agent.stored_spent), frozenset(agent.stored_revoked)
+            self.incident,
+            frozenset(agent.stored_spent),
+            frozenset(agent.stored_revoked),
+            tuple(sorted(agent.stored_spent)),
         )
         self.feed(agent, stored)
         self.feed(agent, claims.IncidentBegan(self.incident))
