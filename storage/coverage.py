@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from storage import schema
 from storage.driver import Query
@@ -20,6 +20,9 @@ ZONE = 4096  # ids per zone
 # Two selects: SQLite goes straight to one end of an index only for a single min or max.
 _EXTENT = Query(
     select(select(func.min(_m.id)).scalar_subquery(), select(func.max(_m.id)).scalar_subquery())
+)
+_LATEST = Query(
+    select(func.max(_m.time_ms)).where(_m.id.between(bindparam("first"), bindparam("last")))
 )
 FIRST_ID = f"coalesce(min(id), {1 << 32})"  # where a new index begins
 
@@ -55,10 +58,13 @@ def zone_limits(connection: Connection, from_ms: int | None, to_ms: int | None) 
 
 
 def latest_below(connection: Connection, message_id: int) -> int:
-    """A time that no message in the index with a lower id exceeds."""
-    query = f"SELECT max(max_ms) FROM {_zones(connection)} WHERE zone <= :zone"
-    found = connection.execute(text(query), {"zone": message_id // ZONE}).scalar()
-    return -(1 << 62) if found is None else int(found)
+    """A time that no message in the index with a lower or this id exceeds."""
+    zone = message_id // ZONE
+    query = f"SELECT max(max_ms) FROM {_zones(connection)} WHERE zone < :zone"
+    earlier = connection.execute(text(query), {"zone": zone}).scalar()
+    # Of its own zone exactly: what is above the id would hide that the search is at its end.
+    ((within,),) = _LATEST(connection, first=zone * ZONE, last=message_id)
+    return max((at for at in (earlier, within) if at is not None), default=-(1 << 62))
 
 
 class Stretch(NamedTuple):

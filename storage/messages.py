@@ -107,8 +107,15 @@ MSGID_CANDIDATES = 1000
 _OF_MSGID = select(_m.time_ms, _m.id).where(
     _m.buffer_id == bindparam("buffer_id"), _m.msgid == bindparam("msgid")
 )
+# The plus keeps SQLite from reading the whole conversation, by the index of its times: how many ids
+# a list has it does not know, and guesses more.
 _MSGID = Query(
-    _OF_MSGID.where(_m.id.in_(bindparam("ids", expanding=True))), _OF_MSGID.where(_m.id.in_(LISTED))
+    _OF_MSGID.where(_m.id.in_(bindparam("ids", expanding=True))),
+    select(_m.time_ms, _m.id).where(
+        literal_column("+messages.buffer_id") == bindparam("buffer_id"),
+        _m.msgid == bindparam("msgid"),
+        _m.id.in_(LISTED),
+    ),
 )
 _MSGID_TAIL = Query(
     _OF_MSGID.where(

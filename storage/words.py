@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 # IRC colours: ^C with up to two digits each for ink and paper, ^D with six hexadecimal ones.
 # modern.ircdocs.horse/formatting
@@ -28,8 +29,11 @@ def without_colours(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a message. A CTCP ACTION's own name is none of them."""
-    plain = without_colours(text).replace("\x01ACTION ", "")
-    return _WORD.findall(plain.lower())
+    return _WORD.findall(_plain(text))
+
+
+def _plain(text: str) -> str:
+    return without_colours(text).replace("\x01ACTION ", "").lower()
 
 
 def fold_nick(nick: str) -> str:
@@ -56,7 +60,15 @@ class Wanted:
         return bool(self.whole or self.beginnings)
 
     def match(self, text: str) -> bool:
-        have = set(words(text))
-        return have.issuperset(self.whole) and all(
-            any(word.startswith(beginning) for word in have) for beginning in self.beginnings
-        )
+        plain = _plain(text)
+        return all(pattern.search(plain) for pattern in _patterns(self))
+
+
+@lru_cache(64)
+def _patterns(wanted: Wanted) -> tuple[re.Pattern[str], ...]:
+    """One for each word. Its letters come first, for these are found fast."""
+    return tuple(
+        re.compile(f"{word}{end}(?<![^\\W_]{word})")
+        for words, end in ((wanted.whole, r"(?![^\W_])"), (wanted.beginnings, ""))
+        for word in words
+    )

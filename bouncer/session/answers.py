@@ -204,6 +204,14 @@ def by_label(session: Session, message: Message) -> Reply | None:
     return Reply(question, last=closing and batch.parent is None)
 
 
+def from_who_we_were(session: Session, message: Message) -> Message:
+    """InspIRCd 3 says the answer to a labelled NICK as if we had had the new nick before."""
+    reply, new = session.reply, "".join(message.params[:1])
+    if reply is None or reply.question.command != "NICK" or message.nick != new:
+        return message
+    return message._replace(source=session.state.nick + message.source[len(new) :])
+
+
 def tell(session: Session, client: int, line: str, out: Effects) -> None:
     """Tell a client what comes of the message in hand; to who asked it is the answer."""
     answer = session.reply.question.answer if session.reply is not None else None

@@ -206,9 +206,17 @@ def takes_standard(about: str) -> frozenset[str]:
     return frozenset({"standard-replies", brings} if brings else {"standard-replies"})
 
 
+TIME_TAG_LENGTH = len("time=2026-01-02T03:04:05.678Z")
 # Tags as most servers with both write them; what follows is for others, or none.
 _USUAL = re.compile(r"time=([^;\\]+);msgid=([^;\\]+)(?:;(.+))?")
 _OURS = re.compile(r"(?:^|;)(?:time|msgid|batch|label)=")
+
+
+def is_whole(raw_tags: str, msgid: str, tags: str) -> bool:
+    """Whether the tags are just time, msgid and `tags`, as we would write them ourselves: then
+    most clients can have the line as it came."""
+    usual = TIME_TAG_LENGTH + len(";msgid=") + len(msgid) + (1 + len(tags) if tags else 0)
+    return raw_tags[:5] == "time=" and len(raw_tags) == usual and raw_tags[28:36] == "Z;msgid="
 
 
 def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:

@@ -14,7 +14,7 @@ from bouncer.irc.timestamps import format_time
 from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
 from bouncer.session import answers, fallbacks, happenings, marks, netsplit, tagged, transport
-from bouncer.session.dialect import CHAT, STANDARD_REPLIES, read_tags
+from bouncer.session.dialect import CHAT, STANDARD_REPLIES, is_whole, read_tags
 from bouncer.session.effects import DropNetwork, Effects, Redact, Registered
 from bouncer.session.monitoring import ABOUT_PEOPLE, POLLING
 from bouncer.session.places import REFUSALS
@@ -26,7 +26,6 @@ from storage.message import Row, msgid_of
 if TYPE_CHECKING:
     from bouncer.session.session import Session
 
-TIME_TAG_LENGTH = len("time=2026-01-02T03:04:05.678Z")
 GREETING_END = frozenset({"376", "422"})
 SEEN = frozenset({"JOIN", "NICK", "QUIT"})  # by which somebody shows to be here, or not
 OWN_ACTS = frozenset({"KICK", "MODE", "PART", "SETNAME", "TOPIC"})  # they answer their command
@@ -54,6 +53,8 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
         if message.command in CHAT:
             chat_message(session, message, out)
         else:
+            if message.command == "NICK" and session.reply is not None:
+                message = answers.from_who_we_were(session, message)
             if message.command in happenings.KEPT:
                 message = happenings.keep(session, message, out)
             if message.command in netsplit.KINDS:
@@ -162,13 +163,6 @@ def chat(
     if text[:1] == "!":
         message = Message(command, (addressee, single_lines(text)[0]), source)
         session.ops_heard(message, parse_tags(tags).get("account", ""), out)
-
-
-def is_whole(raw_tags: str, msgid: str, tags: str) -> bool:
-    """Whether the tags are just time, msgid and `tags`, as we would write them ourselves: then
-    most clients can have the line as it came."""
-    usual = TIME_TAG_LENGTH + len(";msgid=") + len(msgid) + (1 + len(tags) if tags else 0)
-    return raw_tags[:5] == "time=" and len(raw_tags) == usual and raw_tags[28:36] == "Z;msgid="
 
 
 def own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden: bool) -> None:

@@ -25,6 +25,7 @@ LONGEST_HOLD_MS = 10_000  # joins wait so long at most for a login that is under
 SASL_ANSWER_MS = 20_000  # services that take longer are away
 FIRST_RETRY_MS = 60_000  # SASL, while services are away,
 LONGEST_RETRY_MS = 900_000
+SHORTEST_RETRY_MS = 10_000  # and this where NickServ speaks, which shows that they are back
 CANDIDATE_MS = 30_000  # credentials not seen to work by then are forgotten
 
 # What NickServ says of a login, in the words of Atheme, Anope and their ancestors.
@@ -80,6 +81,7 @@ class Services:
         self._sasl_since_ms = 0
         self._sasl_retry_ms = 0
         self._sasl_delay_ms = FIRST_RETRY_MS
+        self._sasl_tried_ms = 0
         self._candidate: Candidate | None = None
 
     def begin(self, session: Session, out: Effects) -> None:
@@ -88,6 +90,7 @@ class Services:
         if registration is None:
             return
         if registration.sasl_failure:
+            self._sasl_tried_ms = session.now_ms
             self._sasl_retry_ms = session.now_ms + self._sasl_delay_ms
             text = f"Not logged in to {session.network.name}: {registration.sasl_failure}"
             session.notify(out, text)
@@ -135,6 +138,7 @@ class Services:
         registration = session.registration
         assert registration is not None
         if registration.can_retry_login and session.now_ms >= self._sasl_retry_ms:
+            self._sasl_tried_ms = session.now_ms
             self._sasl_delay_ms = min(self._sasl_delay_ms * 2, LONGEST_RETRY_MS)
             self._sasl_retry_ms = session.now_ms + self._sasl_delay_ms
             out.to_network += registration.retry_login()
@@ -176,6 +180,8 @@ class Services:
 
     def said(self, session: Session, text: str, out: Effects) -> None:
         """A notice of NickServ to us."""
+        soon_ms = self._sasl_tried_ms + SHORTEST_RETRY_MS
+        self._sasl_retry_ms = min(self._sasl_retry_ms, soon_ms)
         if not (self.waiting or self._candidate):
             return
         if _WORKED.search(text):

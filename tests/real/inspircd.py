@@ -54,6 +54,7 @@ class Inspircd:
     port: int
     tls_port: int
     netns: str | None
+    certificate: Certificate
 
     async def account(self, name: str, password: str, *fingerprints: str) -> None:
         """Register an account, its nick equal to its name, with certificate fingerprints."""
@@ -190,12 +191,12 @@ async def inspircd(
     words += ["--nofork", "--nopid", "--runasroot"]
     with Program(words, log=folder / "inspircd.out", netns=netns, cwd=folder) as program:
         if not services:
-            server = Inspircd(program, None, listen[0], port, tls_port, netns)
+            server = Inspircd(program, None, listen[0], port, tls_port, netns, certificate)
             await server.ready()
             yield server
             return
         with _atheme(folder / "atheme", name, link_port, netns) as atheme:
-            server = Inspircd(program, atheme, listen[0], port, tls_port, netns)
+            server = Inspircd(program, atheme, listen[0], port, tls_port, netns, certificate)
             await server.ready()
             await server.linked()
             yield server

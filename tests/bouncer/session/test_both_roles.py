@@ -127,9 +127,9 @@ CASES = [
     Case(
         "batch",
         "Client MAY ignore the type and process messages one by one.",
-        "@batch=x :bob!b@h QUIT :a.test b.test",
-        [":bob!b@h QUIT :a.test b.test"],
-        [":bob!b@h QUIT :a.test b.test"],
+        "@batch=x :bob!b@h QUIT :good bye",
+        [":bob!b@h QUIT :good bye"],
+        [":bob!b@h QUIT :good bye"],
     ),
 ]
 

@@ -317,3 +317,21 @@ def test_what_one_says_to_oneself_is_kept_once(caps: str) -> None:
     assert [m.params for m in (echo, delivered)] == [("me", "note")] * 2
     assert [m.params for m in said(talk, 2)] == [("me", "note")]
     assert [(row.target, row.text) for row in talk.kept] == [("me", "note")]
+
+
+def test_the_answer_to_a_nick_is_from_who_we_were() -> None:
+    """InspIRCd 3 answers a labelled NICK from the new nick; RFC 1459 4.1.2: the prefix "shows the
+    old nickname"."""
+    talk = Dialogue()
+    talk.connect(NETWORK_LABELS)
+    talk.joined("#ops")
+    talk.attach(1, ())
+    talk.types(1, "NICK other")
+    [asked] = talk.heard()
+    label = Message.parse(asked).tags["label"]
+    talk.says(f"@label={label} :other!user@host NICK other")
+    assert talk.session.state.nick == "other"
+    assert talk.seen(1) == [":me!user@host NICK other"]
+    talk.says(":other!user@host PRIVMSG #ops :it is still I")
+    assert talk.kept[-1].source == "other!user@host"
+    assert talk.session.state.user_named("me") is None

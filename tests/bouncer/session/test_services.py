@@ -9,7 +9,7 @@ import pytest
 
 from bouncer.session.effects import DropNetwork, RememberLogin
 from bouncer.session.events import Connected, Tick
-from bouncer.session.services import FIRST_RETRY_MS, SASL_ANSWER_MS
+from bouncer.session.services import FIRST_RETRY_MS, SASL_ANSWER_MS, SHORTEST_RETRY_MS
 from storage.records import Network
 from tests.bouncer.session.dialogue import Dialogue, texts
 
@@ -104,6 +104,20 @@ def test_sasl_is_tried_again_while_services_are_away() -> None:
     assert talk.heard() == [PLAIN]
     talk.says(LOGGED_IN, ":irc.test 903 me :done")
     assert pass_time(talk, 3_600_000) == []
+
+
+def test_sasl_is_tried_again_soon_when_nickserv_speaks() -> None:
+    """InspIRCd lists `sasl` also while its services are away, and tells nobody of their return."""
+    talk = Dialogue([], SASL)
+    begin(talk, "sasl=PLAIN")
+    talk.says(":irc.test 904 * :SASL authentication failed", *WELCOME)
+    talk.heard()
+    greeting = ":NickServ!n@services NOTICE me :This nickname is registered."
+    talk.says(greeting)
+    assert "AUTHENTICATE PLAIN" in pass_time(talk, SHORTEST_RETRY_MS + 1_000)
+    talk.says(":irc.test 904 me :SASL authentication failed", *[greeting] * 10)
+    tried = pass_time(talk, SHORTEST_RETRY_MS + 1_000)
+    assert tried.count("AUTHENTICATE PLAIN") == 1  # whoever is called so makes us no flood
 
 
 def test_credentials_that_are_refused_are_not_tried_again() -> None:

@@ -1,0 +1,96 @@
+"""A question takes the same work however long the history is, counted in steps of SQLite's machine.
+
+"flat from 10⁴ to 10⁷ messages"
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import trio
+from sqlalchemy import Engine, event
+
+from storage import messages
+from storage.message import LAST_POSITION, Position, own_msgid
+from storage.search import search
+from storage.store import Store, open_store
+from tests.storage.model import add_network, said
+
+SHORT, LONG = 10_000, 50_000  # messages in the conversation; a zone of the index has 4,096
+AT_MS = 1_000  # of a message that both have
+Ask = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+def questions(network: int, number: int) -> dict[str, Ask]:
+    place = Position(AT_MS, number)
+    return {
+        "latest": (messages.latest, (network, "#ops", 50)),
+        "before": (messages.before, (network, "#ops", place, 50)),
+        "after": (messages.after, (network, "#ops", place, 50)),
+        "around": (messages.around, (network, "#ops", place, 50)),
+        "between": (messages.between, (network, "#ops", place, LAST_POSITION, 50)),
+        "since": (messages.since, (network, number, 50)),
+        "newest": (messages.newest, (network, 50)),
+        "targets": (messages.targets, (network, 0, 1 << 50, 50)),
+        "by a msgid": (messages.find_msgid, (network, "#ops", f"id-{AT_MS}")),
+        "by our own msgid": (messages.find_msgid, (network, "#ops", own_msgid(number))),
+        "by no msgid": (messages.find_msgid, (network, "#ops", "id-none")),
+        "a rare word": (search, (network, f"ticket{AT_MS}")),
+        "a common word": (search, (network, "disk", "", "", None, None, 50)),
+        "a sender": (search, (network, "", "bob", "", None, None, 50)),
+        "a sender's word": (search, (network, "disk", "bob", "#ops", None, None, 50)),
+        "a stretch of time": (search, (network, "disk", "", "", AT_MS, AT_MS + 9)),
+    }
+
+
+async def steps(store: Store, ask: Ask, handlers: list[sqlite3.Connection]) -> int:
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+
+    for handler in handlers:
+        handler.set_progress_handler(step, 1)
+    fn, values = ask
+    assert await store.read(fn, *values) != []
+    for handler in handlers:
+        handler.set_progress_handler(None, 0)
+    return count
+
+
+async def worked(url: str, length: int) -> dict[str, int]:
+    readers: list[sqlite3.Connection] = []
+
+    def met(connection: sqlite3.Connection, _record: object) -> None:
+        readers.append(connection)
+
+    async with open_store(url) as store:
+        event.listen(Engine, "connect", met)  # what else there is has connected
+        try:
+            network = await add_network(store)
+            rows = [
+                said(store, network, f"the disk ticket{n}", n, msgid=f"id-{n}")
+                for n in range(length)
+            ]
+            await store.append(rows)
+            await store.catch_up()
+            asked = questions(network, rows[AT_MS].id)
+            for fn, values in asked.values():
+                await store.read(fn, *values)  # each connection reads the schema once
+            return {name: await steps(store, ask, readers) for name, ask in asked.items()}
+        finally:
+            event.remove(Engine, "connect", met)
+
+
+def test_a_question_takes_the_same_work_however_long_the_history_is(tmp_path: Any) -> None:
+    async def main() -> tuple[dict[str, int], dict[str, int]]:
+        short = await worked(f"sqlite:///{tmp_path}/short.db", SHORT)
+        return short, await worked(f"sqlite:///{tmp_path}/long.db", LONG)
+
+    short, long = trio.run(main)
+    grown = {name: (short[name], long[name]) for name in short if long[name] > short[name] * 2}
+    assert not grown, f"steps of {SHORT:,} and of {LONG:,} messages"
+    assert all(short.values())
