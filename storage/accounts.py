@@ -269,7 +269,7 @@ def remove_client(connection: Connection, network_id: int, name: str) -> None:
 def put_marker(connection: Connection, network_id: int, target: str, time_ms: int) -> int:
     """Move the read marker forward; the marker after it, which never moves back.
 
-    IRCv3 read-marker: "the server MUST NOT [...] decrease the timestamp".
+    IRCv3 read-marker: "The last read timestamp of a target SHOULD only ever increase."
     """
     known = get_marker(connection, network_id, target)
     if known is None:
