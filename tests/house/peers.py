@@ -80,7 +80,9 @@ TO_CLIENTS = {
     "draft/message-redaction": "test_a_redacted_message_leaves_history",
     "draft/multiline": "test_what_comes_is_one_message_for_who_knows_it",
     "draft/metadata-2": "test_what_is_pinned_is_noted_kept_and_told",
-    "soju.im/bouncer-networks": "test_networks_are_listed_in_a_batch",
+    "soju.im/bouncer-networks": """test_networks_are_listed_in_a_batch
+        test_a_network_is_bound_before_registration
+        test_networks_are_bound_listed_added_changed_and_removed""",
     "soju.im/bouncer-networks-notify": "test_who_follows_hears_of_every_change",
     "soju.im/read": "test_read_answers_with_the_clients_own_mask",
     "soju.im/search": "test_messages_are_found_by_all_that_is_given",
