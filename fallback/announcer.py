@@ -56,7 +56,7 @@ class Announcer:
         self.standing = Standing.WAITING
         self.error = ""
         self.identified = False
-        self.identify_s, self.enter_again_s = IDENTIFY_S, ENTER_AGAIN_S
+        self.identify_s, self.enter_again_s, self.regain_s = IDENTIFY_S, ENTER_AGAIN_S, REGAIN_S
         self._secret = secret
         self._hall: Hall = Nobody()
         self._stream: trio.abc.Stream | None = None
@@ -279,7 +279,7 @@ class Announcer:
             self._send(Message("PING", ("alive",)))
             if self._muted_at is not None and trio.current_time() - self._muted_at > MUTED_S:
                 self._speak_again()
-            if trio.current_time() - last_regain > REGAIN_S:
+            if trio.current_time() - last_regain > self.regain_s:
                 last_regain = trio.current_time()
                 self._send_all(us.regain(self.config, self._secret, self.state.nick))
 

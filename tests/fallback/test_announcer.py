@@ -153,6 +153,23 @@ async def test_any_refusal_of_the_nick_leads_to_the_alternate(refusal: str) -> N
         assert await ircd.hears("NICK") == "NICK fb-two"
 
 
+async def test_the_nick_is_taken_back_from_a_ghost() -> None:
+    async with announcing(Secrets("hunter2"), account="fbacct") as (ircd, announcer, _listener):
+        announcer.identify_s, announcer.enter_again_s, announcer.regain_s = 0.1, 0.1, 0.2
+        await ircd.hears("USER")
+        await ircd.says(":irc.test CAP * LS :", ":irc.test 433 * fb :Nickname is already in use")
+        await ircd.hears("NICK fb_")
+        await ircd.says(":irc.test 001 fb_ :Welcome", ":irc.test 422 fb_ :no MOTD")
+        assert await ircd.hears("PRIVMSG NickServ :REGAIN") == (
+            "PRIVMSG NickServ :REGAIN fb hunter2"
+        )
+        await ircd.hears("NICK fb")
+        await ircd.says(":irc.test 433 fb_ fb :Nickname is already in use")  # not yet
+        await ircd.hears("NICK fb")
+        await ircd.says(":fb_!f@h NICK fb")
+        await until(lambda: announcer.state.nick == "fb")
+
+
 async def test_a_room_that_does_not_let_us_in_does_not_silence_the_lobby() -> None:
     async with announcing() as (ircd, announcer, listener):
         await ircd.welcomes("fb")

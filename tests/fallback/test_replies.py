@@ -11,7 +11,7 @@ from bouncer.roster import HARD_STALE_S, STALE_S
 from fallback import incident, wording
 from fallback.frontdesk import MAX_UNASKED
 from tests.fallback.ircd import open_ircd
-from tests.fallback.test_reception import Scene, open_scene
+from tests.fallback.test_reception import CERTFP, Scene, open_scene
 from tests.fallback.voters import open_site, until
 
 DAY_S = 86400.0
@@ -49,6 +49,11 @@ async def test_a_roster_of_a_month_ago_says_so_and_believes_accounts_no_more(
         assert "31d old" in await scene.is_told("bo", "NOT VERIFIED")
         await scene.says("bo", "roster")
         assert "31d old" in await scene.is_told("bo", "NOT VERIFIED")
+        await scene.joins("da")
+        await scene.says("da", "claim dave")
+        await scene.ircd.hears("WHOIS da")
+        words = f"has client certificate fingerprint {CERTFP}"
+        await scene.ircd.says(f":irc.test 276 fb-fra da :{words}")
         await scene.proves_by_key("al", "alice")
         assert "31d old" in await scene.is_told("al", "verified")
         await scene.says("dave", f"claim dave {scene.codes['dave'][0]}")
@@ -57,7 +62,8 @@ async def test_a_roster_of_a_month_ago_says_so_and_believes_accounts_no_more(
         await scene.joins("al", "#room")
         await scene.says("al", "!vouch bo bob", to="#room")
         assert "not vouched for (the roster here is 31d old" in await scene.is_told("al")
-        assert not [line for line in scene.ircd.heard if line.startswith("INVITE bo")]
+        invited = {line.split()[1] for line in scene.ircd.heard if line.startswith("INVITE")}
+        assert invited == {"al", "dave"}, "neither by account nor by certificate"
 
 
 @pytest.mark.parametrize("where", ["room", "lobby"])
