@@ -70,8 +70,8 @@ chatnets = {{ {SERVER} = {{ {" ".join(f"{k} = {v};" for k, v in network.items())
 settings = {{
   core = {{ nick = {quoted(account.nick)}; user_name = {quoted(account.username)};
     real_name = "A Person"; server_reconnect_time = "10min"; log_timestamp = "%H:%M:%S "; }};
-  "fe-common/core" = {{ autolog = "yes"; autolog_level = "ALL"; show_nickmode_empty = "no";
-    autolog_path = {quoted(str(home / "logs" / "$0.log"))}; }};
+  "fe-common/core" = {{ autolog = "yes"; autolog_level = "ALL"; log_server_time = "on";
+    show_nickmode_empty = "no"; autolog_path = {quoted(str(home / "logs" / "$0.log"))}; }};
   "irc/core" = {{ cmds_max_at_once = "1000"; cmd_queue_speed = "1msec"; }};
 }};
 """
