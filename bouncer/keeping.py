@@ -1,6 +1,7 @@
 """What a hub reads and writes of its user: each function one transaction, called by the store.
 
-A database that cannot be written keeps nobody out: what could not be kept is logged, and said.
+A database that cannot be written keeps nobody out: what could not be kept is logged, and said. Nor
+does a network that was removed while its clients still wished something of it.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ async def client_record(store: Store, network_id: int, name: str) -> Client:
 async def remember_channel(store: Store, channel: Channel) -> None:
     try:
         await store.run(_remember_channel, channel)
-    except NotWritten as error:
+    except (NotWritten, NotFound) as error:
         log.error("channel not remembered", channel=channel.name, reason=str(error))
 
 
@@ -111,7 +112,7 @@ async def keep_mark(store: Store, network_id: int, target: str, key: str, value:
     """Keep what the user has noted of a conversation."""
     try:
         await store.run(accounts.put_mark, network_id, target, key, value)
-    except NotWritten as error:
+    except (NotWritten, NotFound) as error:
         log.error("note not kept", reason=str(error))
 
 

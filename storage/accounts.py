@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from storage import rows, schema
 from storage.directory import (
@@ -274,7 +274,7 @@ def put_marker(connection: Connection, network_id: int, target: str, time_ms: in
     known = get_marker(connection, network_id, target)
     if known is None:
         values = {"network_id": network_id, "target": target, "time_ms": time_ms}
-        connection.execute(insert(schema.markers).values(**values))
+        rows.put(connection, schema.markers, values, "marked already")
         return time_ms
     if time_ms > known:
         connection.execute(
@@ -302,7 +302,7 @@ def put_mark(connection: Connection, network_id: int, target: str, key: str, val
     where = {"network_id": network_id, "target": target, "key": key}
     connection.execute(delete(schema.marks).filter_by(**where))
     if value:
-        connection.execute(insert(schema.marks).values(**where, value=value))
+        rows.put(connection, schema.marks, {**where, "value": value}, "marked already")
 
 
 def list_marks(connection: Connection, network_id: int) -> dict[tuple[str, str], str]:

@@ -1,7 +1,7 @@
 """Records <-> table rows: secrets sealed, tuples as JSON, names folded for uniqueness.
 
-The functions of `accounts` and `directory` are written in terms of these six; they know nothing of
-what a column means.
+The functions of `accounts` and `directory` are written in terms of these seven; they know nothing
+of what a column means.
 """
 
 from __future__ import annotations
@@ -73,6 +73,14 @@ def add(connection: Connection, table: Table, record: Any, taken: str) -> int:
         values = to_columns(connection, table, values)
     else:
         values = to_columns(connection, table, {**values, "id": record.id})
+    return int(put(connection, table, values, taken)[0])
+
+
+def put(
+    connection: Connection, table: Table, values: Mapping[str, Any], taken: str
+) -> tuple[Any, ...]:
+    """Insert columns as they are; the primary key. Raises NotFound where what they belong to is
+    gone, AlreadyThere with the text `taken`."""
     try:
         with connection.begin_nested():
             key = connection.execute(insert(table).values(**values)).inserted_primary_key
@@ -81,7 +89,7 @@ def add(connection: Connection, table: Table, record: Any, taken: str) -> int:
             raise NotFound("what this belongs to is no longer there") from None
         raise AlreadyThere(taken) from None
     assert key is not None
-    return int(key[0])
+    return tuple(key)
 
 
 def find(

@@ -21,6 +21,7 @@ from bouncer.session.marks import markread
 from bouncer.session.reading import chathistory, search
 from bouncer.session.routing import Asked
 from bouncer.session.secrets import SERVICE_COMMANDS, is_secret
+from bouncer.session.unbound import refuses, why_not_sent
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -67,7 +68,7 @@ def _handle(session: Session, client: Client, message: Message, out: Effects) ->
         else:
             reply(session, client, out, "461", message.command, "Not enough parameters")
         return
-    if row.needs_network and not session.ready:
+    if not session.ready and (row.needs_network or refuses(session, message.command)):
         refuse_offline(session, client, message, out)
         return
     try:
@@ -82,7 +83,7 @@ def reply(session: Session, client: Client, out: Effects, numeric: str, *params:
 
 
 def refuse_offline(session: Session, client: Client, message: Message, out: Effects) -> None:
-    text = f"{message.command} was not sent: {session.network.name} is not connected now"
+    text = f"{message.command} was not sent: {why_not_sent(session)}"
     out.tell(client.id, session.service_line(client, text))
 
 

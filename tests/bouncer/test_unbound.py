@@ -1,0 +1,63 @@
+"""A connection without a network, and wishes for a network that is gone: neither harms anybody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from bouncer import history, keeping
+from bouncer.irc.bouncer_networks import CAP
+from bouncer.session.from_client import COMMANDS
+from bouncer.session.lookups import NoAnswer, ReadMarker
+from storage.records import Channel
+from tests.bouncer.desks import open_desk
+from tests.complaints.venue import running_bouncer, running_network
+
+CAPS = ("batch", "message-tags", "labeled-response", "standard-replies", CAP, "draft/chathistory",
+        "draft/metadata-2", "draft/read-marker", "soju.im/webpush", "soju.im/search")  # fmt: skip
+WEBPUSH = (
+    "WEBPUSH REGISTER https://push.example.com/x p256dh=BA1Hxzyi1RUM1b5wjxsn7nGxAszw2u61m164i3MrAIx"
+    "HF6YK5h4SDYic-dRuU_RCPCfA5aq9ojSwk5Y2EmClBPs;auth=ZJY-QJ1m7X5v1rP8nXGbzA"
+)
+WISHES = (
+    "JOIN #ops key", "PART #ops", "NICK other", "NS IDENTIFY me sesame", WEBPUSH,
+    "METADATA #ops SET soju.im/pinned 1", "MARKREAD #ops timestamp=2026-01-02T03:04:05.678Z",
+    "READ #ops timestamp=2026-01-02T03:04:05.678Z", "CHATHISTORY LATEST #ops * 10",
+    "SEARCH text=x", "MONITOR + bob", "AWAY :gone", "PRIVMSG bob :hello", "FROB x",
+)  # fmt: skip
+
+
+async def test_any_command_without_a_network_is_answered_and_keeps_nothing(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice", CAPS)
+        others = [f"{name} #ops a b" for name in COMMANDS if name not in ("PING", "PONG", "QUIT")]
+        for number, line in enumerate((*WISHES, *others)):
+            await client.says(f"@label=l{number}. {line}")
+            await client.hears(f"label=l{number}.")
+        assert "on no network" in await client.hears("JOIN was not sent")
+        inside = await muster.client("alice/net")
+        await network.bob("still here")
+        await inside.hears("still here")
+        assert [line for line in network.heard if "sesame" in line or "other" in line] == []
+
+
+async def test_wishes_for_a_network_that_is_gone_are_logged(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        store = desk.store
+        with structlog.testing.capture_logs() as logged:
+            await keeping.remember_channel(store, Channel(99, "#ops"))
+            await keeping.forget_channel(store, 99, "#ops")
+            await keeping.change_channel(store, 99, "#ops", detached=True)
+            await keeping.change_network(store, 99, nick="x")
+            await keeping.keep_mark(store, 99, "#ops", "soju.im/pinned", "1")
+            await keeping.redact(store, 99, "#ops", "x")
+            answer = await history.answer(store, 99, ReadMarker("#ops", "#ops", 5))
+    assert answer == NoAnswer(unknown_message=False)
+    assert [each["event"] for each in logged] == [
+        "channel not remembered",
+        "channel not changed",
+        "network not changed",
+        "note not kept",
+        "not answered",
+    ]
