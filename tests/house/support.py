@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from bouncer.control.actors import OPERATOR, Actor, Door, Permission
 from bouncer.control.registry import COMMANDS as CONTROL
 from bouncer.control.soju import FLAGS
@@ -11,7 +14,10 @@ from bouncer.session.from_client import COMMANDS, forward, refused
 from tests.house.operation import OPERATION
 from tests.house.peers import FROM_NETWORKS, NO, PASSED, SOJU, TO_CLIENTS, YES, ZNC
 from tests.house.promises import CLIENTS, NETWORKS, Promise
+from tests.mutants.__main__ import PATCHES, marker
 
+COMPLAINTS = Path(__file__).parents[1] / "complaints"
+COMPLAINT = re.compile(r'def (test_[cb]\d+_\w+)\([^)]*\) -> None:\n    """(.*?)"""', re.DOTALL)
 PROMISED = (
     ("To the client", CLIENTS),
     ("To the network", NETWORKS),
@@ -45,6 +51,14 @@ for where there is a login. soju asks for much the same, ZNC for a third of it.
 _PROMISED_HEAD = """\
 | | Muster | soju | ZNC | in | shown by |
 |---|---|---|---|---|---|
+"""
+_COMPLAINTS_HEAD = """
+## What people complain of in other bouncers
+
+Each has a test, and each fix a mutant that takes it away and turns that test red (`make mutants`).
+
+| complaint | here | shown by | mutants |
+|---|---|---|---|
 """
 _COMMANDS_HEAD = """
 ## IRC commands
@@ -92,6 +106,7 @@ def support() -> str:
             _HEAD + _offered(),
             _ASKED_HEAD + _asked(),
             *(f"\n## {title}\n\n{_PROMISED_HEAD}{_promised(rows)}" for title, rows in PROMISED),
+            _COMPLAINTS_HEAD + _complained(),
             _COMMANDS_HEAD + _irc(),
             _CONTROL_HEAD + _control(),
             _SOJU_HEAD + _soju_flags(),
@@ -124,6 +139,24 @@ def _promised(rows: list[Promise]) -> str:
         f"| {row.what} | {row.muster} | {row.soju} | {row.znc} | {_code(row.code)} "
         f"| {_tests(row.shown)} |"
         for row in rows
+    )
+
+
+def _complained() -> str:
+    found = {}
+    for path in COMPLAINTS.glob("test_*.py"):
+        for name, said in COMPLAINT.findall(path.read_text()):
+            complaint, _, good = " ".join(said.split()).partition(" Good: ")
+            found[name] = f"| {complaint} | {good} | `{name}` | {_mutants(name)} |"
+    numbered = sorted(found, key=lambda name: (name[5] == "b", name))
+    return "\n".join(found[name] for name in numbered)
+
+
+def _mutants(test: str) -> str:
+    return ", ".join(
+        f"`{patch.stem}`"
+        for patch in sorted(PATCHES.glob("*.patch"))
+        if test.startswith(marker(patch))
     )
 
 
