@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
-import trio.testing
 
 from fallback.report import serve_status
 
@@ -31,8 +31,12 @@ async def test_whoever_asks_slowly_gets_what_they_asked_for(
     answers = {"status": lambda: ["the status"], "check": lambda: ["the check"]}
     nursery.start_soon(serve_status, path, answers)
     with trio.fail_after(5):
-        await trio.testing.wait_all_tasks_blocked()
-        async with await trio.open_unix_socket(str(path)) as client:
+        client = None
+        while client is None:  # until it listens
+            with suppress(OSError):
+                client = await trio.open_unix_socket(str(path))
+            await trio.sleep(0.01)
+        async with client:
             await trio.sleep(after_s)
             if word:
                 await client.send_all(word)
