@@ -18,6 +18,7 @@ from bouncer.session.session import Session
 from storage.records import User
 
 COMMANDS = 64  # waiting for their answers; full: who asks is told to ask again
+FAILED = "The bouncer failed at this; its log says more"
 TOO_MANY = f"Not done: {COMMANDS} commands wait for their answers already; say it again then"
 
 log = structlog.get_logger("hub")
@@ -56,24 +57,35 @@ class Answering:
             self._ask.send_nowait((user, link, command))
         except trio.WouldBlock:
             log.warning("commands come too fast", user=user.name)
-            match command:
-                case ServiceCommand():
-                    self._decide(link, ServiceSaid(command, [TOO_MANY]))
-                case NetworkCommand():
-                    self._announcing.refuse(command, TOO_MANY)
+            self._refuse(link, command, TOO_MANY)
 
     async def run(self) -> None:
+        """Answer. A command that breaks is reported and breaks nothing else."""
         async for user, link, command in self._asked:
-            match command:
-                case ServiceCommand():
-                    lines = await self._service(user, link.session.network.name, command.text)
-                    await self._post(link, ServiceSaid(command, lines))
-                case OpsCommand():
-                    target, lines = await self._services.answer_ops(link.session, command)
-                    await self._post(link, BotSays(target, lines))
-                case NetworkCommand():
-                    carry_out = partial(self._services.carry_out, user, "")
-                    await self._announcing.answer(command, carry_out)
+            try:
+                await self._answer(user, link, command)
+            except Exception:
+                log.exception("command failed", user=user.name)
+                self._refuse(link, command, FAILED)
+
+    def _refuse(self, link: Link, command: Command, text: str) -> None:
+        match command:
+            case ServiceCommand():
+                self._decide(link, ServiceSaid(command, [text]))
+            case NetworkCommand():
+                self._announcing.refuse(command, text)
+
+    async def _answer(self, user: User, link: Link, command: Command) -> None:
+        match command:
+            case ServiceCommand():
+                lines = await self._service(user, link.session.network.name, command.text)
+                await self._post(link, ServiceSaid(command, lines))
+            case OpsCommand():
+                target, lines = await self._services.answer_ops(link.session, command)
+                await self._post(link, BotSays(target, lines))
+            case NetworkCommand():
+                carry_out = partial(self._services.carry_out, user, "")
+                await self._announcing.answer(command, carry_out)
 
     async def _service(self, user: User, network: str, text: str) -> list[str]:
         try:

@@ -18,6 +18,7 @@ _FLAGS = {
     "realname": ("--realname", readers.line),
     "pass": ("--server-password", readers.line),
 }
+_NOWHERE = ServerAddress("", TLS_PORT, tls=True)  # what is left open is as if it were this
 
 
 def adding(asked: AddNetwork) -> tuple[str, list[str]]:
@@ -28,7 +29,7 @@ def adding(asked: AddNetwork) -> tuple[str, list[str]]:
         readers.name(name)
     except ValueError as error:
         raise _invalid(asked, "name", error) from None
-    uri = _uri(asked, ServerAddress("", TLS_PORT, tls=True))
+    uri = _uri(asked, _NOWHERE)
     return name, ["network", "add", *_options(asked), "--", name, uri]
 
 
@@ -41,8 +42,16 @@ def changing(asked: ChangeNetwork, name: str, uri: str) -> list[str]:
         except ValueError as error:
             raise _invalid(asked, "name", error) from None
     moved = asked.attributes.keys() & {"host", "port", "tls"}
-    where = [_uri(asked, ServerAddress.parse(uri))] if moved else []
+    where = [_uri(asked, _known(uri))] if moved else []
     return ["network", "set", *options, "--", name, *where]
+
+
+def _known(uri: str) -> ServerAddress:
+    try:
+        known = ServerAddress.parse(uri)
+    except AddressError:  # an imported one: what is changed must say it all
+        return _NOWHERE
+    return _NOWHERE if known.path else known
 
 
 def _options(asked: AddNetwork | ChangeNetwork) -> list[str]:

@@ -1,11 +1,22 @@
-"""Commands to the bouncer itself that come faster than they are answered."""
+"""Commands to the bouncer itself that come too fast, and that break."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from bouncer.answering import COMMANDS, TOO_MANY
-from bouncer.irc.bouncer_networks import CAP
+import trio
+
+from bouncer.announcing import Announcing
+from bouncer.answering import COMMANDS, FAILED, TOO_MANY, Answering, Command
+from bouncer.attachment import Link
+from bouncer.irc.bouncer_networks import CAP, AddNetwork, ListNetworks
+from bouncer.irc.wire import Message
+from bouncer.session.effects import NetworkCommand, OpsCommand, ServiceCommand
+from bouncer.session.events import Event, ServiceSaid
+from bouncer.session.session import Session
+from storage.records import User
+from tests.bouncer.session.dialogue import Dialogue
 from tests.complaints.venue import running_bouncer, running_network, until
 
 BEYOND = 20
@@ -25,3 +36,40 @@ async def test_what_comes_too_fast_is_refused_in_words_and_the_rest_is_done(tmp_
         await client.hears(f"FAIL BOUNCER UNKNOWN_ERROR LISTNETWORKS :{TOO_MANY}")
         await client.says("PRIVMSG BouncerServ :help nonsense-later")
         await client.hears("nonsense-later")
+
+
+class Broken:
+    async def carry_out(self, user: User, network: str, words: str | Sequence[str]) -> list[str]:
+        raise ZeroDivisionError(user, network, words)
+
+    async def answer_ops(self, session: Session, command: OpsCommand) -> tuple[str, list[str]]:
+        raise ZeroDivisionError(session, command)
+
+
+async def test_a_command_that_breaks_is_reported_and_the_next_is_answered(
+    nursery: trio.Nursery,
+) -> None:
+    said: list[object] = []
+
+    async def post(_link: Link, event: Event) -> None:
+        said.append(event)
+
+    announcing = Announcing({}, {}, lambda client, lines: said.append((client, lines)), "muster")
+    answering = Answering(Broken(), announcing, post, lambda _link, event: said.append(event))
+    service = ServiceCommand(1, "BouncerServ", "help")
+    asked: tuple[Command, ...] = (
+        service,
+        NetworkCommand(2, AddNetwork({"host": "h"})),
+        OpsCommand(Message("PRIVMSG", ("#ops", "!status")), ""),
+        NetworkCommand(3, ListNetworks()),
+    )
+    for command in asked:
+        answering.put(User("alice"), Link(Dialogue().session), command)
+    nursery.start_soon(answering.run)
+    await until(lambda: len(said) == 3)
+    assert said == [
+        ServiceSaid(service, [FAILED]),
+        (2, [f":muster FAIL BOUNCER UNKNOWN_ERROR ADDNETWORK :{FAILED}"]),
+        (3, []),
+    ]
+    nursery.cancel_scope.cancel()
