@@ -66,6 +66,8 @@ def _note_home(state: WatchState, at: float, home_down: bool) -> WatchState:
     """What the heartbeat of `at` says of the home server; an older one says nothing new."""
     if at < max(state.heard_at, state.home_at):
         return state
+    if not home_down and state.home_at == NEVER:
+        return state
     if not home_down:
         return replace(state, home_from=NEVER, home_at=NEVER, home_told=False)
     since = at if state.home_from == NEVER else state.home_from
