@@ -49,6 +49,8 @@ class Announcing:
         self._server_name = server_name
         self._told: Networks = {}
         self._references = count(1)
+        self._answering = 0  # the client whose command is being carried out; 0 for none
+        self._dismissed = ""  # why it is dropped, once it has its answer
 
     def changed(self) -> None:
         """Something may have changed: tell those who follow what has."""
@@ -68,11 +70,26 @@ class Announcing:
 
     async def answer(self, command: NetworkCommand, carry_out: CarryOut) -> None:
         """Do what a client asks, and answer it."""
+        self._answering, self._dismissed = command.client, ""
         try:
             messages = await self._answer(command, carry_out)
         except Refused as refused:
             messages = [refused.reply(self._server_name)]
+        finally:
+            self._answering = 0
         self._say(command.client, messages, command.label)
+        client = self._clients.get(command.client)
+        if self._dismissed and client is not None:
+            client.drop(self._dismissed)
+
+    def dismiss(self, link: Link) -> None:
+        """Drop the clients of a network that was removed; who removed it hears its answer first."""
+        reason = f"The network {link.session.network.name} was removed"
+        for client_id in link.session.clients.by_id:
+            if client_id == self._answering:
+                self._dismissed = reason
+            else:
+                self._clients[client_id].drop(reason)
 
     def refuse(self, command: NetworkCommand, why: str) -> None:
         """Answer a command that cannot be done now."""

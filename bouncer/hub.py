@@ -132,9 +132,7 @@ class Hub:
         """Make the running networks those of the store: start, stop or reconnect what changed."""
         self.user = user
         for link in await self.networks.refresh(user):
-            for client_id in link.session.clients.by_id:
-                name = link.session.network.name
-                self.clients[client_id].drop(f"The network {name} was removed")
+            self.announcing.dismiss(link)
 
     def say_goodbye(self, reason: str) -> None:
         """Tell every client and network that this is the end."""

@@ -166,6 +166,20 @@ async def test_a_network_is_removed(tmp_path: Path) -> None:
         assert (opening.command, closing.command) == ("BATCH", "BATCH")
 
 
+async def test_who_removes_the_network_it_is_on_hears_so_and_then_goes(tmp_path: Path) -> None:
+    async with place(tmp_path) as (muster, _):
+        netid = await netid_of(muster, "net")
+        other = await muster.client("alice/net", CAPS)
+        inside = await muster.client("alice/net", (*CAPS, NOTIFY))
+        await inside.says(f"BOUNCER DELNETWORK {netid}")
+        await inside.hears("ERROR")
+        *_, gone, answer, error = inside.lines
+        assert Message.parse(gone).params == ("NETWORK", netid, "*")
+        assert Message.parse(answer).params == ("DELNETWORK", netid)
+        assert error == "ERROR :The network net was removed"
+        await other.hears("ERROR")
+
+
 @pytest.mark.parametrize(
     ("line", "answer"),
     [

@@ -185,6 +185,8 @@ def test_run_without_its_certificate_exits_2(site: Path) -> None:
         (("--config",), "--config needs a file"),
         (("user", "add", "a", "--password", "x"), "everybody on this machine can read"),
         (("user", "add", "a", "--password=x"), "use --password-stdin"),
+        (("user", "create", "-username", "a", "-password", "x"), "use --password-stdin"),
+        (("network", "update", "a", "n", "-pass=x"), "use --server-password-stdin"),
         (("ctl", "user", "add", "a\nb"), "is one line"),
         (("user", "add", "a", "--config", "gone.toml"), "gone.toml: no such file"),
         (("staff", "add", "a", "--ssh-key", "gone.pub"), "gone.pub: No such file"),
