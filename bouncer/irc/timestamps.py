@@ -19,19 +19,24 @@ _MINUTE = timedelta(minutes=1)
 
 def parse_time(text: str) -> int | None:
     """Milliseconds, None for what is not a time. A leap second counts as the one before it."""
+    if len(text) == 24 and text[23] == "Z" and text[20:23].isdecimal():  # nearly all
+        second_ms = _second_ms(text[:20])
+        if second_ms is not None:
+            return second_ms + int(text[20:23])
     try:
         minute_ms = _minute_ms(text[:_TO_MINUTE])
     except ValueError:
         return None
-    digits = text[17:19] + text[20:23]
-    if len(text) == 24 and text[19] == "." and text[23] == "Z" and digits.isdecimal():
-        ms = int(digits)  # nearly all
-        if ms < 60_000:
-            return minute_ms + ms
     second = _SECOND_FORM.fullmatch(text, _TO_MINUTE)
     if second is None or int(second[1]) > 60:
         return None
     return minute_ms + min(int(second[1]), 59) * 1000 + int(f"{second[2] or ''}000"[:3])
+
+
+@lru_cache(maxsize=64)
+def _second_ms(text: str) -> int | None:
+    """Of `2011-10-19T16:40:51.`, None for all else."""
+    return parse_time(f"{text[:19]}Z") if text[19] == "." else None
 
 
 @lru_cache(maxsize=64)

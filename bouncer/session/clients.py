@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bouncer.irc.monitor import MonitorList
 from bouncer.irc.multiline import MultilineReader
@@ -75,12 +76,28 @@ class Client:
         return True
 
 
+class Group(NamedTuple):
+    """The clients of one dialect."""
+
+    dialect: Dialect
+    clients: list[Client]
+    ids: tuple[int, ...]
+
+    def are_sent(self, message_id: int) -> bool:
+        """Note that they are sent a message. False where one of them does not follow live."""
+        for client in self.clients:
+            if not client.live:
+                return False
+            client.sent_id = message_id
+        return True
+
+
 @dataclass(slots=True)
 class Clients:
     """The attached clients, also grouped by dialect so that a line is rendered once for each."""
 
     by_id: dict[int, Client] = field(default_factory=dict)
-    groups: list[tuple[Dialect, list[Client]]] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
 
     def add(self, client: Client) -> None:
         self.by_id[client.id] = client
@@ -100,4 +117,7 @@ class Clients:
         groups: dict[Dialect, list[Client]] = {}
         for client in self.by_id.values():
             groups.setdefault(client.dialect, []).append(client)
-        self.groups = list(groups.items())
+        self.groups = [
+            Group(dialect, clients, tuple(client.id for client in clients))
+            for dialect, clients in groups.items()
+        ]

@@ -206,27 +206,25 @@ def takes_standard(about: str) -> frozenset[str]:
     return frozenset({"standard-replies", brings} if brings else {"standard-replies"})
 
 
-TIME_TAG_LENGTH = len("time=2026-01-02T03:04:05.678Z")
-# Tags as most servers with both write them; what follows is for others, or none.
-_USUAL = re.compile(r"time=([^;\\]+);msgid=([^;\\]+)(?:;(.+))?")
 _OURS = re.compile(r"(?:^|;)(?:time|msgid|batch|label)=")
 
 
 def is_whole(raw_tags: str, msgid: str, tags: str) -> bool:
     """Whether the tags are just time, msgid and `tags`, as we would write them ourselves: then
     most clients can have the line as it came."""
-    usual = TIME_TAG_LENGTH + len(";msgid=") + len(msgid) + (1 + len(tags) if tags else 0)
-    return raw_tags[:5] == "time=" and len(raw_tags) == usual and raw_tags[28:36] == "Z;msgid="
+    if raw_tags[:5] != "time=" or raw_tags[28:36] != "Z;msgid=":
+        return False
+    return len(raw_tags) == 36 + len(msgid) + (1 + len(tags) if tags else 0)
 
 
 def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
     """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
-    usual = _USUAL.fullmatch(raw_tags)
-    if usual is not None:
-        time, msgid, others = usual.groups("")
-        if not others or _OURS.search(others) is None:
-            told_ms = parse_time(time)
-            return now_ms if told_ms is None else told_ms, msgid, others
+    if raw_tags[:5] == "time=" and raw_tags[28:36] == "Z;msgid=":  # as most servers write it
+        msgid, _, others = raw_tags[36:].partition(";")
+        told_ms = parse_time(raw_tags[5:29])
+        alien = not msgid or "\\" in msgid or (others and _OURS.search(others))
+        if told_ms is not None and not alien:
+            return told_ms, msgid, others
     time_ms, msgid, others = now_ms, "", ""
     for tag in raw_tags.split(";"):
         if tag[:5] == "time=":

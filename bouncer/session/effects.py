@@ -207,16 +207,44 @@ Effect = (
 
 @dataclass(slots=True)
 class Effects:
-    """Everything one event caused. `to_clients` holds rendered lines without CRLF by client;
-    `sent_ids` is, by client, the last message that it has when those have reached it."""
+    """Everything one event caused. `to_clients` holds rendered lines without CRLF by client, to be
+    changed by the methods alone, for clients that are told the same share a list; `sent_ids` is,
+    by client, the last message that it has when those have reached it."""
 
     keep: list[Row] = field(default_factory=list)
     to_clients: dict[int, list[str]] = field(default_factory=dict)
     sent_ids: dict[int, int] = field(default_factory=dict)
     to_network: list[Message] = field(default_factory=list)
     others: list[Effect] = field(default_factory=list)
+    _shared: dict[tuple[int, ...], list[str]] = field(default_factory=dict)
+
+    def tell_all(self, clients: tuple[int, ...], line: str) -> None:
+        """Tell several clients the same. It costs no more than telling one, as long as none of
+        them is told anything else."""
+        lines = self._shared.get(clients)
+        if lines is not None:
+            lines.append(line)
+        elif self.to_clients.keys().isdisjoint(clients):
+            self._shared[clients] = lines = [line]
+            self.to_clients.update(dict.fromkeys(clients, lines))
+        else:
+            for client in clients:
+                self.tell(client, line)
+
+    def take(self, client: int) -> list[str]:
+        """What the client was to be told; it is no more."""
+        self._part(client)
+        return self.to_clients.pop(client, [])
+
+    def _part(self, client: int) -> None:
+        """Give the client a list of its own, and so those that it has shared one with."""
+        for clients in [each for each in self._shared if client in each]:
+            lines = self._shared.pop(clients)
+            self.to_clients.update((each, lines.copy()) for each in clients)
 
     def tell(self, client: int, line: str) -> None:
+        if self._shared:
+            self._part(client)
         lines = self.to_clients.get(client)
         if lines is None:
             self.to_clients[client] = [line]

@@ -43,12 +43,12 @@ def receive(session: Session, client: Client, message: Message, out: Effects) ->
         for each in messages:
             _handle(session, client, each, out)
         return
-    before = out.to_clients.pop(client.id, [])
+    before = out.take(client.id)
     for each in messages:
         _handle(session, client, each, out)
-    said = out.to_clients.pop(client.id, [])
-    if before:
-        out.to_clients[client.id] = before
+    said = out.take(client.id)
+    for line in before:
+        out.tell(client.id, line)
     answer = session.answer_in_hand
     if session.label:
         session.answer(client, session.take_label(), said, out)

@@ -191,8 +191,16 @@ def tell_row(
     time, msgid = "", row.msgid or msgid_of(row)
     sender = said.asker if said is not None else None
     several = is_packed(row.text)
-    for dialect, clients in session.clients.groups:
+    alike = said is None and not hidden and not several
+    for group in session.clients.groups:
+        dialect, clients, ids = group
         line = whole if dialect.whole else ""
+        if alike and group.are_sent(row.id):
+            if not line:
+                time = time or format_time(row.time_ms)
+                line = dialect.chat(row, time, msgid)
+            out.tell_all(ids, line)
+            continue
         rest: list[str] = []
         silent = hidden and not dialect.own_private
         for client in clients:
@@ -233,7 +241,7 @@ def event(
     time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
     time = format_time(time_ms)
     bare = message._replace(raw_tags=tags)
-    for dialect, clients in session.clients.groups:
+    for dialect, clients, _ in session.clients.groups:
         line = ""
         if (but and not dialect.caps.isdisjoint(but)) or (echo_only and not dialect.echo):
             continue

@@ -69,7 +69,7 @@ def _event(session: Session, message: Message) -> Event | None:
 
 def _frame(session: Session, params: tuple[str, ...], out: Effects) -> None:
     line = str(Message("BATCH", params, session.server_name))
-    for dialect, clients in session.clients.groups:
+    for dialect, clients, _ in session.clients.groups:
         if dialect.batch:
             for client in clients:
                 out.tell(client.id, line)

@@ -58,7 +58,7 @@ def relay(session: Session, message: Message, out: Effects, sender: int | None) 
     hidden = own and not session.target(message.params[0]).is_channel
     time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
     bare, time = message._replace(raw_tags=tags), format_time(time_ms)
-    for dialect, clients in session.clients.groups:
+    for dialect, clients, _ in session.clients.groups:
         if hidden and not dialect.own_private:
             continue
         line = dialect.adapt(bare, time, msgid)
