@@ -1,8 +1,8 @@
 """The one thread that writes. Everybody who waits at a moment shares one commit.
 
 Rows handed in while a commit runs are collected, and committed together by the next one. The thread
-sleeps on a semaphore; its end of a batch is a single message to trio's loop, however many wait for
-it. It is stopped by closing: what was handed in before is committed first.
+sleeps until it is called; its end of a batch is a single message to trio's loop, however many wait
+for it. It is stopped by closing: what was handed in before is committed first.
 
 When the database cannot be written, rows go to a spill in memory and `append` returns at once; they
 are written, in their order and before all later ones, as soon as it works again.
@@ -11,6 +11,7 @@ are written, in their order and before all later ones, as soon as it works again
 from __future__ import annotations
 
 import logging
+import queue
 import sys
 import threading
 import time
@@ -103,7 +104,9 @@ class Writer:
         self._on_trouble = on_trouble
         self._token = trio.lowlevel.current_trio_token()
         self._lock = threading.Lock()
-        self._wake = threading.Semaphore(0)
+        self._wake: queue.SimpleQueue[None] = (
+            queue.SimpleQueue()
+        )  # of one call (see `_asked`), and the last
         self._batch = Batch()
         self._asked = False
         self._closing = False
@@ -142,7 +145,7 @@ class Writer:
         """Commit what was handed in, then end the thread. Not cancellable: it is short."""
         with self._lock:
             self._closing = True
-        self._wake.release()
+        self._wake.put(None)
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._thread.join)
 
@@ -151,12 +154,13 @@ class Writer:
             raise StorageError("the store is closed")
         if not self._asked:
             self._asked = True
-            self._wake.release()
+            self._wake.put(None)
         return self._batch
 
     def _work(self) -> None:
         while True:
-            self._wake.acquire(timeout=RETRY_S if self._trouble else None)
+            with suppress(queue.Empty):
+                self._wake.get(timeout=RETRY_S if self._trouble else None)
             with self._lock:
                 batch, self._batch = self._batch, Batch()
                 self._asked = False

@@ -222,7 +222,9 @@ class Effects:
         """Tell several clients the same. It costs no more than telling one, as long as none of
         them is told anything else."""
         lines = self._shared.get(clients)
-        if lines is not None:
+        if len(clients) == 1:
+            self.tell(clients[0], line)
+        elif lines is not None:
             lines.append(line)
         elif self.to_clients.keys().isdisjoint(clients):
             self._shared[clients] = lines = [line]
