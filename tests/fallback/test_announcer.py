@@ -108,6 +108,18 @@ async def test_without_sasl_it_identifies_and_waits_before_it_joins() -> None:
         assert announcer.identified
 
 
+async def test_by_certificate_alone_it_waits_to_be_recognised() -> None:
+    """ "OFTC: CertFP, wait to be identified before JOIN": services see the certificate, no password
+    is sent to anybody."""
+    async with announcing(Secrets(certificate="PEM"), account="fbacct") as (ircd, announcer, _):
+        await ircd.welcomes("fb")
+        await ircd.hears_nothing("JOIN", for_s=0.3)
+        assert not any(line.startswith("PRIVMSG") for line in ircd.heard)
+        await ircd.says(":services.oftc.net MODE fb :+R")
+        await ircd.hears("JOIN #lobby")
+        assert announcer.identified
+
+
 async def test_identified_late_it_goes_where_it_was_refused() -> None:
     """ "OFTC: CertFP, wait to be identified before JOIN, retry 477"."""
     async with announcing(Secrets("hunter2"), account="fbacct") as (ircd, announcer, listener):

@@ -51,6 +51,19 @@ async def well(ircd: Ircd, listener: Listener) -> None:
     await ircd.says(":op!o@h MODE #room +ims")
 
 
+async def test_a_bot_that_is_not_marked_as_one_is_found() -> None:
+    """ "The agent is labelled a bot (bot mode, …)": IRCv3 bot-mode."""
+    async with announcing() as (ircd, announcer, listener):
+        await ircd.welcomes("fb", "BOT=B")
+        assert await ircd.hears("MODE fb") == "MODE fb +B"
+        await ircd.lets_in("fb", "#lobby", "#room", op=True)
+        with trio.fail_after(5):
+            await listener.stands.wait()
+        assert "not marked as a bot" in faults(about_network(announcer))
+        await ircd.says(":op!o@h MODE #room +ims", ":fb MODE fb :+B")
+        await until(lambda: not faults(about_network(announcer)))
+
+
 async def test_a_registered_channel_is_no_fault_any_more() -> None:
     async with announcing() as (ircd, announcer, listener):
         await well(ircd, listener)
