@@ -233,7 +233,8 @@ async def about_primary(config: Config) -> list[Finding]:
                 warn(f"primary {address}: certificate ends in {days}d", "renew it there")
             )
         else:
-            findings.append(ok(f"primary {address} answers"))
+            until = f", certificate until {ends:%Y-%m-%d}" if ends else ""
+            findings.append(ok(f"primary {address} answers{until}"))
     return findings
 
 

@@ -53,8 +53,8 @@ def _about_lobby(announcer: Announcer) -> Iterator[Finding]:
 
 
 def _about_room(announcer: Announcer) -> Iterator[Finding]:
-    name, place = announcer.name, announcer.config
-    room = announcer.state.channel(place.room)
+    name, place, state = announcer.name, announcer.config, announcer.state
+    room = state.channel(place.room)
     if room is None:
         yield fail(f"{name}: not in {place.room}", announcer.error or "invite the agent")
         return
@@ -67,7 +67,8 @@ def _about_room(announcer: Announcer) -> Iterator[Finding]:
     if missing:
         yield warn(f"{name}: {place.room} lacks +{''.join(missing)}", "set it")
     else:
-        yield ok(f"{name}: in {place.lobby} and {place.room} as {announcer.state.nick}")
+        known = f", known to services as {place.account}" if announcer.identified else ""
+        yield ok(f"{name}: in {place.lobby} and {place.room} as {state.nick}{known}")
 
 
 class Upkeep:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 import tomllib
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import trio
 
 from bouncer.keys import MeshKey
 from bouncer.roster import Roster, Voter
@@ -147,3 +150,26 @@ async def test_a_running_voter_tells_the_rest(tmp_path: Path) -> None:
         assert "TLS link from the bouncer" in fine
         assert "in #lobby and #room as fb-fra" in fine
         assert said(findings, Level.FAIL) == ""
+
+
+async def test_the_primary_s_certificate_is_looked_at(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    for days, level, what in (
+        (90, Level.OK, "certificate until 20"),
+        (5, Level.WARN, "certificate ends in"),
+        (-1, Level.WARN, "certificate ended"),
+    ):
+        made = make(tmp_path, f"site{days}", days=days)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(made.certificate, made.key)
+        [listener] = await trio.open_ssl_over_tcp_listeners(0, context, host="127.0.0.1")
+        port = listener.transport_listener.socket.getsockname()[1]
+
+        async def greet(stream: trio.SSLStream[trio.SocketStream]) -> None:
+            with suppress(trio.BrokenResourceError):
+                await stream.do_handshake()
+
+        nursery.start_soon(trio.serve_listeners, greet, [listener])
+        ours = config(tmp_path, primary=[f"ircs://127.0.0.1:{port}"])
+        assert what in said(await check.about_primary(ours), level)

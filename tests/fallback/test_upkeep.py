@@ -94,6 +94,8 @@ async def test_services_are_asked_once_a_day_where_they_know_us() -> None:
         upkeep.look(T0)
         await ircd.hears("PRIVMSG ChanServ :INFO #lobby")
         await ircd.hears("PRIVMSG ChanServ :INFO #room")
+        await ircd.says(":op!o@h MODE #room +ims")
+        await until(lambda: str(list(about_network(announcer))[-1]).endswith("services as fb"))
         upkeep.look(T0 + 60)
         assert not len(announcer.outgoing)
         upkeep.look(T0 + ASK_EVERY_S)
