@@ -55,6 +55,7 @@ class Door:
     hub_of: Callable[[str], Hub | None]
     told_caps: Callable[[], Mapping[str, str]]
     wire_log: WireLog = field(default_factory=WireLog)
+    outbox_octets: int = OUTBOX_OCTETS
 
 
 async def serve(stream: trio.abc.Stream, door: Door, *, peer: str, fingerprint: str = "") -> None:
@@ -91,7 +92,7 @@ class Downstream:
         self.door = door
         self.peer = peer
         tap = Tap(door.wire_log, peer)
-        self.client = Attachment(next(_numbers), Outbox(OUTBOX_OCTETS), self._offer, tap=tap)
+        self.client = Attachment(next(_numbers), Outbox(door.outbox_octets), self._offer, tap=tap)
         self.hub: Hub | None = None
         self.user: User | None = None
         # a policy is for the name that others connect to: this machine goes by another

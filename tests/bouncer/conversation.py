@@ -27,6 +27,8 @@ DIALECTS = (
     frozenset({"server-time", "message-tags", "batch", "echo-message", "labeled-response",
                "draft/multiline", "draft/event-playback"}),
 )  # fmt: skip
+OUTBOX_OCTETS = 300_000  # of each client: a page of the backlog fits
+FLOOD_LINES, FLOOD_OCTETS = 100, 400  # one part of a flood
 STAMP = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] ")
 
 
@@ -80,6 +82,8 @@ class Visit:
     pongs: int = 0  # answers to our own PINGs
     welcome: bool = False
     stalled: bool = False
+    goodbye: str = ""  # the bouncer's ERROR,
+    ended: bool = False  # and its end of the connection
     _turn: trio.Lock = field(default_factory=trio.Lock)  # PONGs and what is said
 
     async def send(self, *lines: str) -> None:
@@ -123,13 +127,13 @@ class Play:
     def person(self, number: int) -> Person:
         return self.clients.setdefault(number, Person(self, f"c{number}"))
 
-    def texts(self, count: int) -> list[str]:
+    def texts(self, count: int, octets: int = 0) -> list[str]:
         begun = len(self.world.said)
-        return [f"{self.name}-{begun + n} words" for n in range(count)]
+        return [f"{self.name}-{begun + n} words".ljust(octets, ".") for n in range(count)]
 
-    async def said_by(self, person: Person | None, count: int) -> None:
+    async def said_by(self, person: Person | None, count: int, octets: int = 0) -> None:
         """The network (None) or a client says some lines in one go."""
-        texts = self.texts(count)
+        texts = self.texts(count, octets)
         self.world.said += [Said(text, person.visit if person else None) for text in texts]
         await self._say(person, texts)
         await self.all_see()
@@ -149,6 +153,16 @@ class Play:
         assert [text for text in order if text in theirs] == theirs
         self.world.said += [Said(t, person.visit if t in mine else None) for t in order]
         await self.all_see()
+
+    async def flood(self, *, reads: bool) -> None:
+        """More is said than may wait for those that have stalled."""
+        people = [p for p in self.clients.values() if p.visit is not None and p.visit.stalled]
+        clients = self.world.muster.hub.clients
+        left = len(clients) - len(people)
+        while len(clients) > left:  # in parts, so that those who read keep up
+            await self.said_by(None, FLOOD_LINES, FLOOD_OCTETS)
+        for person in people:
+            await person.was_dropped(reads=reads)
 
     async def _say(self, person: Person | None, texts: list[str]) -> None:
         if person is None:
@@ -199,18 +213,50 @@ class Person:
         self.confirmed = self.read
 
     async def stalls(self) -> None:
-        """It stops reading and answering; the connection stands."""
+        """It stops reading and answering; the connection stands. One that has not caught up yet
+        would not be dropped: its backlog just waits."""
         visit = await self._settled()
+        await until(self._is_live)
         visit.stalled = True
+        visit.cable.hold()
         visit.reading.cancel()
 
+    def _is_live(self) -> bool:
+        muster, name = self.world.muster, self.login.rpartition("@")[2]
+        [number] = [each.id for each in muster.hub.clients.values() if each.name == name]
+        return bool(muster.session.clients.by_id[number].live)
+
     async def wakes(self) -> None:
-        """It reads on: all of it was only waiting in its buffers."""
-        visit = self.visit
-        assert visit is not None
-        visit.stalled, visit.reading = False, trio.CancelScope()
-        self.world.nursery.start_soon(self._read, visit)
+        """It reads on: all of it was only waiting in buffers."""
+        assert self.visit is not None
+        self._reads_on(self.visit)
         await self.sees_all()
+
+    def _reads_on(self, visit: Visit) -> None:
+        visit.stalled, visit.reading = False, trio.CancelScope()
+        visit.cable.flow()
+        self.world.nursery.start_soon(self._read, visit)
+
+    async def was_dropped(self, *, reads: bool) -> None:
+        """The bouncer has let this stalled one go, and with all that it had for it where that still
+        `reads`."""
+        visit, self.visit = self.visit, None
+        assert visit is not None
+        if reads:
+            self._reads_on(visit)
+            await until(lambda: visit.ended)
+            assert visit.goodbye.startswith("You read too slowly")
+            self._has_read_in_part(visit)
+        visit.cable.cut()
+        self._is_as_confirmed(visit)
+
+    def _has_read_in_part(self, visit: Visit) -> None:
+        """What it has read is where it should begin, without a gap."""
+        count = len(visit.seen)
+        begun = [self._readable(visit, place)[:count] for place in visit.begins]
+        assert visit.seen in begun, f"{self.login} {sorted(visit.caps)} reads otherwise"
+        if visit.seen:
+            self.read = max(self.read, self._place(visit.seen[-1]))
 
     async def vanishes(self) -> None:
         """Its connection breaks; what waited for a stalled one is lost."""
@@ -219,10 +265,16 @@ class Person:
         if not visit.stalled:
             await self._settled()
         await self.is_gone()
+        self._is_as_confirmed(visit)
+
+    def _is_as_confirmed(self, visit: Visit) -> None:
+        """Its connection has broken: it is known to have what it has confirmed."""
         if visit.confirmed:
-            texts = [said.text for said in self.world.said]
-            place = texts.index(visit.seen[visit.confirmed - 1]) + 1
-            self.confirmed = max(self.confirmed, place)
+            self.confirmed = max(self.confirmed, self._place(visit.seen[visit.confirmed - 1]))
+
+    def _place(self, text: str) -> int:
+        """Where the list goes on behind this text."""
+        return [said.text for said in self.world.said].index(text) + 1
 
     async def is_gone(self) -> None:
         assert self.visit is not None
@@ -260,6 +312,7 @@ class Person:
             while data := await visit.stream.receive_some(65_536):
                 for line in reader.feed(bytes(data)):
                     await self._take(visit, line)
+            visit.ended = True
 
     async def _take(self, visit: Visit, line: str) -> None:
         message = Message.parse(line)
@@ -270,6 +323,8 @@ class Person:
             visit.welcome = True
         elif message.command == "PONG":
             visit.pongs += 1
+        elif message.command == "ERROR":
+            visit.goodbye = message.params[-1]
         elif message.command == "PRIVMSG":
             self._understand(visit, message)
 

@@ -1,13 +1,15 @@
 """Several clients of one user see one conversation, whatever becomes of their connections.
 
-Hypothesis plays: clients of different dialects come, go, break, stall and wake, while they and the
-network speak. All of it goes through a whole bouncer with a real store; `conversation` has the
-model. "A repeat happens only for what was unconfirmed at an unclean end".
+Hypothesis plays: clients of different dialects come, go, break, stall, wake and are dropped, while
+they and the network speak. All of it goes through a whole bouncer with a real store; `conversation`
+has the model. "A repeat happens only for what was unconfirmed at an unclean end".
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.bouncer.conversation import DIALECTS, EchoingNetwork, Person, World
+from tests.bouncer.conversation import DIALECTS, OUTBOX_OCTETS, EchoingNetwork, Person, World
 from tests.complaints.venue import FakeNetwork, running_bouncer
 
 NETWORKS = {"a network with nothing": FakeNetwork, "one with echoes": EchoingNetwork}
@@ -72,6 +74,11 @@ class Conversation(RuleBasedStateMachine):
         if person.visit is not None:
             self.run(person.vanishes)
 
+    @rule(reads=st.booleans())
+    def stalled_ones_are_dropped(self, reads: bool) -> None:
+        if any(person.visit and person.visit.stalled for person in self.play.clients.values()):
+            self.run(partial(self.play.flood, reads=reads))
+
     @rule(count=counts)
     def network_says(self, count: int) -> None:
         self.run(self.play.said_by, None, count)
@@ -90,6 +97,18 @@ class Conversation(RuleBasedStateMachine):
         self.run(self.play.end)
 
 
+@asynccontextmanager
+async def open_world(folder: Path, network_of: type[FakeNetwork]) -> AsyncIterator[World]:
+    async with trio.open_nursery() as nursery:
+        network = network_of()
+        listeners = await nursery.start(partial(trio.serve_tcp, network.serve, 0, host="127.0.0.1"))
+        network.port = listeners[0].socket.getsockname()[1]
+        async with running_bouncer(folder, network) as muster:
+            muster.door = replace(muster.door, outbox_octets=OUTBOX_OCTETS)
+            yield World(muster, network, nursery)
+        nursery.cancel_scope.cancel()
+
+
 async def plays(folder: Path, network_of: type[FakeNetwork], examples: int, steps: int) -> None:
     chosen = settings(
         max_examples=examples,
@@ -98,16 +117,28 @@ async def plays(folder: Path, network_of: type[FakeNetwork], examples: int, step
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
     )
-    async with trio.open_nursery() as nursery:
-        network = network_of()
-        listeners = await nursery.start(partial(trio.serve_tcp, network.serve, 0, host="127.0.0.1"))
-        network.port = listeners[0].socket.getsockname()[1]
-        async with running_bouncer(folder, network) as muster:
-            world = World(muster, network, nursery)
-            machine = type("Played", (Conversation,), {"world": world})
-            test = partial(run_state_machine_as_test, machine, settings=chosen)
-            await trio.to_thread.run_sync(test)
-        nursery.cancel_scope.cancel()
+    async with open_world(folder, network_of) as world:
+        machine = type("Played", (Conversation,), {"world": world})
+        test = partial(run_state_machine_as_test, machine, settings=chosen)
+        await trio.to_thread.run_sync(test)
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_who_stalls_is_dropped_and_goes_on_from_there(tmp_path: Path, reads: bool) -> None:
+    """A play that every run must see: "A client whose outbox overflows is disconnected with a clear
+    ERROR and catches up from history"."""
+    async with open_world(tmp_path, FakeNetwork) as world:
+        play = world.play()
+        await play.begin()
+        person = play.person(0)
+        await person.comes(DIALECTS[0])
+        await play.said_by(None, 3)
+        await person.stalls()
+        await play.flood(reads=reads)
+        assert person.visit is None
+        await person.comes(DIALECTS[1])
+        await play.said_by(person, 2)
+        await play.end()
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -111,13 +111,23 @@ class FakeNetwork:
         return next(line for line in self.heard if text in line)
 
 
-class Cable(trio.abc.Stream):
-    """A client's stream as the bouncer has it: one that can be cut without a goodbye."""
+class Cable(trio.abc.HalfCloseableStream):
+    """A client's stream as the bouncer has it: one that takes nothing while it is held, and that
+    can be cut without a goodbye."""
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
         self._stream = stream
         self._is_cut = False
         self._reading = trio.CancelScope()
+        self._flows = trio.Event()
+        self.flow()
+
+    def hold(self) -> None:
+        """The client has stopped reading, and all buffers on the way are full."""
+        self._flows = trio.Event()
+
+    def flow(self) -> None:
+        self._flows.set()
 
     def cut(self) -> None:
         self._is_cut = True
@@ -131,7 +141,11 @@ class Cable(trio.abc.Stream):
         raise trio.BrokenResourceError
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._flows.wait()
         await self._stream.send_all(data)
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -194,7 +208,7 @@ class Muster:
         self.store = bouncer.store
         self.ended = ended
         self._nursery = nursery
-        self._door = downstream.Door(
+        self.door = downstream.Door(
             SERVER,
             bouncer.authenticator,
             bouncer.hubs.get,
@@ -218,7 +232,7 @@ class Muster:
         return Client(near, cable)
 
     async def serve(self, stream: trio.abc.Stream) -> None:
-        await downstream.serve(stream, self._door, peer="192.0.2.1")
+        await downstream.serve(stream, self.door, peer="192.0.2.1")
 
     async def client(
         self, login: str = "alice/net", caps: Iterable[str] = (), *, reads: bool = True
