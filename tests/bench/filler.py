@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import trio
 from sqlalchemy import Connection
 
-from storage import accounts
+from storage import accounts, index
+from storage.coverage import uncovered
 from storage.errors import NotFound
 from storage.messages import Row
 from storage.records import Network, User
@@ -90,9 +91,16 @@ async def main(url: str, user: str, network: str, *words: str) -> None:
         began = time.monotonic()
         await fill(store, at, session, numbers, channels)
         stored = time.monotonic()
+        left = await store.read(not_indexed)
         await store.catch_up()
         indexed = time.monotonic()
-    print(len(numbers) / (stored - began), len(numbers) / (indexed - stored))
+    print(len(numbers) / (stored - began), left / (indexed - stored))
+
+
+def not_indexed(connection: Connection) -> int:
+    """How many messages the index has not taken in beside the filling."""
+    covered = index.of(connection).covered(connection)
+    return sum(high - low + 1 for low, high in uncovered(connection, covered))
 
 
 if __name__ == "__main__":
