@@ -114,7 +114,7 @@ class Bouncer:
             webpush.VapidKey.load_or_make(config.data_dir / webpush.KEY_FILE),
             f"mailto:postmaster@{config.server_name}",
             Outside(),
-            ssl.create_default_context(),
+            ssl.create_default_context,
         )
         self._gate = Gate(config.limits.connects_per_min)
         self._idents = Idents()

@@ -36,20 +36,25 @@ log = structlog.get_logger("push")
 
 
 class Sender:
-    """How all of them are sent: our key, whom push services may write to, and the way out."""
+    """How all of them are sent: our key, whom push services may write to, and the way out.
+
+    `trust` makes the TLS context, at the first push: to read the system's authorities takes a tenth
+    of a second, for which no start should wait.
+    """
 
     def __init__(
         self,
         key: VapidKey,
         contact: str,
         network: httpcore.AsyncNetworkBackend,
-        context: ssl.SSLContext,
+        trust: Callable[[], ssl.SSLContext],
     ) -> None:
         self.public_key = key.public
         self._key = key
         self._contact = contact
         self._network = network
-        self._context = context
+        self._trust = trust
+        self._context: ssl.SSLContext | None = None
 
     async def send(self, subscription: Subscription, line: str) -> bool:
         """Deliver the line, trying some times; False when the subscription is no more."""
@@ -78,6 +83,8 @@ class Sender:
         return True
 
     async def _post(self, subscription: Subscription, payload: bytes) -> int:
+        if self._context is None:
+            self._context = await trio.to_thread.run_sync(self._trust)
         endpoint = subscription.endpoint
         headers = {
             "Authorization": self._key.authorization(endpoint, self._contact, time.time()),

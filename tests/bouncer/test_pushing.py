@@ -37,7 +37,9 @@ def sender(
     service: PushService, addresses: Callable[[str], list[str]] = lambda _host: ["9.9.9.9"]
 ) -> Sender:
     network = outside(service.port, addresses)
-    return Sender(VapidKey.generate(), "mailto:postmaster@muster.test", network, service.trust)
+    return Sender(
+        VapidKey.generate(), "mailto:postmaster@muster.test", network, lambda: service.trust
+    )
 
 
 @asynccontextmanager
