@@ -36,6 +36,7 @@ DECLARED_S = 12.0  # the fast profile's
 WRITTEN_BUT_NOT_KEPT_S = 0.5
 PATIENCE_S = 90.0  # the machine is shared: only the order matters here
 POLL_S = 0.2
+SPARE = 5  # codes from here on are not used by who is interrupted
 
 
 @dataclass
@@ -255,6 +256,11 @@ async def while_a_code_is_used(here: Pair, number: int) -> None:
         all_granted = sum(grants(alice, nick) for nick in AGENTS.values())
         here.granted += all_granted
         assert all_granted <= (granted if burned else 1), "a code was good twice"
+        if not all_granted:  # and one that nobody has used is good
+            unused = here.town.codes["alice"][number + SPARE]
+            await alice.says(f"PRIVMSG {AGENTS[other]} :claim alice {unused}")
+            await alice.hears("NOTICE", "alice_", "verified*", within_s=PATIENCE_S)
+            here.granted += 1
 
 
 async def while_a_proof_is_checked(here: Pair, key: Path) -> None:

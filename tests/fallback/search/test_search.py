@@ -45,7 +45,7 @@ def test_without_the_quorum_one_liar_announces() -> None:
 
 
 @pytest.mark.outage
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)  # the searches give way to everything else
 @pytest.mark.parametrize(
     "rules",
     [
