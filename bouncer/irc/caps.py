@@ -211,7 +211,9 @@ class CapNegotiation:
 
     def _list(self, caps: Mapping[str, str], more: bool) -> list[Message]:
         self._add(caps)
-        if more or self.listed:
+        if self.listed:  # asked for once more, for a login
+            return self._request({"sasl"} & caps.keys())
+        if more:
             return []
         self.listed = True
         return self._request(self.available)

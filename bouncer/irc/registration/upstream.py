@@ -88,11 +88,14 @@ class UpstreamRegistration:
             and self.account is None
             and bool(self.sasl_failure)
             and not self.sasl_refused
-            and "sasl" in self.caps
+            and bool(self.negotiation.available)
         )
 
     def retry_login(self) -> list[Message]:
-        """Log in now; services may be back."""
+        """Log in now; services may be back. A network that did not list `sasl` without them may do
+        so now, and InspIRCd 3 sends no NEW."""
+        if "sasl" not in self.caps:
+            return self.negotiation.start()
         self._sasl_over = False
         return self._go_on()
 

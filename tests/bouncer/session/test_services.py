@@ -120,6 +120,25 @@ def test_sasl_is_tried_again_soon_when_nickserv_speaks() -> None:
     assert tried.count("AUTHENTICATE PLAIN") == 1  # whoever is called so makes us no flood
 
 
+def test_a_network_that_lists_sasl_only_with_its_services_is_asked_again() -> None:
+    """InspIRCd 3 leaves `sasl` out once it knows that its services are gone, and sends no NEW."""
+    talk = Dialogue([], SASL)
+    talk.event(Connected(tls=True))
+    talk.says(":irc.test CAP * LS :batch", ":irc.test CAP * ACK :batch", *WELCOME)
+    talk.heard()
+    assert "CAP LS 302" in pass_time(talk, FIRST_RETRY_MS + 1_000)
+    talk.says(":irc.test CAP me LS :batch")
+    assert talk.heard() == []
+    talk.says(":NickServ!n@services NOTICE me :This nickname is registered.")
+    assert "CAP LS 302" in pass_time(talk, SHORTEST_RETRY_MS + 1_000)
+    talk.says(":irc.test CAP me LS * :sasl=PLAIN", ":irc.test CAP me LS :batch echo-message")
+    assert talk.heard() == ["CAP REQ sasl"]
+    talk.says(":irc.test CAP me ACK :sasl", "AUTHENTICATE +")
+    assert talk.heard() == ["AUTHENTICATE PLAIN", PLAIN]
+    talk.says(LOGGED_IN, ":irc.test 903 me :done")
+    assert pass_time(talk, 3_600_000) == []
+
+
 def test_credentials_that_are_refused_are_not_tried_again() -> None:
     talk = Dialogue([], SASL)
     begin(talk, "sasl=PLAIN")
