@@ -29,6 +29,7 @@ from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
 from bouncer.database import open_database
 from bouncer.downstream import Door as ClientDoor
+from bouncer.endurance import Endurance
 from bouncer.hub import Hub
 from bouncer.identd import Idents
 from bouncer.keys import MeshKey
@@ -100,6 +101,7 @@ class Bouncer:
         self.store = store
         self.tls = tls
         self.hubs: dict[str, Hub] = {}
+        self._endurance = Endurance(self.hubs, self._hub, self._user)
         hasher = Hasher()
         self.desk = Desk(store, config, hasher, live=self)
         self.authenticator = Authenticator(store, hasher, config.limits)
@@ -121,7 +123,6 @@ class Bouncer:
         self._wire_log = WireLog()
         self._started_at = trio.current_time()
         self._nursery: trio.Nursery | None = None
-        self._scopes: dict[str, trio.CancelScope] = {}
         self.renewals = Renewals(tls, self._tell_ops)
         store.on_trouble(self._store_trouble)
 
@@ -162,7 +163,10 @@ class Bouncer:
 
     async def _start(self, user: User) -> None:
         assert self._nursery is not None
-        hub = Hub(
+        await self._nursery.start(self._endurance.serve, user)
+
+    def _hub(self, user: User) -> Hub:
+        return Hub(
             user,
             self.store,
             self,
@@ -176,8 +180,6 @@ class Bouncer:
             sender=self._sender,
             wire_log=self._wire_log,
         )
-        self.hubs[user.name] = hub
-        await self._nursery.start(hub.run)
 
     def _ops_of(self, user: User) -> tuple[str, str] | None:
         """(network, channel) where this user's connection is the ops bot."""
@@ -186,15 +188,18 @@ class Bouncer:
 
     async def refresh(self, user_name: str) -> None:
         try:
-            user = await self.store.read(accounts.get_user, user_name)
+            user = await self._user(user_name)
         except NotFound:
             if hub := self.hubs.pop(user_name, None):
                 await hub.stop("The user was removed")
             return
         if hub := self.hubs.get(user.name):
             await hub.refresh(user)
-        else:
+        elif not self._endurance.is_coming(user.name):
             await self._start(user)
+
+    async def _user(self, name: str) -> User:
+        return await self.store.read(accounts.get_user, name)
 
     # --- what commands ask of us ---
 

@@ -236,7 +236,7 @@ class Downstream:
         assert self.user is not None
         hub = self.door.hub_of(self.user.name)
         if hub is None:
-            self.client.drop("This user is being removed")
+            self.client.drop("Not possible at this moment; try again")
             return False
         self.client.user, self.client.name = self.user.name, login.client or ""
         enabled = frozenset(self.registration.caps)

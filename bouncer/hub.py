@@ -195,6 +195,8 @@ class Hub:
             )
         client.link = link
         self.clients[client.id] = client
+        if self._nursery is None:  # it has ended meanwhile
+            client.drop("Not possible at this moment; reconnect")
         await self.post(link, attached)
 
     async def post(self, link: Link, event: Event) -> None:

@@ -15,7 +15,7 @@ from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
 from bouncer.session import answers, fallbacks, happenings, marks, netsplit, tagged, transport
 from bouncer.session.dialect import CHAT, STANDARD_REPLIES, is_whole, read_tags
-from bouncer.session.effects import DropNetwork, Effects, Redact, Registered
+from bouncer.session.effects import Effects, Redact, Registered
 from bouncer.session.monitoring import ABOUT_PEOPLE, POLLING
 from bouncer.session.places import REFUSALS
 from bouncer.session.routing import ENTERING, Asked, Reply
@@ -45,6 +45,8 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
             message = Message.parse(line)
         except ProtocolError:
             continue  # a server's fault that no one can act on
+        if message.command in STANDARD_REPLIES and not message.params:
+            continue  # about nothing: a fault, too
         if not session.ready:
             greeting(session, message, out)
             continue
@@ -83,21 +85,13 @@ def greeting(session: Session, message: Message, out: Effects) -> None:
     if message.command == "CAP":
         transport.heard(session, out)
     if registration.failure is not None:
-        drop_failed(session, out)
+        transport.drop_failed(session, out)
     elif registration.registered and not was_registered:
         out.others.append(Registered())
     elif registration.registered and message.command in GREETING_END:
         session.welcomed(out)
     elif registration.registered and message.command in CHAT and "!" in message.source:
         chat_message(session, message, out)
-
-
-def drop_failed(session: Session, out: Effects) -> None:
-    """Close the connection whose registration has failed, if it has."""
-    failure = session.registration.failure if session.registration else None
-    if failure is not None:
-        text, permanent, banned = failure
-        out.others.append(DropNetwork(text, permanent=permanent, banned=banned))
 
 
 def chat_message(session: Session, message: Message, out: Effects) -> None:

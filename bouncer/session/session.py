@@ -20,7 +20,6 @@ from bouncer.irc.registration import Identity, UpstreamRegistration
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
 from bouncer.session import answers, arrival, from_client, from_network, playback, reading, settings
-from bouncer.session.answers import Answer
 from bouncer.session.clients import Client, Clients
 from bouncer.session.echoes import Echoes
 from bouncer.session.effects import (
@@ -58,6 +57,7 @@ from bouncer.session.netsplit import Netsplit
 from bouncer.session.routing import Asked, Reply, Routing
 from bouncer.session.screen import Screen
 from bouncer.session.services import sasl_login
+from bouncer.session.transport import drop_failed
 from bouncer.session.upkeep import Upkeep
 from bouncer.session.webpush import WebPush, subscription_gone
 from storage.message import Row
@@ -99,7 +99,9 @@ class Session:
         self.ops_channel = ops_channel
         self.chathistory_max = chathistory_max  # messages of one answer; 0: our own bound
         self.label = ""  # of the command in hand; '' once somebody has taken it
-        self.answer_in_hand: Answer | None = None  # to the command in hand, where it goes on
+        self.answer_in_hand: answers.Answer | None = (
+            None  # to the command in hand, where it goes on
+        )
         self.reply: Reply | None = None  # what the network's message in hand answers
         self.batches = OpenBatches()  # of the network
         self.arriving = Arriving()
@@ -272,7 +274,7 @@ class Session:
         if self.screened:
             self.screen.tick(self, out)
         if not self.is_registered:
-            from_network.drop_failed(self, out)
+            drop_failed(self, out)
             return
         silent_ms = self.now_ms - self.heard_ms
         if silent_ms >= DEAD_MS:

@@ -1,11 +1,11 @@
-"""How a network says it wants to be connected to. Source: IRCv3 sts."""
+"""How a network wants to be connected to (IRCv3 sts), and the end of a connection it refuses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bouncer.irc.sts import Policy
-from bouncer.session.effects import Effects, WantsTls
+from bouncer.session.effects import DropNetwork, Effects, WantsTls
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -25,3 +25,11 @@ def heard(session: Session, out: Effects) -> None:
         # "it MUST close the insecure connection and reconnect securely on the stated port"
         out.to_network.clear()
         out.others.append(WantsTls(port=policy.port))
+
+
+def drop_failed(session: Session, out: Effects) -> None:
+    """Close the connection whose registration has failed, if it has."""
+    failure = session.registration.failure if session.registration else None
+    if failure is not None:
+        text, permanent, banned = failure
+        out.others.append(DropNetwork(text, permanent=permanent, banned=banned))

@@ -22,7 +22,7 @@ from bouncer.session.lookups import (
     Rows,
     Targets,
 )
-from bouncer.session.routing import QUESTIONS
+from bouncer.session.routing import ERRORS, QUESTIONS, SAYING_ERRORS
 from tests.bouncer.session.dialogue import Dialogue
 
 EVERYTHING = frozenset(DOWNSTREAM_OFFERED)
@@ -59,12 +59,13 @@ FROM_CLIENT = st.builds(
     lambda tags, command, params: ("client", f"{tags}{command} {params}".rstrip()),
     TAGS, st.sampled_from([*sorted(COMMANDS), "FROB"]), PARAMS,
 )  # fmt: skip
+NETWORK_COMMANDS = sorted(
+    {*HANDLERS, *NUMERICS, *ERRORS, *SAYING_ERRORS, "PRIVMSG", "NOTICE", "MODE", "KICK", "PART",
+     "QUIT", "TOPIC", "AWAY", "FAIL", "WARN", "NOTE", "ACK", "005", "353", "366", "352"}
+)  # fmt: skip
 FROM_NETWORK = st.builds(
     lambda tags, source, command, params: ("network", f"{tags}{source}{command} {params}".rstrip()),
-    TAGS, SOURCES,
-    st.sampled_from([*sorted(HANDLERS), *NUMERICS, "PRIVMSG", "NOTICE", "MODE", "KICK", "PART",
-                     "QUIT", "TOPIC", "AWAY", "FAIL", "ACK", "005", "353", "366", "352"]),
-    PARAMS,
+    TAGS, SOURCES, st.sampled_from(NETWORK_COMMANDS), PARAMS,
 )  # fmt: skip
 OTHER = st.sampled_from(
     [("tick", ""), ("lost", ""), ("connect", ""), ("attach", ""), ("answer", "")]
@@ -125,3 +126,21 @@ def test_a_session_takes_everything(caps: str, steps: list[tuple[str, str]]) -> 
             Message.parse(said)
     for said in talk.up:
         Message.parse(said)
+
+
+@pytest.mark.parametrize("caps", ["", "batch labeled-response message-tags standard-replies"])
+@pytest.mark.parametrize("question", sorted(QUESTIONS))
+def test_answers_with_too_few_parameters(caps: str, question: str) -> None:
+    """Each while the question waits: what tells whose answer it is may be what is missing."""
+    talk = Dialogue()
+    talk.event(Connected(tls=False))
+    talk.says(f":irc.test CAP * LS :{caps}", f":irc.test CAP me ACK :{caps}")
+    talk.says(":irc.test 001 me :hi me!user@host", ":x 422 me :")
+    talk.attach(1, EVERYTHING)
+    for command in NETWORK_COMMANDS:
+        for params in ("", " me", f" {question}", " me bob", " :"):
+            talk.now_ms += 1_500
+            talk.types(1, f"@label=q {question} bob")
+            talk.event(FromNetwork([f":irc.test {command}{params}"]))
+    talk.types(1, "PING :still-there")
+    assert any("still-there" in line for line in talk.down[1])
