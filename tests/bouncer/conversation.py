@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import trio
 
 from bouncer.irc.wire import LineReader, Message
+from bouncer.keeping import FIRST_SIGHT_ROWS
 from tests.complaints.venue import GONE, PASSWORD, Cable, FakeNetwork, Muster, until
 
 PLAIN: frozenset[str] = frozenset()
@@ -75,6 +76,7 @@ class Visit:
     begins: range
     stream: trio.abc.Stream
     cable: Cable
+    reader: LineReader = field(default_factory=LineReader)  # half a line outlives a stall
     reading: trio.CancelScope = field(default_factory=trio.CancelScope)
     seen: list[str] = field(default_factory=list)  # texts, as they can be read
     answered: int = 0  # how many it had seen when it last answered a confirming PING,
@@ -185,12 +187,16 @@ class Person:
         self.world = play.world
         self.login = f"alice/net@{play.name}-{name}"
         self.visit: Visit | None = None
+        self.is_known = False  # to the bouncer, which gives it the newest few at first sight
         self.confirmed = self.read = 0
 
     # --- what it does ---
 
     async def comes(self, caps: frozenset[str]) -> None:
         client = self.world.muster.stranger()
+        if not self.is_known:
+            self.confirmed = self.read = max(0, len(self.world.said) - FIRST_SIGHT_ROWS)
+            self.is_known = True
         begins = range(self.confirmed, self.read + 1)
         visit = self.visit = Visit(caps, begins, client.stream, client.cable)
         wanted = [f"CAP REQ :{' '.join(sorted(caps))}"] if caps else []
@@ -307,10 +313,9 @@ class Person:
     # --- what it reads ---
 
     async def _read(self, visit: Visit) -> None:
-        reader = LineReader()
         with suppress(*GONE), visit.reading:
             while data := await visit.stream.receive_some(65_536):
-                for line in reader.feed(bytes(data)):
+                for line in visit.reader.feed(bytes(data)):
                     await self._take(visit, line)
             visit.ended = True
 

@@ -141,6 +141,23 @@ async def test_who_stalls_is_dropped_and_goes_on_from_there(tmp_path: Path, read
         await play.end()
 
 
+async def test_who_comes_first_after_a_flood_gets_the_newest(tmp_path: Path) -> None:
+    """Another that every run must see: more than a client is given at first sight, and a stall and
+    a break on top."""
+    async with open_world(tmp_path, FakeNetwork) as world:
+        play = world.play()
+        await play.begin()
+        for _ in range(3):
+            await play.said_by(None, 100, 400)
+        person = play.person(0)
+        await person.comes(DIALECTS[0])
+        await play.said_by(person, 2)
+        await person.vanishes()
+        await person.comes(DIALECTS[3])
+        await play.said_by(None, 2)
+        await play.end()
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 async def test_all_clients_see_the_same_conversation(network: str, tmp_path: Path) -> None:
     await plays(tmp_path, NETWORKS[network], examples=10, steps=20)
