@@ -21,9 +21,13 @@ async def listed(client: Peer) -> dict[str, dict[str, str]]:
     client.forget()
     await client.says("BOUNCER LISTNETWORKS")
     opening = await client.hears("BATCH", "+*", NETWORKS)
-    await client.hears("BATCH", "-" + opening.params[0][1:])
-    lines = [m.params for m in client.all("BOUNCER", "NETWORK", "*", "*")]
-    return {netid: parse_tags(text) for _, netid, text in lines}
+    reference = opening.params[0][1:]
+    await client.hears("BATCH", f"-{reference}")
+    # what stands outside the batch is news, with what has changed alone
+    told = [
+        m for m in client.all("BOUNCER", "NETWORK", "*", "*") if m.tags.get("batch") == reference
+    ]
+    return {m.params[1]: parse_tags(m.params[2]) for m in told}
 
 
 async def is_up(here: Site, nick: str) -> bool:
