@@ -99,9 +99,7 @@ class Session:
         self.ops_channel = ops_channel
         self.chathistory_max = chathistory_max  # messages of one answer; 0: our own bound
         self.label = ""  # of the command in hand; '' once somebody has taken it
-        self.answer_in_hand: answers.Answer | None = (
-            None  # to the command in hand, where it goes on
-        )
+        self.answer_in_hand: answers.Answer | None = None  # to it, where the answer goes on
         self.reply: Reply | None = None  # what the network's message in hand answers
         self.batches = OpenBatches()  # of the network
         self.arriving = Arriving()

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from fallback.actions import Persist, TellOps
 from fallback.incident import guards as on
+from fallback.incident.restoring import restorable
 from fallback.incident.values import (
     MAX_TOMBSTONES,
     AckClosed,
@@ -319,7 +320,7 @@ def restore(state: IncidentState, event: Restored, now: float) -> Done:
         tombstones=event.tombstones,
         stood_down=event.stood_down,
     )
-    known, order = on.restorable(event), event.order or StanddownFact(NEVER, NEVER)
+    known, order = restorable(event), event.order or StanddownFact(NEVER, NEVER)
     if known is None:
         return state, [fact(state, Phase.NONE)] if event.incident else []
     state = replace(

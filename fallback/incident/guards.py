@@ -19,13 +19,11 @@ from fallback.incident.values import (
     DrillOrdered,
     Event,
     HeldOrdered,
-    IncidentFact,
     IncidentState,
     Kind,
     PeerClosed,
     PeerIncident,
     Phase,
-    Restored,
     Shown,
     Spoken,
     Stalled,
@@ -392,21 +390,3 @@ def unheard(state: IncidentState) -> list[Tombstone]:
 
 def closing_unheard(state: IncidentState, _event: VotersKnown, _now: float) -> bool:
     return bool(unheard(state))
-
-
-def restorable(event: Restored) -> IncidentFact | None:
-    """The store's incident, unless its tombstone lies beside it: killed while closing."""
-    known, over = event.incident, {"", *(stone.id for stone in event.tombstones)}
-    return known if known is not None and known.id not in over else None
-
-
-def restored_open(_state: IncidentState, event: Restored, _now: float) -> bool:
-    return (known := restorable(event)) is not None and not known.recovering
-
-
-def restored_recovering(_state: IncidentState, event: Restored, _now: float) -> bool:
-    return (known := restorable(event)) is not None and known.recovering
-
-
-def restored_none(_state: IncidentState, event: Restored, _now: float) -> bool:
-    return restorable(event) is None

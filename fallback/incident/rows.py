@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fallback.incident import deeds as do, guards as on
 from fallback.incident.guards import may_announce, may_repeat
+from fallback.incident.restoring import restored_none, restored_open, restored_recovering
 from fallback.incident.values import (
     Action,
     CloseAcked,
@@ -76,13 +77,13 @@ TABLE: Table[IncidentState, Action] = Table(
     "incident",
     Tick,
     [
-        Row(_NONE, Restored, on.restored_open, Phase.OPEN, do.restore,
+        Row(_NONE, Restored, restored_open, Phase.OPEN, do.restore,
             "restart, the store has an open incident | go on with the same incident",
             "the specification says so in prose"),
-        Row(_NONE, Restored, on.restored_recovering, Phase.RECOVERING, do.restore,
+        Row(_NONE, Restored, restored_recovering, Phase.RECOVERING, do.restore,
             "restart, the store has a recovering incident | go on with the same incident",
             "the specification says so in prose"),
-        Row(_NONE, Restored, on.restored_none, None, do.restore,
+        Row(_NONE, Restored, restored_none, None, do.restore,
             "restart | tombstones and stand-down from the store",
             "the specification says so in prose"),
         Row(_NONE, Tick, on.k_votes, Phase.OPEN, do.open_quorum,
