@@ -35,7 +35,6 @@ IDENTIFY_S = 8.0  # how long services may take to recognise us before we join wi
 ENTER_AGAIN_S, JOIN_AGAIN_S = 5.0, 20.0  # until we are in; and then what still refuses us
 REGAIN_S = 60.0
 MUTED_S = 300.0  # after this long we try to be heard again
-PING_EVERY_S = 30.0
 LONGEST_RETRY_S = 120.0
 NICK_REFUSED = frozenset({"432", "433", "437"})  # erroneous, in use, held by services
 REFUSALS = ("403", "405", "471", "473", "474", "475", "477")

@@ -236,13 +236,6 @@ class Incidents:
                     row = {"network": network, "handle": handle, "nick": nick, "record": record}
                     connection.execute(people.insert().values(row))
 
-    def all_people(self) -> dict[tuple[str, str, str], str]:
-        with self._reading() as connection:
-            return {
-                (row.network, row.handle, row.nick): row.record
-                for row in connection.execute(sa.select(people))
-            }
-
     def forget_people(self, kind: str) -> None:
         """The incident is over: who was verified in it is verified no more, and what was burned
         under this kind was burned for it alone."""

@@ -31,10 +31,6 @@ class Vault:
                 "the key file does not hold Fernet keys (44 characters of base64, one per line)"
             ) from None
 
-    @property
-    def has_key(self) -> bool:
-        return self._fernet is not None
-
     def seal(self, secret: str) -> str:
         """The form to be stored; '' stays ''."""
         if not secret:

@@ -82,11 +82,6 @@ class DownstreamRegistration:
         return self._cap.offered
 
     @property
-    def cap_version(self) -> int:
-        """302 or more: the client understands values and NEW and DEL."""
-        return self._cap.version
-
-    @property
     def login(self) -> Login:
         """Who it is and which network and client it means. USER may name the network where the
         credentials do not; BOUNCER BIND overrides both."""

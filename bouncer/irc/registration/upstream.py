@@ -301,7 +301,6 @@ _HANDLERS: dict[str, Handler] = {
     numerics.ERR_SASLABORTED: _R._on_sasl_interrupted,
     numerics.ERR_SASLALREADY: _R._on_sasl_success,
 }
-HANDLED = frozenset(_HANDLERS)  # the commands `receive` looks at, for callers in a hurry
 
 _BAN_WORDS = ("banned", "ban ", "k-line", "g-line", "z-line", "d-line", "klined", "glined", "akill")
 
