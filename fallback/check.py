@@ -359,6 +359,11 @@ def _running(voter: Voter) -> Iterator[Finding]:
         yield ok("TLS link from the bouncer")
     else:
         yield fail("no TLS link", "open the mesh port, TCP, for the bouncer")
+    if abs(drift_s := voter.pulse.wall_drift_s) > CLOCK_S:
+        yield warn(
+            f"the clock was set by {drift_s:+.1f}s since the start",
+            "restart the voter: the times in its lines are the old clock's",
+        )
     for name in voter.mesh.others:
         heard_at = voter.mesh.heard_at.get(name, float("-inf"))
         if trio.current_time() - heard_at < 10 and voter.mesh.peers.nonce_of(name) != NO_NONCE:

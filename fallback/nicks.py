@@ -1,4 +1,4 @@
-"""Which temporary nick a person gets: the same in every incident, printed on the card. Pure.
+"""Which temporary nick a person gets: the same in every incident. Pure.
 
 The order is the specification's: the usual nick if it is free or held by one's own account, the
 grouped alternate likewise, `alice_`, `alice-k7`, then longer. The two characters are base32 of a
@@ -45,12 +45,6 @@ def candidates(
     yield base[: nicklen - 1] + "_", False
     for chars in range(TAG_CHARS, LONGEST_TAG + 1):
         yield f"{base[: nicklen - chars - 1]}-{tag(org_key, handle, chars)}", False
-
-
-def card_nick(handle: str, usual: Sequence[str], org_key: bytes, nicklen: int = NICKLEN) -> str:
-    """The nick printed on the card: `alice-k7`."""
-    base = plain(usual[0] if usual else handle)
-    return f"{base[: nicklen - TAG_CHARS - 1]}-{tag(org_key, handle)}"
 
 
 def temp_nick(

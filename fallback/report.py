@@ -109,6 +109,8 @@ def metrics_text(voter: Voter) -> str:
             voter.roster.age_s(round(now * 1000)) if voter.roster else 0
         ),
         "muster_fallback_events_dropped": conduct.dropped,
+        "muster_fallback_journal_lines_waiting": voter.journal.unwritten,
+        "muster_fallback_journal_lines_lost": voter.journal.dropped,
         "muster_fallback_mesh_flooded": voter.mesh.flooded,
         "muster_fallback_worst_gap_seconds": voter.pulse.worst_gap_s,
     }

@@ -56,10 +56,3 @@ class Channel:
     created: int = 0
     members: dict[str, Member] = field(default_factory=dict)
     names_complete: bool = False
-
-    @property
-    def mode_words(self) -> tuple[str, ...]:
-        """`("+kln", "key", "20")`: the modes and their arguments, as MODE takes them."""
-        letters = sorted(self.modes)
-        arguments = [argument for letter in letters if (argument := self.modes[letter])]
-        return ("+" + "".join(letters), *arguments)

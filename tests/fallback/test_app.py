@@ -212,6 +212,7 @@ async def test_status_and_metrics_tell_what_is_seen(tmp_path: Path) -> None:
         assert "self-check good: 2 of 2" in text
         assert agent.config.socket.stat().st_mode & 0o777 == 0o600
         assert "muster_fallback_watch_down 0" in metrics_text(agent)
+        assert "muster_fallback_journal_lines_lost 0" in metrics_text(agent)
 
 
 async def test_a_flood_of_bad_datagrams_silences_nobody(tmp_path: Path) -> None:

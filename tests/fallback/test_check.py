@@ -150,6 +150,12 @@ async def test_a_running_voter_tells_the_rest(tmp_path: Path) -> None:
         assert "TLS link from the bouncer" in fine
         assert "in #lobby and #room as fb-fra" in fine
         assert said(findings, Level.FAIL) == ""
+        assert "the clock was set" not in said(findings, Level.WARN)
+        mono, boot, wall = agent.pulse.clocks()
+        agent.pulse.clocks = lambda: (mono, boot, wall + 90.0)  # NTP came after the start
+        assert "the clock was set by +90.0s since the start" in "\n".join(
+            check.running_findings(agent)
+        )
 
 
 async def test_the_primary_s_certificate_is_looked_at(

@@ -103,7 +103,6 @@ def test_modes_of_channels() -> None:
         ":alice!a@h MODE #ops +lob-n 20 bob *!*@x",
     )
     assert ops.modes == {"t": None, "k": "key", "l": "20"}
-    assert ops.mode_words == ("+klt", "key", "20")
     assert ops.created == 1600000000
     assert prefixes(ops)["bob"] == "@+"
 
