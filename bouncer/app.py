@@ -18,7 +18,7 @@ from functools import partial
 import structlog
 import trio
 
-from bouncer import admin, config, identd, listeners, metrics, opsbot, webpush
+from bouncer import admin, config, identd, keeping, listeners, metrics, opsbot, webpush
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
 from bouncer.certificates import Certificate, CertificateFault
@@ -35,6 +35,7 @@ from bouncer.identd import Idents
 from bouncer.keys import MeshKey
 from bouncer.outside import Outside
 from bouncer.passwords import Hasher
+from bouncer.policies import Policies
 from bouncer.pushing import Sender
 from bouncer.renewals import Renewals
 from bouncer.session.effects import OpsCommand
@@ -121,6 +122,8 @@ class Bouncer:
         self._gate = Gate(config.limits.connects_per_min)
         self._idents = Idents()
         self._wire_log = WireLog()
+        self._policies: Policies | None = None
+        self._found: dict[int, keeping.Found] = {}  # by user, for hubs that begin with the start
         self._started_at = trio.current_time()
         self._nursery: trio.Nursery | None = None
         self.renewals = Renewals(tls, self._tell_ops)
@@ -142,8 +145,7 @@ class Bouncer:
         async with trio.open_nursery() as self._nursery:
             nursery = self._nursery
             await nursery.start(self._handle_signals)
-            for user in await self.store.read(accounts.list_users):
-                await self._start(user)
+            await self._start_all()
             for listen, sockets in opened:
                 nursery.start_soon(listeners.serve, listen, sockets, door, self.tls)
             await nursery.start(admin.serve, config.admin_socket, self._operator_says)
@@ -161,11 +163,21 @@ class Bouncer:
 
     # --- users ---
 
+    async def _start_all(self) -> None:
+        """All at once, by what one look at the store has found: they are many."""
+        self._policies = await Policies.of(self.store)
+        everybody = await keeping.everybody(self.store)
+        self._found = {user.id: found for user, found in everybody}
+        async with trio.open_nursery() as starting:
+            for user, _ in everybody:
+                starting.start_soon(self._start, user)
+
     async def _start(self, user: User) -> None:
         assert self._nursery is not None
         await self._nursery.start(self._endurance.serve, user)
 
     def _hub(self, user: User) -> Hub:
+        assert self._policies is not None
         return Hub(
             user,
             self.store,
@@ -179,6 +191,8 @@ class Bouncer:
             idents=self._idents,
             sender=self._sender,
             wire_log=self._wire_log,
+            policies=self._policies,
+            found=self._found.pop(user.id, None),
         )
 
     def _ops_of(self, user: User) -> tuple[str, str] | None:

@@ -26,6 +26,7 @@ from bouncer.errands import Errand, errand_of
 from bouncer.fetching import Fetching
 from bouncer.identd import Idents
 from bouncer.networks import Networks
+from bouncer.policies import Policies
 from bouncer.pushing import Pushes, Sender
 from bouncer.session.effects import (
     Delivered,
@@ -76,6 +77,8 @@ class Hub:
         sender: Sender,
         chathistory_max: int = 0,
         wire_log: WireLog,
+        policies: Policies,
+        found: keeping.Found | None = None,
     ) -> None:
         self.user = user
         self.clients: dict[int, Attachment] = {}
@@ -98,6 +101,8 @@ class Hub:
             vapid=sender.public_key,
             user_name=user.name,
             wire_log=wire_log,
+            policies=policies,
+            found=found,
         )
         self._pushes = Pushes(sender, store, self.networks.post_to)
         self._store = store

@@ -6,6 +6,7 @@ does a network that was removed while its clients still wished something of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,8 +15,9 @@ from typing import Any, NamedTuple
 import structlog
 from sqlalchemy import Connection
 
-from bouncer.session.marks import Noted
-from storage import accounts, ignored, messages, subscriptions
+from bouncer.session.marks import NOTHING_NOTED, Noted
+from storage import accounts, belongings, messages, subscriptions
+from storage.belongings import Belongings
 from storage.errors import NotFound, NotWritten
 from storage.records import Channel, Client, Network, Subscription, User
 from storage.store import Store
@@ -28,21 +30,40 @@ ChannelPairs = tuple[tuple[str, str], ...]  # (name, key)
 
 
 class Wanted(NamedTuple):
-    """A network as it is to be: with the channels to be in, all their settings, whom to ignore."""
+    """A network as it is to be: with the channels to be in, all their settings, whom to ignore; and
+    what the user's clients have noted of its conversations."""
 
     network: Network
     channels: ChannelPairs
     settings: tuple[Channel, ...]
     ignored: tuple[str, ...]
+    noted: Noted = NOTHING_NOTED
 
 
-async def networks_of(store: Store, user: User, *, auto_away: bool) -> list[Wanted]:
+Found = Sequence[Belongings]  # what the store has for a user's networks
+
+
+async def everybody(store: Store) -> list[tuple[User, Found]]:
+    """All users, and what each one's hub begins with."""
+    return list(await store.read(belongings.of_everybody))
+
+
+async def belongings_of(store: Store, user: User) -> Found:
+    return await store.read(belongings.of_user, user.id)
+
+
+def networks_of(user: User, found: Found, *, auto_away: bool) -> list[Wanted]:
     """The user's networks. What a network leaves open is filled in from the user, and where they
     leave it open, too, with the default given."""
-    found = await store.read(_networks_of, user.id)
     if user.auto_away is not None:
         auto_away = user.auto_away
-    return [each._replace(network=_filled_in(each.network, user, auto_away)) for each in found]
+    return [_wanted(each, _filled_in(each.network, user, auto_away)) for each in found]
+
+
+def _wanted(found: Belongings, network: Network) -> Wanted:
+    pairs = tuple((channel.name, channel.key) for channel in found.channels if channel.enabled)
+    noted = Noted(found.markers, found.marks, found.subscriptions)
+    return Wanted(network, pairs, found.channels, found.ignored, noted)
 
 
 def _filled_in(network: Network, user: User, auto_away: bool) -> Network:
@@ -52,18 +73,6 @@ def _filled_in(network: Network, user: User, auto_away: bool) -> Network:
         realname=network.realname or user.realname,
         auto_away=auto_away if network.auto_away is None else network.auto_away,
     )
-
-
-async def noted(store: Store, network_id: int) -> Noted:
-    """What the user's clients have noted about a network's conversations."""
-    return await store.read(_noted, network_id)
-
-
-def _noted(connection: Connection, network_id: int) -> Noted:
-    markers = accounts.list_markers(connection, network_id)
-    marks = accounts.list_marks(connection, network_id)
-    known = {pair: value for pair, value in marks.items() if pair[1] != ignored.KEY}
-    return Noted(markers, known, subscriptions.of_network(connection, network_id))
 
 
 async def client_record(store: Store, network_id: int, name: str) -> Client:
@@ -160,16 +169,6 @@ class Cursors:
             await self._store.run(accounts.put_delivered, cursors)
         except NotWritten:
             self._unsaved |= moved
-
-
-def _networks_of(connection: Connection, user_id: int) -> list[Wanted]:
-    return [_wanted(connection, network) for network in accounts.list_networks(connection, user_id)]
-
-
-def _wanted(connection: Connection, network: Network) -> Wanted:
-    channels = tuple(accounts.list_channels(connection, network.id))
-    pairs = tuple((channel.name, channel.key) for channel in channels if channel.enabled)
-    return Wanted(network, pairs, channels, tuple(ignored.masks(connection, network.id)))
 
 
 def _client_record(connection: Connection, network_id: int, name: str) -> Client:

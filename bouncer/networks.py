@@ -16,7 +16,6 @@ from bouncer.identd import Idents
 from bouncer.irc.wire import Message
 from bouncer.policies import Policies
 from bouncer.session.events import ChannelsWanted, Event, Lost, NetworkSet
-from bouncer.session.marks import NOTHING_NOTED, Noted
 from bouncer.session.screen import Screen
 from bouncer.session.session import Session
 from bouncer.supervise import Gate
@@ -37,7 +36,8 @@ def reconnects(known: Network, wanted: Network) -> bool:
 
 class Networks:
     """`links` are the sessions by the names of their networks. `post` hands a session an event,
-    `changed` is told when a network, or the state of its connection, may have changed."""
+    `changed` is told when a network, or the state of its connection, may have changed. `found` is
+    what the store has, where that has been read already: the first `refresh` goes by it."""
 
     def __init__(
         self,
@@ -56,6 +56,8 @@ class Networks:
         vapid: str,
         user_name: str,
         wire_log: WireLog,
+        policies: Policies,
+        found: keeping.Found | None = None,
     ) -> None:
         self.links = links
         self.nursery: trio.Nursery | None = None  # where connections are held
@@ -73,7 +75,8 @@ class Networks:
         self._user_name = user_name
         self._wire_log = wire_log
         self._vapid = vapid  # our public key for Web Push
-        self._policies = Policies(store)
+        self._policies = policies
+        self._found = found
 
     async def refresh(self, user: User) -> list[Link]:
         """Make them those of the store; those that are gone."""
@@ -83,7 +86,10 @@ class Networks:
         return removed
 
     async def _refresh(self, user: User) -> list[Link]:
-        wanted = await keeping.networks_of(self._store, user, auto_away=self.defaults.auto_away)
+        found, self._found = self._found, None
+        if found is None:
+            found = await keeping.belongings_of(self._store, user)
+        wanted = keeping.networks_of(user, found, auto_away=self.defaults.auto_away)
         here = {each.network.id for each in wanted}
         gone = [name for name, link in self.links.items() if link.session.network.id not in here]
         removed = [self.links.pop(name) for name in gone]
@@ -93,7 +99,7 @@ class Networks:
         for each in wanted:
             known = self.links.get(each.network.name)
             if known is None:
-                await self._add(each)
+                self._add(each)
             else:
                 await self._change(known, each)
         return removed
@@ -107,13 +113,12 @@ class Networks:
             self.links[names.get(network.id, network.name)] = link
         self.listen_for_ops(self._ops)
 
-    async def _add(self, wanted: keeping.Wanted) -> None:
-        noted = await keeping.noted(self._store, wanted.network.id)
-        link = self.links[wanted.network.name] = Link(self.session(wanted, noted))
+    def _add(self, wanted: keeping.Wanted) -> None:
+        link = self.links[wanted.network.name] = Link(self.session(wanted))
         self._connect(link)
 
     async def _change(self, link: Link, wanted: keeping.Wanted) -> None:
-        await self._post(link, ChannelsWanted(*wanted[1:]))
+        await self._post(link, ChannelsWanted(wanted.channels, wanted.settings, wanted.ignored))
         anew = reconnects(link.session.network, wanted.network)
         link.session.network = wanted.network
         if anew:
@@ -124,7 +129,7 @@ class Networks:
         if link.upstream is None or link.upstream.state is State.STOPPED:
             self._connect(link)
 
-    def session(self, wanted: keeping.Wanted, noted: Noted = NOTHING_NOTED) -> Session:
+    def session(self, wanted: keeping.Wanted) -> Session:
         network = wanted.network
         return Session(
             network,
@@ -133,7 +138,7 @@ class Networks:
             new_id=self._store.next_id,
             ops_channel=self._ops[1] if self._ops and self._ops[0] == network.name else "",
             chathistory_max=self._chathistory_max,
-            noted=noted,
+            noted=wanted.noted,
             vapid=self._vapid,
             screen=Screen(wanted.settings, wanted.ignored),
         )

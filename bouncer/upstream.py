@@ -203,7 +203,7 @@ class Upstream:
             self._become(State.CONNECTING, self.error)
             opened_at = trio.current_time()
             try:
-                self._address = await self._to_dial(address)
+                self._address = self._to_dial(address)
                 stream = await self._dial(
                     self._address,
                     source=network.source_address or None,
@@ -226,12 +226,12 @@ class Upstream:
                 return
             await trio.sleep(delay_s)
 
-    async def _to_dial(self, address: ServerAddress) -> ServerAddress:
+    def _to_dial(self, address: ServerAddress) -> ServerAddress:
         """The network's address, or that where it wants to be gone to by TLS."""
         port, self._tls_port, self._tls_s = self._tls_port, None, None
         if port is not None:
             return replace(address, tls=True, port=port)
-        return await self._policies.applied(address) if self._policies else address
+        return self._policies.applied(address) if self._policies else address
 
     async def _keep_policy(self) -> None:
         if self._policies and self._address and self._tls_s is not None:

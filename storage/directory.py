@@ -74,6 +74,14 @@ def get_meta(connection: Connection, key: str) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
+def list_meta(connection: Connection, prefix: str) -> dict[str, str]:
+    """All values whose keys begin so, by key."""
+    columns = schema.meta.c
+    begins_so = columns.key.startswith(prefix, autoescape=True)
+    query = select(columns.key, columns.value).where(begins_so)
+    return {row.key: row.value for row in connection.execute(query)}
+
+
 def put_meta(connection: Connection, key: str, value: str) -> None:
     changed = connection.execute(update(schema.meta).filter_by(key=key).values(value=value))
     if not changed.rowcount:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,24 +34,24 @@ async def test_a_policy_outlives_us_and_ends_in_its_time(tmp_path: Path) -> None
 
     url = f"sqlite:///{tmp_path / 'muster.db'}"
     async with open_store(url) as store:
-        policies = Policies(store, wall)
-        assert await policies.applied(PLAIN) == PLAIN
+        policies = await Policies.of(store, wall)
+        assert policies.applied(PLAIN) == PLAIN
         await policies.keep(SECURE, 100)
     async with open_store(url) as store:
-        policies = Policies(store, wall)
+        policies = await Policies.of(store, wall)
         other_port = ServerAddress.parse("irc+insecure://IRC.test:6660")
-        assert await policies.applied(PLAIN) == SECURE
-        assert (await policies.applied(other_port)).tls
-        assert not (await policies.applied(ServerAddress.parse("irc+insecure://irc2.test"))).tls
-        assert await policies.applied(ServerAddress.parse("ircs://irc.test")) != SECURE
+        assert policies.applied(PLAIN) == SECURE
+        assert policies.applied(other_port).tls
+        assert not (policies.applied(ServerAddress.parse("irc+insecure://irc2.test"))).tls
+        assert policies.applied(ServerAddress.parse("ircs://irc.test")) != SECURE
         now_s += 99
-        assert await policies.applied(PLAIN) == SECURE
+        assert policies.applied(PLAIN) == SECURE
         now_s += 1
-        assert await policies.applied(PLAIN) == PLAIN
+        assert policies.applied(PLAIN) == PLAIN
         await policies.keep(SECURE, 100)
-        assert await policies.applied(PLAIN) == SECURE
+        assert policies.applied(PLAIN) == SECURE
         await policies.keep(SECURE, 0)
-        assert await policies.applied(PLAIN) == PLAIN
+        assert policies.applied(PLAIN) == PLAIN
 
 
 class Policied(FakeNetwork):
@@ -128,7 +129,11 @@ async def test_a_policy_counts_from_the_end_of_the_connection(tmp_path: Path) ->
         two_doors() as (plain, secure, pin),
         running_bouncer(tmp_path, plain, fingerprint=pin) as muster,
     ):
-        await muster.store.run(accounts.put_meta, "sts 127.0.0.1", '{"port": 1, "until_s": 1}')
+        before = await muster.store.read(accounts.get_meta, "sts 127.0.0.1")
+        assert before is not None
+        await muster.store.run(accounts.put_meta, "sts 127.0.0.1", "nearly over")
         await secure.streams[-1].aclose()
         await until(lambda: plain.came + secure.came == 3)
         assert (plain.came, secure.came) == (1, 2)
+        after = await muster.store.read(accounts.get_meta, "sts 127.0.0.1")
+        assert json.loads(after)["until_s"] >= json.loads(before)["until_s"]

@@ -1,0 +1,51 @@
+"""The start of many users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trio
+from sqlalchemy import event
+
+from bouncer import config
+from bouncer.app import Bouncer
+from bouncer.database import open_database
+from bouncer.upstream import State
+from storage import accounts
+from storage.records import Network, User
+from tests.complaints.venue import running_network, until
+
+
+async def statements_of_a_start(folder: Path, users: int) -> list[str]:
+    """What the database is asked until so many users are connected."""
+    folder.mkdir()
+    tables = {"data_dir": str(folder), "listen": [{"address": "unix:irc.sock"}]}
+    conf = config.parse(tables, folder / "bouncer.toml")
+    asked: list[str] = []
+    async with running_network() as network, open_database(conf) as store:
+        for number in range(users):
+            user = await store.run(accounts.add_user, User(f"user{number}"))
+            await store.run(accounts.add_network, Network(user.id, "net", network.uri))
+
+        @event.listens_for(store._engines.reading, "before_cursor_execute")
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            asked.append(statement)
+
+        bouncer = Bouncer(conf, store, None)
+
+        def are_connected() -> bool:
+            links = [link for hub in bouncer.hubs.values() for link in hub.links.values()]
+            states = [link.upstream.state for link in links if link.upstream is not None]
+            return states == [State.CONNECTED] * users
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bouncer.run, lambda _store: None)
+            await until(are_connected)
+            nursery.cancel_scope.cancel()
+    return asked
+
+
+async def test_many_users_ask_the_database_no_more_than_one(tmp_path: Path) -> None:
+    one = await statements_of_a_start(tmp_path / "one", 1)
+    assert one
+    assert await statements_of_a_start(tmp_path / "many", 12) == one
