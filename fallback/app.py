@@ -138,6 +138,7 @@ class Voter:
             mesh=self.mesh,
             announcers=self.announcers,
             roster=lambda: self.roster,
+            last_number=self.remembered.stored.last_number,
         )
         self.conduct.front = front
         self.reception.full_status = self.status

@@ -133,15 +133,19 @@ class FrontDesk:
         announcer = self._announcers[network]
         room = announcer.state.channel(announcer.config.room)
         if room is not None and announcer.state.fold(action.nick) in room.members:
-            self.voice(network, action.nick)
+            self.voice(action.connection, action.nick)
         else:
             announcer.command(Message("INVITE", (action.nick, announcer.config.room)))
         self._write(action.connection, action.nick, wording.admitted(announcer.config.room))
 
-    def voice(self, network: str, nick: str) -> None:
+    def voice(self, connection: claims.Connection, nick: str) -> None:
         """Let somebody speak in the room."""
-        announcer = self._announcers[network]
+        announcer = self._announcers[connection.network]
         announcer.command(Message("MODE", (announcer.config.room, "+v", nick)))
+        user = announcer.state.user_named(nick)
+        if user is not None and user.host:
+            host = f"{user.user}@{user.host}"
+            self._conduct.put_claim(claims.Voiced(connection, host))
 
     @_do.register
     def _(self, action: claims.DevoiceNick) -> None:

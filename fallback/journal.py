@@ -136,7 +136,8 @@ class Journal:
     def _(self, fact: claims.ClaimFact) -> None:
         claim = fact.claim
         key = (claim.connection.network, claim.handle, str(claim.connection.number))
-        self._incidents.put_people({key: write_fact(fact).decode()})
+        goes_on = claim.phase is claims.Phase.VERIFIED or claim.may_return
+        self._incidents.put_people({key: write_fact(fact).decode() if goes_on else None})
 
     async def keep_roster(self, document: bytes) -> None:
         await self._hop(self._incidents.put_facts, {ROSTER: document})
@@ -170,11 +171,17 @@ class Journal:
             order=read_fact(incident.StanddownFact, store.fact("standdown")),
             lines=tuple(line for line in lines if line is not None),
         )
+        records = [
+            read_fact(claims.ClaimFact, record.encode())
+            for network, record in store.all_people()
+            if network in networks
+        ]
         stored = claims.Stored(
             opened.id if opened else "",
             frozenset(store.all_burned(SPENT)),
             frozenset(store.all_burned(REVOKED)),
             tuple(store.lately_burned(SPENT, self._now_ms() - LATELY_MS, MAX_LATELY)),
+            tuple(fact.claim for fact in records if fact)[-claims.MAX_VERIFIED :],
         )
         return Remembered(kept, stored, store.fact(ROSTER) or b"")
 

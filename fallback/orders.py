@@ -86,18 +86,22 @@ def run(reception: Reception, network: str, nick: str, text: str, *, room: bool)
 
 
 def rights(person: Person | None) -> Who:
-    """What somebody may; a vouch gives no admin rights."""
+    """What somebody may; a vouch gives no admin rights, a voice none to what destroys."""
     if person is None:
         return Who.ANYONE
     if not person.member.admin or person.proof is claims.Proof.VOUCH:
         return Who.VERIFIED
-    return Who.STRONG_ADMIN if person.proof in claims.ADMIN_PROOFS else Who.ADMIN
+    strong = person.proof in claims.ADMIN_PROOFS and not person.recalled
+    return Who.STRONG_ADMIN if strong else Who.ADMIN
 
 
 def _refusal(needed: Who, person: Person | None) -> str:
     if person is None:
         return "NOT VERIFIED: claim first; /msg me help"
     if needed is Who.STRONG_ADMIN and person.member.admin:
+        if person.recalled:
+            handle = person.member.handle
+            return f"this needs a new proof, for I was away: /msg me claim {handle}"
         return "this needs an account or an ssh proof; a code or a vouch is not enough"
     return "this is for admins"
 

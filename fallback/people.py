@@ -23,8 +23,8 @@ class People:
 
     network: str
     state: NetworkState
+    last: int = 0  # the number given last
     _numbers: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict)
-    _last: int = 0
 
     def meet(self, source: str, *, shares: bool) -> tuple[Connection, Connection | None]:
         """The connection behind a source `nick!user@host`, and one that is thereby lost.
@@ -42,12 +42,12 @@ class People:
                 self._numbers.move_to_end(folded_nick)
                 return Connection(self.network, number), None
             lost = Connection(self.network, number)
-        self._last += 1
-        self._numbers[folded_nick] = (self._last, host)
+        self.last += 1
+        self._numbers[folded_nick] = (self.last, host)
         self._numbers.move_to_end(folded_nick)
         while len(self._numbers) > MAX_PEOPLE:
             self._numbers.popitem(last=False)
-        return Connection(self.network, self._last), lost
+        return Connection(self.network, self.last), lost
 
     def known(self, nick: str) -> Connection | None:
         """The connection that holds a nick now, if we have met it."""

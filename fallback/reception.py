@@ -41,6 +41,7 @@ class Person:
     member: Member
     proof: claims.Proof
     connection: claims.Connection
+    recalled: bool = False  # by their voice in the room, after we were away
 
 
 class Reception:
@@ -58,7 +59,9 @@ class Reception:
         mesh: Mesh,
         announcers: Mapping[str, Announcer],
         roster: Callable[[], Roster | None],
+        last_number: int = 0,
     ) -> None:
+        """`last_number` is the highest number of a connection that an earlier boot remembers."""
         self.conduct = conduct
         self.me = me
         self.announcers = announcers
@@ -69,7 +72,8 @@ class Reception:
         self.full_status: Callable[[], list[str]] = list  # set by whoever wires the voter
         self._journal = journal
         self._people = {
-            name: People(name, announcer.state) for name, announcer in announcers.items()
+            name: People(name, announcer.state, last_number)
+            for name, announcer in announcers.items()
         }
         self.buckets = {
             name: supervise.Bucket(REQUESTS_PER_S, REQUEST_BURST) for name in announcers
@@ -129,7 +133,7 @@ class Reception:
         if message.params and announcer.state.fold(message.params[0]) == room:
             claim = claims.claim_of(self.conduct.desk, connection)
             if claim is not None and claim.phase is claims.Phase.VERIFIED:
-                self.front.voice(network, message.nick)
+                self.front.voice(connection, message.nick)
             self.fellows.welcome(network, message.nick)
 
     def _on_nick(self, network: str, message: Message) -> None:
@@ -155,7 +159,25 @@ class Reception:
 
     def _on_host(self, network: str, message: Message) -> None:
         if len(message.params) >= 2:
-            self._people[network].moved_host(message.nick, "@".join(message.params[:2]))
+            host = "@".join(message.params[:2])
+            self._people[network].moved_host(message.nick, host)
+            connection = self._people[network].known(message.nick)
+            claim = claims.claim_of(self.conduct.desk, connection) if connection else None
+            if claim is not None and claim.host:
+                self.conduct.put_claim(claims.Voiced(claim.connection, host))
+
+    def _on_who_ended(self, network: str, message: Message) -> None:
+        """We know all hosts now: whoever we voiced before we were away may be in the room."""
+        state, people = self.announcers[network].state, self._people[network]
+        room = state.channel(self.announcers[network].config.room)
+        if room is None or state.fold("".join(message.params[1:2])) != state.fold(room.name):
+            return
+        for member in room.members.values():
+            user = state.user_named(member.nick)
+            if "+" in member.prefixes and user is not None and user.host:
+                connection, _ = people.meet(user.mask, shares=True)
+                host = f"{user.user}@{user.host}"
+                self.conduct.put_claim(claims.StillVoiced(connection, member.nick, host))
 
     # -- accounts ---------------------------------------------------------------------------------
 
@@ -240,10 +262,13 @@ class Reception:
         if roster is None or connection is None:
             return None
         claim = claims.claim_of(self.conduct.desk, connection)
+        by_account = self.member_by_account(network, self.account_of(network, nick))
         if claim is not None and claim.phase is claims.Phase.VERIFIED:
             member = roster.member(claim.handle)
-            return Person(member, claim.proof, connection) if member else None
-        member = self.member_by_account(network, self.account_of(network, nick))
+            if member is not None and not (claim.recalled and by_account == member):
+                return Person(member, claim.proof, connection, claim.recalled)
+        else:
+            member = by_account
         return Person(member, claims.Proof.ACCOUNT, connection) if member else None
 
     def shown(self, person: Person) -> Shown:
@@ -348,6 +373,7 @@ _HANDLERS: dict[str, Handler] = {
     "CHGHOST": _R._on_host,
     "ACCOUNT": _R._on_account,
     "276": _R._on_whois_certfp,
+    "315": _R._on_who_ended,
     "354": _R._on_whox,
     "330": _R._on_whois_account,
     "307": _R._on_whois_account,

@@ -78,13 +78,16 @@ class Venue:
         return lines
 
     def entered(self, name: str) -> list[Message]:
-        """We are in: ask for its modes, and who is who where the network can tell (WHOX)."""
+        """We are in: ask for its modes, and who is who where the network can tell (WHOX); in the
+        room at least their hosts."""
         self.refused.pop(self.configured(name), None)
         if self.configured(name) == self.config.room:
             self._excepted, self._asked_op = "", False
         asks = [Message("MODE", (name,))]
         if "whox" in {token.lower() for token in self.state.isupport.tokens}:
             asks.append(Message("WHO", (name, ",".join(OWN_WHOX))))
+        elif self.configured(name) == self.config.room:
+            asks.append(Message("WHO", (name,)))
         return asks
 
     def notice_seen(self, message: Message) -> None:

@@ -236,6 +236,12 @@ class Incidents:
                     row = {"network": network, "handle": handle, "nick": nick, "record": record}
                     connection.execute(people.insert().values(row))
 
+    def all_people(self) -> list[tuple[str, str]]:
+        """(network, record) of everybody, in the order they were put."""
+        query = sa.select(people.c.network, people.c.record).order_by(sa.text("rowid"))
+        with self._reading() as connection:
+            return [(row.network, row.record) for row in connection.execute(query)]
+
     def forget_people(self, kind: str) -> None:
         """The incident is over: who was verified in it is verified no more, and what was burned
         under this kind was burned for it alone."""

@@ -47,9 +47,11 @@ from fallback.claims.events import (
     PeerVerified as PeerVerified,
     Revoked as Revoked,
     Signed as Signed,
+    StillVoiced as StillVoiced,
     Stored as Stored,
     Tick as Tick,
     UplinkDoubted as UplinkDoubted,
+    Voiced as Voiced,
     Vouched as Vouched,
 )
 from fallback.claims.rows import (

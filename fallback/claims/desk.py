@@ -9,6 +9,8 @@ from fallback.actions import Persist
 from fallback.claims.actions import (
     Action,
     Burn,
+    ClaimFact,
+    Replicate,
     SpentFact,
 )
 from fallback.claims.events import (
@@ -24,6 +26,7 @@ from fallback.claims.events import (
     PeerSpent,
     PeerVerified,
     Revoked,
+    StillVoiced,
     Stored,
     Tick,
     UplinkDoubted,
@@ -34,6 +37,7 @@ from fallback.claims.values import (
     MAX_REMOTE,
     MAX_UNVERIFIED,
     MAX_VERIFIED,
+    SUSPEND_S,
     Claim,
     Connection,
     Desk,
@@ -50,11 +54,8 @@ GONE_ENDS = frozenset({Phase.OPEN, Phase.CHALLENGED, Phase.LOCKED, Phase.EXPIRED
 def step(desk: Desk, event: Event, now: float) -> Done:
     """The desk after `event` at `now`, and what the shell is to do, in order."""
     match event:
-        case Stored(incident, spent, revoked, lately):
-            aliases = frozenset({incident} - {""})
-            revoked = revoked if incident else frozenset()
-            told: list[Action] = [Burn(code) for code in lately if DIGEST.fullmatch(code)]
-            return Desk(incident, aliases=aliases, spent=spent, revoked=revoked), told
+        case Stored():
+            return _start(event, now)
         case IncidentBegan(incident):
             return replace(desk, incident=incident, aliases=desk.aliases | {incident}), []
         case IncidentClosed():
@@ -67,6 +68,8 @@ def step(desk: Desk, event: Event, now: float) -> Done:
                 return desk, []
             desk = replace(desk, spent=desk.spent | {digest})
             return desk, [Persist(SpentFact(digest)), Burn(digest)]
+        case StillVoiced():
+            return _back(desk, event, now)
         case PeerSpent(_, spent):
             return _burned_elsewhere(desk, spent)
         case PeerVerified():
@@ -75,6 +78,21 @@ def step(desk: Desk, event: Event, now: float) -> Done:
             return _each(desk, event, now)
         case _:
             return _one(desk, event, now)
+
+
+def _start(stored: Stored, now: float) -> Done:
+    """What is on disk goes on. Nobody is seen yet: whoever was verified is away."""
+    told: list[Action] = [Burn(code) for code in stored.lately if DIGEST.fullmatch(code)]
+    if not stored.incident:
+        return Desk(spent=stored.spent), told
+    away = tuple(
+        replace(claim, phase=Phase.SUSPENDED, away=True, until=now + SUSPEND_S)
+        for claim in stored.claims
+        if claim.phase is Phase.VERIFIED or claim.may_return
+    )
+    aliases = frozenset({stored.incident})
+    desk = Desk(stored.incident, away, (), aliases, stored.spent, revoked=stored.revoked)
+    return desk, [*told, *map(Replicate, away)]
 
 
 def wake_at(desk: Desk, now: float) -> float:
@@ -113,6 +131,26 @@ def _one(desk: Desk, event: Event, now: float) -> Done:
         desk, more = _each(desk, EvidenceRevoked(claim.evidence, event.admin), now, but=connection)
         actions += more
     return desk, actions
+
+
+def _back(desk: Desk, event: StillVoiced, now: float) -> Done:
+    """The claim goes on under the connection's new number. Two from one host may have changed
+    nicks while nobody looked: neither is known again."""
+    network = event.connection.network
+    alike = [
+        claim
+        for claim in desk.claims
+        if claim.may_return and claim.connection.network == network and claim.host == event.host
+    ]
+    if len(alike) != 1 or claim_of(desk, event.connection) not in (None, alike[0]):
+        return desk, []
+    old = alike[0]
+    rest = replace(desk, claims=tuple(claim for claim in desk.claims if claim != old))
+    rest, claim, actions = _judge(rest, replace(old, connection=event.connection), event, now)
+    if claim.phase is not Phase.VERIFIED:
+        return desk, []
+    forget = Persist(ClaimFact(replace(old, phase=Phase.OPEN)))
+    return _put(rest, claim), [forget, *actions]
 
 
 def _outprove(desk: Desk, winner: Claim, now: float) -> Done:

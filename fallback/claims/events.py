@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fallback.claims.values import Connection, Gone, Phase, Proof
+from fallback.claims.values import Claim, Connection, Gone, Phase, Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,27 @@ class NickChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Voiced:
+    """The connection gets its voice in the room under this user@host, or has another one now."""
+
+    connection: Connection
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class StillVoiced:
+    """We are back on the network, and in the room this nick, from this user@host, has a voice.
+
+    The network keeps a voice with its connection and takes it along through NICK; whoever else
+    takes the nick has none.
+    """
+
+    connection: Connection
+    nick: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The connection, or its account, can no longer be followed."""
 
@@ -152,13 +173,20 @@ class PeerSpent:
 class Stored:
     """The process has started; what its own store remembers of this incident.
 
-    `lately` are of the `spent` those that the other agents may not have been told of.
+    `lately` are of the `spent` those that the other agents may not have been told of. `claims` are
+    those that stood; their connections' numbers are of no later boot.
     """
 
     incident: str
     spent: frozenset[str] = frozenset()
     revoked: frozenset[str] = frozenset()
     lately: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def last_number(self) -> int:
+        """The highest number that an earlier boot gave to a connection, as far as it is kept."""
+        return max((claim.connection.number for claim in self.claims), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +234,8 @@ Event = (
     | CodeSpilled
     | Vouched
     | NickChanged
+    | Voiced
+    | StillVoiced
     | Lost
     | NetworkDropped
     | Revoked

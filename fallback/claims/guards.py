@@ -21,7 +21,9 @@ from fallback.claims.events import (
     NickChanged,
     Outproved,
     Signed,
+    StillVoiced,
     Tick,
+    Voiced,
     Vouched,
 )
 from fallback.claims.values import (
@@ -66,12 +68,13 @@ def same_account(case: Case, event: AccountMatched, now: float) -> bool:
 
 
 def stronger_account(case: Case, event: AccountMatched, now: float) -> bool:
-    return case.claim.proof < Proof.ACCOUNT and same_account(case, event, now)
+    weaker = case.claim.proof < Proof.ACCOUNT or case.claim.recalled
+    return weaker and same_account(case, event, now)
 
 
 def may_strengthen(case: Case, event: Claimed, _now: float) -> bool:
-    same = case.claim.handle == event.handle and case.claim.proof < Proof.SSH
-    return same and closed_desk(case) is None
+    weaker = case.claim.proof < Proof.SSH or case.claim.recalled
+    return case.claim.handle == event.handle and weaker and closed_desk(case) is None
 
 
 def may_claim(case: Case, _event: Claimed, _now: float) -> bool:
@@ -133,6 +136,33 @@ def timed_out(case: Case, _event: Tick, now: float) -> bool:
 
 def renamed(case: Case, event: NickChanged, _now: float) -> bool:
     return event.nick != case.claim.nick
+
+
+def holds_nick(case: Case) -> bool:
+    """Whether somebody who is verified has this claim's nick now."""
+    where, desk = (case.claim.connection.network, case.claim.nick), case.desk
+    here = {(c.connection.network, c.nick) for c in desk.claims if c.phase is Phase.VERIFIED}
+    return where in here or where in {(other.network, other.nick) for other in desk.remote}
+
+
+def another_host(case: Case, event: Voiced, _now: float) -> bool:
+    return event.host != case.claim.host
+
+
+def same_voice(case: Case, event: StillVoiced, now: float) -> bool:
+    """The desk has seen that nobody else it knew came from this host."""
+    claim, desk = case.claim, case.desk
+    return (
+        claim.may_return
+        and claim.host != ""
+        and (event.nick, event.host) == (claim.nick, claim.host)
+        and now < min(claim.until, claim.proof_ends)
+        and claim.evidence not in desk.revoked
+        and not any(
+            other.handle == claim.handle and other.phase is Phase.VERIFIED for other in desk.claims
+        )
+        and not any(other.handle == claim.handle for other in desk.remote)
+    )
 
 
 def lost(case: Case, event: Lost, _now: float) -> bool:

@@ -36,17 +36,17 @@ from fallback.claims.events import (
     Outproved,
     Revoked,
     Signed,
+    StillVoiced,
     Tick,
+    Voiced,
     Vouched,
 )
 from fallback.claims.guards import Case
 from fallback.claims.values import (
     CHALLENGE_S,
-    EXPIRE_S,
     LOCK_S,
     MAX_NONCES,
     SUSPEND_S,
-    VOUCH_S,
     Claim,
     Phase,
     Proof,
@@ -70,11 +70,11 @@ def _tell(claim: Claim, phase: Phase) -> list[Action]:
 
 
 def _verify(case: Case, handle: str, nick: str, proof: Proof, evidence: str, now: float) -> Done:
-    lasts_s = VOUCH_S if proof is Proof.VOUCH else EXPIRE_S
     claim = replace(
         case.claim, handle=handle, nick=nick, proof=proof, evidence=evidence, nonce="",
-        until=now + lasts_s, verified_at=now, bad=0,
+        verified_at=now, bad=0, away=False, recalled=False,
     )  # fmt: skip
+    claim = replace(claim, until=claim.proof_ends)
     told = TellRoom(f"{handle} is {nick} ({proof.name.lower()})")
     admitted: list[Action] = [Admit(claim.connection, nick), told]
     return _put(case, claim), [*_tell(claim, Phase.VERIFIED), *admitted]
@@ -168,9 +168,17 @@ def _lock(case: Case, event: CodeGiven, now: float) -> Done:
 
 def _reopen(case: Case, _event: Tick, _now: float) -> Done:
     claim = replace(case.claim, nonce="", until=FOREVER)
-    if case.phase in (Phase.LOCKED, Phase.SUSPENDED):
+    if case.phase is Phase.LOCKED:
         claim = Claim(claim.connection, claim.nick)
     return _put(case, claim), []
+
+
+def _give_up(case: Case, _event: Tick, _now: float) -> Done:
+    claim = Claim(case.claim.connection, case.claim.nick)
+    actions: list[Action] = [Persist(ClaimFact(replace(case.claim, phase=Phase.OPEN)))]
+    if case.claim.away and not on.holds_nick(case):
+        actions.append(DevoiceNick(claim.connection, claim.nick))
+    return _put(case, claim), actions
 
 
 def _reopen_renamed(case: Case, event: NickChanged, _now: float) -> Done:
@@ -192,6 +200,21 @@ def _suspend(case: Case, _event: object, now: float) -> Done:
     claim = replace(case.claim, until=now + SUSPEND_S)
     devoice = DevoiceNick(claim.connection, claim.nick)
     return _put(case, claim), [*_tell(claim, Phase.SUSPENDED), devoice]
+
+
+def _note_host(case: Case, event: Voiced, _now: float) -> Done:
+    claim = replace(case.claim, host=event.host)
+    return _put(case, claim), [Persist(ClaimFact(claim))]
+
+
+def _leave_behind(case: Case, _event: NetworkDropped, now: float) -> Done:
+    claim = replace(case.claim, until=now + SUSPEND_S, away=True)
+    return _put(case, claim), _tell(claim, Phase.SUSPENDED)
+
+
+def _recall(case: Case, _event: StillVoiced, _now: float) -> Done:
+    claim = replace(case.claim, until=case.claim.proof_ends, away=False, recalled=True)
+    return _put(case, claim), _tell(claim, Phase.VERIFIED)
 
 
 def _suspend_twice(case: Case, event: CodeTwice, now: float) -> Done:
@@ -233,6 +256,10 @@ _TRY = _FREE | _CH | _SUS | _SUP
 _LIVE = _ALL - frozenset({Phase.REVOKED})
 _STRONGER = "destructive commands need an ssh or account proof from who came by code"
 _EVIDENCE = "else who took an account over stays in by a second connection"
+_KNOWN_AGAIN = (
+    "else all must prove themselves anew when the agent is killed; the network keeps a voice with"
+    " its connection"
+)
 _NICK_ONLY = "every row that answers must know the nick it answers to"
 
 TABLE: Table[Case, Action] = Table(
@@ -286,13 +313,22 @@ TABLE: Table[Case, Action] = Table(
             "NICK | follow", _NICK_ONLY),
         Row(_HAS, Lost, on.lost, Phase.SUSPENDED, _suspend,
             "QUIT, split, account lost, no shared channel any more | 10 min; devoice"),
-        Row(_HAS, NetworkDropped, on.dropped, Phase.SUSPENDED, _suspend,
+        Row(_VER, Voiced, on.another_host, None, _note_host,
+            "voiced in the room, or under another host | keep the host", _KNOWN_AGAIN),
+        Row(_VER, NetworkDropped, on.dropped, Phase.SUSPENDED, _leave_behind,
+            "the agent itself was disconnected [not by account] | 10 min; then devoice"),
+        Row(_SUP, NetworkDropped, on.dropped, Phase.SUSPENDED, _suspend,
             "the agent itself was disconnected [not by account] | 10 min; devoice"),
+        Row(_SUS, StillVoiced, on.same_voice, Phase.VERIFIED, _recall,
+            "the agent is back, or started again, and the room has the same nick, from the same"
+            " host, voiced [nobody has proved to be this person meanwhile] | as before, but for"
+            " orders", _KNOWN_AGAIN),
         Row(_HAS, CodeTwice, on.spent_twice, Phase.SUSPENDED, _suspend_twice,
             "its code was spent in another component, too | suspend both"),
         Row(_SUS | _SUP, AccountMatched, on.same_account, Phase.VERIFIED, _by_account,
             "same account returns | voice, invite"),
-        Row(_SUS, Tick, on.timed_out, Phase.OPEN, _reopen, "timeout | nothing"),
+        Row(_SUS, Tick, on.timed_out, Phase.OPEN, _give_up,
+            "timeout | devoice whom the agent lost sight of"),
         Row(_VER, Outproved, on.not_weaker, Phase.SUPERSEDED, _supersede,
             "second valid proof for the same handle elsewhere [not weaker] | both shown, older"
             " SUPERSEDED"),

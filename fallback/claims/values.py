@@ -71,7 +71,11 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One connection's claim. `evidence` names the key, account, code or admins that proved it."""
+    """One connection's claim. `evidence` names the key, account, code or admins that proved it.
+
+    `host` is the user@host under which it was voiced in the room, '' before. `away`: the agent was
+    off the network since. `recalled`: known again by its voice, so not good for what destroys.
+    """
 
     connection: Connection
     nick: str
@@ -85,6 +89,19 @@ class Claim:
     verified_at: float = NEVER
     bad: int = 0
     vouchers: frozenset[str] = frozenset()
+    host: str = ""
+    away: bool = False
+    recalled: bool = False
+
+    @property
+    def may_return(self) -> bool:
+        """Whether the agent alone was away: the same connection may be known again."""
+        return self.phase is Phase.SUSPENDED and self.away
+
+    @property
+    def proof_ends(self) -> float:
+        """Until when its proof is good."""
+        return self.verified_at + (VOUCH_S if self.proof is Proof.VOUCH else EXPIRE_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,58 @@ async def test_a_cut_is_announced_a_person_verified_and_the_recovery_said_once(
                     assert code.encode() not in path.read_bytes()
 
 
+async def test_a_restarted_agent_knows_by_their_voice_whom_it_had_verified(tmp_path: Path) -> None:
+    """A nick that changed hands meanwhile has no voice; and what destroys needs a new proof."""
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        alice = await site.employs("alice", admin=True, accounts=(("pub", "AliceAcct"),))
+        bob = await site.employs("bob")
+        config = await site.pairs("fra", ircd=ircd)
+        await site.beats()
+        first = Voter(config)
+        first.announcers["pub"].outgoing.every_s = 0.05
+        async with trio.open_nursery() as nursery:
+            await nursery.start(first.run)
+            await ircd.welcomes("fb-fra")
+            await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+            await until(lambda: first.announcers["pub"].joined and first.roster)
+            first.conduct.put(incident.Declared("alice"))
+            await ircd.hears("PRIVMSG #room", within_s=15)
+            for who, codes in (("alice", alice), ("bob", bob)):
+                await ircd.says(f":{who}!u@{who}.example PRIVMSG fb-fra :claim {who} {codes[0]}")
+                await ircd.hears(f"INVITE {who} #room")
+                await ircd.says(f":{who}!u@{who}.example JOIN #room")
+                await ircd.hears(f"MODE #room +v {who}")
+            await until(lambda: len(first.journal.remember(("pub",)).stored.claims) == 2)
+            await until(lambda: all(one.host for one in first.conduct.desk.claims))
+            nursery.cancel_scope.cancel()
+
+        second = await site.starts(config)
+        await ircd.welcomes("fb-fra")
+        await ircd.lets_in("fb-fra", "#lobby")
+        await ircd.hears("JOIN #room")
+        await ircd.says(
+            ":fb-fra!~fallback@192.0.2.9 JOIN #room",
+            ":irc.test 353 fb-fra = #room :@fb-fra +alice bob",
+            ":irc.test 366 fb-fra #room :End",
+            ":irc.test 324 fb-fra #room +ims",
+        )
+        await ircd.hears("WHO #room")
+        await ircd.says(
+            ":irc.test 352 fb-fra #room u alice.example irc.test alice H+ :0 Alice",
+            ":irc.test 352 fb-fra #room u bob.example irc.test bob H :0 Bob",
+            ":irc.test 315 fb-fra #room :End",
+        )
+        await until(lambda: second.reception.person("pub", "alice"))
+        assert second.reception.person("pub", "bob") is None
+        await ircd.says(":alice!u@alice.example PRIVMSG #room :!roster")
+        assert "alice=alice (code); bob=?" in await ircd.hears("NOTICE alice")
+        await ircd.says(":alice!u@alice.example PRIVMSG #room :!hold 10min")
+        assert "I was away: /msg me claim alice" in await ircd.hears("NOTICE alice")
+        await ircd.says(":alice!u@alice.example ACCOUNT AliceAcct")
+        await ircd.says(":alice!u@alice.example PRIVMSG #room :!hold 10min")
+        assert "held until" in await ircd.hears("NOTICE alice")
+
+
 async def test_a_restarted_agent_goes_on_with_the_same_incident(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site, open_ircd() as ircd:
         codes = await site.employs("alice", oncall=1)

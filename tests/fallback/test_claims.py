@@ -33,10 +33,12 @@ from fallback.claims import (
     Replicate,
     Revoked,
     SpentFact,
+    StillVoiced,
     TellAdmins,
     TellRoom,
     Tick,
     UplinkDoubted,
+    Voiced,
     Vouched,
 )
 from fallback.tables import Row
@@ -231,18 +233,21 @@ def _(say: DeskDialogue, _row: Any) -> None:
 
 
 @row("timeout | nothing")
-def _(say: DeskDialogue, line: Any) -> None:
-    if Phase.CHALLENGED in line.states:
-        say.at(1, claimed())
-        say.at(120, Tick())
-        assert say.phase is Phase.CHALLENGED
-        say.at(121, Tick())
-        assert say.at(122, signed()) == [Refuse(HERE, "al", Refusal.UNASKED)]
-    else:
-        suspended(say)
-        say.at(601, Tick())
-        assert say.phase is Phase.SUSPENDED
-        say.at(602, Tick())
+def _(say: DeskDialogue, _row: Any) -> None:
+    say.at(1, claimed())
+    say.at(120, Tick())
+    assert say.phase is Phase.CHALLENGED
+    say.at(121, Tick())
+    assert say.at(122, signed()) == [Refuse(HERE, "al", Refusal.UNASKED)]
+
+
+@row("timeout | devoice whom the agent lost sight of")
+def _(say: DeskDialogue, _row: Any) -> None:
+    suspended(say)
+    say.at(601, Tick())
+    assert say.phase is Phase.SUSPENDED
+    say.at(602, Tick())
+    assert not say.said(DevoiceNick)  # it was done as they left
 
 
 @row("nick change | nothing")
@@ -282,11 +287,30 @@ def _(say: DeskDialogue, _row: Any) -> None:
 
 
 @row("the agent itself was disconnected")
-def _(say: DeskDialogue, _row: Any) -> None:
+def _(say: DeskDialogue, line: Any) -> None:
     by_code(say)
     say.at(2, AccountMatched(Connection("libera", 5), "bo", "bob", "bob-acc"))
+    if Phase.SUPERSEDED in line.states:
+        say.at(2, account(THERE))
     say.at(3, NetworkDropped("libera"))
-    assert [claim.handle for claim in claims.standing(say.state)] == ["bob"]  # "unless by account"
+    shown = {claim.handle for claim in claims.standing(say.state) if claim.connection != THERE}
+    assert shown == {"bob"}  # "unless by account"
+
+
+@row("voiced in the room, or under another host")
+def _(say: DeskDialogue, _row: Any) -> None:
+    by_ssh(say)
+    say.at(2, Voiced(HERE, "al@host"), Voiced(HERE, "al@host"))
+    (kept,) = say.said(Persist)
+    assert kept.fact.claim.host == "al@host"
+
+
+@row("the agent is back, or started again")
+def _(say: DeskDialogue, _row: Any) -> None:
+    by_ssh(say)
+    say.at(2, Voiced(HERE, "al@host"))
+    say.at(3, NetworkDropped("libera"))
+    say.at(4, StillVoiced(HERE, "al", "al@host"))
 
 
 @row("its code was spent")

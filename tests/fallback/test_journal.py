@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ FACTS: list[object] = [
     claims.RevokedFact("ssh:key"),
     claims.ClaimFact(claims.Claim(claims.Connection("pub", 3), "al", claims.Phase.VERIFIED)),
 ]
+
+
+VERIFIED = claims.Phase.VERIFIED
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: type(fact).__name__)
@@ -67,7 +71,26 @@ async def test_everything_kept_is_remembered_by_the_next_process(tmp_path: Path)
     assert kept.lines == (FACTS[6],)
     assert remembered.stored.spent == {"ab" * 32}
     assert remembered.stored.revoked == {"ssh:key"}
+    assert remembered.stored.claims == (FACTS[9].claim,)  # type: ignore[attr-defined]
+    assert remembered.stored.last_number == 3
     assert remembered.roster == b"document"
+
+
+async def test_only_claims_that_may_go_on_are_remembered(tmp_path: Path) -> None:
+    incidents = Incidents(tmp_path / "f.db")
+    journal = Journal(incidents, "fra", "boot1", lambda: 100.0)
+    alice = claims.Claim(claims.Connection("pub", 3), "al", VERIFIED, "alice", host="al@host")
+    await journal.keep(claims.ClaimFact(alice))
+    away = replace(alice, phase=claims.Phase.SUSPENDED, away=True)
+    for now, remembered in ((away, (away,)), (alice, (alice,))):
+        await journal.keep(claims.ClaimFact(now))
+        assert journal.remember(("pub",)).stored.claims == remembered
+    assert journal.remember(("other",)).stored.claims == ()
+    for phase in set(claims.Phase) - {VERIFIED}:
+        await journal.keep(claims.ClaimFact(alice))
+        await journal.keep(claims.ClaimFact(replace(alice, phase=phase)))
+        assert journal.remember(("pub",)).stored.claims == (), phase
+    incidents.close()
 
 
 async def test_a_closed_incident_is_not_remembered_as_open(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class Agent:
     desk: claims.Desk = field(default_factory=claims.Desk)
     stored_spent: set[str] = field(default_factory=set)
     stored_revoked: set[str] = field(default_factory=set)
+    stored_claims: dict[Connection, claims.Claim] = field(default_factory=dict)
     roster: bytes = b""
     untold: dict[str, bytes] = field(default_factory=dict)  # journal entries not yet received
     booted: int = 0
@@ -70,6 +71,7 @@ class Desks:
         self.drop, self.apart = 0.0, False
         self.incident = "i1"
         self.nicks: dict[Connection, str] = {}
+        self.voiced: set[Connection] = set()  # the network's own: it goes with the connection
         self.numbers = itertools.count(1)
         self.nonces: list[str] = ["fra-none"]  # all that were ever handed out
         self.flying: list[tuple[str, bytes]] = []
@@ -193,12 +195,31 @@ class Desks:
                     claim = claims.claim_of(agent.desk, at)
                     assert claim is not None
                     agent.asked[at] = Asked(nick, nonce, claim.handle, self.t)
+                case Persist(claims.ClaimFact(claim)):
+                    agent.stored_claims.pop(claim.connection, None)
+                    if claim.phase is Phase.VERIFIED or claim.may_return:
+                        agent.stored_claims[claim.connection] = claim
                 case claims.Admit(at, nick) | claims.OfferNick(at, nick):
                     assert nick == self.nicks[at], "S6: somebody else has this nick"
+                    self.voiced.add(at)
+                case claims.DevoiceNick(_, nick):
+                    self.voiced -= {at for at, held in self.nicks.items() if held == nick}
                 case _:
                     pass
+        for at in [action.connection for action in actions if isinstance(action, claims.Admit)]:
+            self.feed(agent, claims.Voiced(at, self.host(at)))
         self._check(agent)
         return actions
+
+    def host(self, at: Connection) -> str:
+        """user@host: each has their own, and comes with it again."""
+        return f"u@{at.number}"
+
+    def looks_around(self, agent: Agent) -> None:
+        """The agent is back in the room and sees who has a voice there, under numbers of its own
+        that are the world's here."""
+        for at in sorted(self.voiced & self.nicks.keys(), key=lambda one: one.number):
+            self.feed(agent, claims.StillVoiced(at, self.nicks[at], self.host(at)))
 
     def _tell(self, agent: Agent, said: JournalSaid) -> None:
         agent.untold[said.id] = write_body(said)
@@ -235,21 +256,22 @@ class Desks:
             for known in (agent.asked, agent.proved, agent.vouched, agent.revoked):
                 known.clear()
             agent.stored_revoked.clear()
+            agent.stored_claims.clear()
             self.feed(agent, claims.IncidentBegan(self.incident))
 
     def restart(self, agent: Agent) -> None:
-        """kill -9 and start: claims are gone, what was burned is not."""
+        """kill -9 and start: nobody is seen yet; what was burned is burned."""
         agent.booted += 1
         agent.peers = self._peers(agent.name)
         agent.untold.clear()
         agent.asked.clear()
-        agent.proved.clear()
         agent.vouched.clear()
         stored = claims.Stored(
             self.incident,
             frozenset(agent.stored_spent),
             frozenset(agent.stored_revoked),
             tuple(sorted(agent.stored_spent)),
+            tuple(agent.stored_claims.values()),
         )
         self.feed(agent, stored)
         self.feed(agent, claims.IncidentBegan(self.incident))

@@ -139,6 +139,7 @@ class People(RuleBasedStateMachine):
                 assert claim is None or claim.phase is not Phase.VERIFIED
         if gone is Gone.QUIT:
             nick = world.nicks.pop(at)
+            world.voiced.discard(at)
             world.somebody(nick)
 
     @rule(index=agent, who=which)
@@ -160,6 +161,15 @@ class People(RuleBasedStateMachine):
     @rule(index=agent)
     def restart(self, index: int) -> None:
         self.world.restart(self._agent(index))
+
+    @rule(index=agent)
+    def network_drops(self, index: int) -> None:
+        self.world.feed(self._agent(index), claims.NetworkDropped(NET))
+
+    @rule(index=agent)
+    def looks_around(self, index: int) -> None:
+        """ "a nick is never proof": whoever took a nick meanwhile has no voice."""
+        self.world.looks_around(self._agent(index))
 
     @rule(choice=st.integers(0, 200))
     def replay(self, choice: int) -> None:
