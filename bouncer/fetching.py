@@ -3,16 +3,19 @@ comes back to the session as an event."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import structlog
 import trio
+from outcome import Outcome, Value
 
 from bouncer import history
 from bouncer.attachment import Attachment, Link
 from bouncer.session.effects import Lookup, PlayBack
 from bouncer.session.events import Event, Found, PageRead
+from bouncer.session.lookups import Answer
 from storage import messages
 from storage.errors import StorageError
 from storage.store import Store
@@ -20,22 +23,30 @@ from storage.store import Store
 PAGE_ROWS = 500  # of a playback; the next page is read when this one has left
 LOOKUPS = 64  # questions of the history not answered yet; full: the client is dropped
 
+Held = tuple[Link, Lookup, Outcome[Answer]]
+
 log = structlog.get_logger("hub")
 
 
 class Fetching:
-    """For the `clients` of one hub, which `post` hands an event."""
+    """For the `clients` of one hub. `post` hands it an event and waits for room; `offer` does so
+    only where there is room, and says whether."""
 
     def __init__(
         self,
         clients: Mapping[int, Attachment],
         store: Store,
         post: Callable[[Link, Event], Awaitable[None]],
+        offer: Callable[[Link, Event], bool],
     ) -> None:
         self._clients = clients
         self._store = store
         self._post = post
-        self._look, self._lookups = trio.open_memory_channel[tuple[Link, Lookup]](LOOKUPS)
+        self._offer = offer
+        self._lookups: deque[tuple[Link, Lookup]] = deque()
+        self._is_asking = False
+        # answers that found no room: one at most, for the next question waits for it
+        self._hold, self._held = trio.open_memory_channel[Held](1)
 
     async def read_page(self, link: Link, wanted: PlayBack) -> None:
         client = self._clients.get(wanted.client)
@@ -54,18 +65,37 @@ class Fetching:
         await self._post(link, page)
 
     def look_up(self, link: Link, lookup: Lookup) -> None:
-        """Queue a question. Never waits."""
-        try:
-            self._look.send_nowait((link, lookup))
-        except trio.WouldBlock:
-            if client := self._clients.get(lookup.client):
-                client.drop("You ask the history faster than it can answer; wait for its answers")
+        """Ask a question of the store, when those asked before are answered. Never waits."""
+        if len(self._lookups) < LOOKUPS:
+            self._lookups.append((link, lookup))
+            self._ask_next()
+        elif client := self._clients.get(lookup.client):
+            client.drop("You ask the history faster than it can answer; wait for its answers")
+
+    def _ask_next(self) -> None:
+        while self._lookups and not self._is_asking:
+            link, lookup = self._lookups.popleft()
+            if lookup.client in self._clients:
+                self._is_asking = True
+                network_id = link.session.network.id
+                answered = partial(self._answered, link, lookup)
+                history.ask(self._store, network_id, lookup.question, answered)
+
+    def _answered(self, link: Link, lookup: Lookup, answer: Outcome[Answer]) -> None:
+        """Called in trio's thread, by no task: there is nothing to wake on the way."""
+        if isinstance(answer, Value) and self._offer(link, _found(lookup, answer.value)):
+            self._is_asking = False
+            self._ask_next()
+        else:
+            self._hold.send_nowait((link, lookup, answer))
 
     async def run(self) -> None:
-        """Answer questions, in the order in which they were asked."""
-        async for link, lookup in self._lookups:
-            if lookup.client not in self._clients:
-                continue
-            network_id = link.session.network.id
-            answer = await history.answer(self._store, network_id, lookup.question)
-            await self._post(link, Found(lookup.client, lookup.question, answer, lookup.label))
+        """Hand over the answers that found no room, and raise what is a fault of ours."""
+        async for link, lookup, answer in self._held:
+            await self._post(link, _found(lookup, answer.unwrap()))
+            self._is_asking = False
+            self._ask_next()
+
+
+def _found(lookup: Lookup, answer: Answer) -> Found:
+    return Found(lookup.client, lookup.question, answer, lookup.label)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 
+import outcome
 import structlog
+from outcome import Outcome
 from sqlalchemy import Connection
 
 from bouncer.irc.chathistory import HistoryRequest, MsgId, Selector, Subcommand, Timestamp
@@ -30,6 +33,8 @@ from storage.store import Store
 
 MAX_PLAYED = 5_000  # messages of one `PLAY`
 
+Answered = Callable[[Outcome[Answer]], None]
+
 log = structlog.get_logger("history")
 
 
@@ -37,25 +42,36 @@ class _UnknownMessage(LookupError):
     """A msgid that is not, or no longer, in the conversation."""
 
 
-async def answer(store: Store, network_id: int, question: Question) -> Answer:
-    """Put one question to the store. Never raises for what the store or the question is."""
+def ask(store: Store, network_id: int, question: Question, answered: Answered) -> None:
+    """Put one question to the store. `answered` is called in trio's thread and must neither wait
+    nor raise; an error in it is a fault of ours."""
+
+    def then(result: Outcome[Answer]) -> None:
+        answered(outcome.capture(_answer, question, result))
+
     try:
         match question:
             case ReadMarker(time_ms=None):
-                return await store.read(_marker, network_id, question)
+                store.ask(then, _marker, network_id, question)
             case ReadMarker():
-                return await store.run(_marker, network_id, question)
+                store.order(then, _marker, network_id, question)
             case ReadHistory():
-                return await store.read(_history, network_id, question)
+                store.ask(then, _history, network_id, question)
             case PlaySince():
-                return await store.read(_since, network_id, question)
+                store.ask(then, _since, network_id, question)
             case Search():
-                return await store.read(_search, network_id, question)
+                store.ask(then, _search, network_id, question)
             case Subscribe(subscription):
-                return await store.run(subscriptions.put, subscription)
+                store.order(then, subscriptions.put, subscription)
             case Unsubscribe(endpoint):
-                await store.run(subscriptions.remove, network_id, endpoint)
-                return Done()
+                store.order(then, _unsubscribe, network_id, endpoint)
+    except StorageError as error:  # it is closed
+        then(outcome.Error(error))
+
+
+def _answer(question: Question, result: Outcome[Answer]) -> Answer:
+    try:
+        return result.unwrap()
     except _UnknownMessage:
         return NoAnswer(unknown_message=True)
     except StorageError as error:
@@ -67,6 +83,11 @@ def _marker(connection: Connection, network_id: int, question: ReadMarker) -> Ma
     if question.time_ms is None:
         return Marker(accounts.get_marker(connection, network_id, question.target))
     return Marker(accounts.put_marker(connection, network_id, question.target, question.time_ms))
+
+
+def _unsubscribe(connection: Connection, network_id: int, endpoint: str) -> Done:
+    subscriptions.remove(connection, network_id, endpoint)
+    return Done()
 
 
 def _since(connection: Connection, network_id: int, question: PlaySince) -> Rows:

@@ -85,7 +85,7 @@ class Hub:
         self.links: dict[str, Link] = {}
         self.announcing = Announcing(self.links, self.clients, self._tell, server_name)
         self._answering = Answering(services, self.announcing, self.post, self._decide)
-        self._fetching = Fetching(self.clients, store, self.post)
+        self._fetching = Fetching(self.clients, store, self.post, self.offer)
         self.networks = Networks(
             self.links,
             store,
@@ -208,6 +208,13 @@ class Hub:
         """Have an event decided, and performed in its turn; waits while too much is undone."""
         await self._undone.room()
         self._as_own(self._decide, link, event)
+
+    def offer(self, link: Link, event: Event) -> bool:
+        """The same where there is room at once; whether there was."""
+        if self._undone.is_full:
+            return False
+        self._as_own(self._decide, link, event)
+        return True
 
     async def post_to(self, network: str, event: Event) -> None:
         """Hand an event to the session of a network, if there is one."""

@@ -22,10 +22,10 @@ _NAMED = sqlite.dialect(paramstyle="named")
 
 def run_sqlite(connection: Connection, statement: str, values: Values = ()) -> list[Any]:
     """All rows of one statement on SQLite, in the connection's transaction."""
-    if not connection.in_transaction():
-        connection.begin()
     driver = connection.connection.driver_connection
     assert driver is not None
+    if not driver.in_transaction:
+        connection.begin()
     try:
         rows: list[Any] = driver.execute(statement, values).fetchall()
     except sqlite3.Error as error:

@@ -1,7 +1,7 @@
 """Engines for a database URL: SQLite in WAL mode, or PostgreSQL by psycopg.
 
-One engine writes (a single connection, owned by the writer thread), one reads (a small pool), one
-keeps the search index, which on SQLite is a file of its own beside the database.
+One engine writes (a single connection, owned by the writer thread), one reads (a connection for
+each reader), one keeps the search index, which on SQLite is a file of its own beside the database.
 Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is switched off.
 """
 
@@ -17,13 +17,12 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool
 
 from storage.errors import Unusable
 from storage.vault import Vault
 from storage.words import without_colours
 
-READERS = 4  # connections that read in parallel; a fifth query waits for one
 BUSY_TIMEOUT_S = 1.5  # how long another process may hold the write lock before it is trouble
 # Pages in the WAL before the writer itself copies it back (32 MiB), which holds up a commit; the
 # indexer's thread does so earlier and holds up nobody.
@@ -121,9 +120,7 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         "cached_statements": 256,
     }
     writing = create_engine(url, poolclass=NullPool, connect_args=arguments)
-    reading = create_engine(
-        url, poolclass=QueuePool, pool_size=READERS, max_overflow=0, connect_args=arguments
-    )
+    reading = create_engine(url, poolclass=NullPool, connect_args=arguments)
 
     @event.listens_for(writing, "connect")
     def set_up_writer(connection: sqlite3.Connection, record: Any) -> None:
@@ -167,7 +164,10 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
     @event.listens_for(indexing, "begin")
     @event.listens_for(reading, "begin")
     def begin_to_read(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        if not driver.in_transaction:  # a reader may have begun by the driver
+            driver.execute("BEGIN")
 
     return Engines(url, writing, reading, indexing)
 
@@ -186,12 +186,7 @@ def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:
     del psycopg
     writing = create_engine(url, poolclass=NullPool)
     reading = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=READERS,
-        max_overflow=0,
-        pool_pre_ping=True,
-        execution_options={"postgresql_readonly": True},
+        url, poolclass=NullPool, execution_options={"postgresql_readonly": True}
     )
 
     def keep_vault(_connection: Any, record: Any) -> None:

@@ -21,11 +21,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from storage import index, messages, migrations, retention, schema
 from storage.backup import backup
 from storage.directory import get_meta, put_meta
-from storage.engine import READERS, Engines, make_engines
-from storage.errors import NotWritten, StorageError, Unusable
+from storage.engine import Engines, make_engines
+from storage.errors import NotWritten, Unusable
 from storage.imports import LAST_IMPORTED_ID
 from storage.indexer import Indexer
+from storage.job import Job, Then
 from storage.message import Row
+from storage.readers import Readers
 from storage.retention import Keep
 from storage.trouble import Cause, Trouble, cause_of
 from storage.vault import Vault
@@ -49,7 +51,7 @@ class Store:
         self._listeners: list[Callable[[Trouble | None], None]] = []
         self._writer = Writer(engines, self._set_trouble)
         self._indexer = Indexer(engines, lambda: self._last_id)
-        self._readers = trio.CapacityLimiter(READERS)
+        self._readers = Readers(engines)
 
     @property
     def url(self) -> str:
@@ -96,15 +98,25 @@ class Store:
         """
         return await self._writer.run(fn, *args)
 
+    def order(self, then: Then, fn: Callable[..., object], *args: Any) -> None:
+        """The same by no task: see `ask`."""
+        self._writer.do(Job(fn, args, then))
+
     async def read(self, fn: Callable[..., T], *args: Any) -> T:
         """`fn(connection, *args)` in a read-only transaction, beside others and the writer.
 
-        Raises StorageError when the database cannot be read.
+        Who is cancelled does not wait for it. Raises StorageError when the database cannot be read.
         """
-        # Who is cancelled does not wait for the thread: a long search must not hold up the end.
-        return await trio.to_thread.run_sync(
-            self._read, fn, args, limiter=self._readers, abandon_on_cancel=True
-        )
+        await trio.lowlevel.checkpoint_if_cancelled()
+        job = Job(fn, args)
+        self._readers.put(job)
+        value: T = await job.wait()
+        return value
+
+    def ask(self, then: Then, fn: Callable[..., object], *args: Any) -> None:
+        """The same by no task: `then` is called in trio's thread with what came of it, also with
+        an error. It must neither wait nor raise."""
+        self._readers.put(Job(fn, args, then))
 
     async def prune(
         self,
@@ -188,19 +200,10 @@ class Store:
                 listener(trouble)
 
     async def _close(self) -> None:
+        self._readers.close()
         await self._writer.close()
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._indexer.close)
-
-    def _read(self, fn: Callable[..., T], args: tuple[Any, ...]) -> T:
-        try:
-            with self._engines.reading.connect() as connection:
-                return fn(connection, *args)
-        except SQLAlchemyError as error:
-            cause = cause_of(error)
-            if cause is None:
-                raise
-            raise StorageError(f"the database {cause.value}") from error
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from storage.appender import Appender
 from storage.engine import BUSY_TIMEOUT_S, Engines
 from storage.errors import NotWritten, StorageError
+from storage.job import Job
 from storage.message import Row
 from storage.trouble import Cause, Trouble, cause_of
 
@@ -43,18 +44,6 @@ RETRY_LOCK_S = 0.05
 SPILL_STEP = 1000  # rows per commit when the spill is written
 
 
-class _Job:
-    """One write transaction that somebody waits for."""
-
-    __slots__ = ("done", "fn", "reshapes", "result")
-
-    def __init__(self, fn: Callable[..., Any], reshapes: bool) -> None:
-        self.fn = fn
-        self.reshapes = reshapes
-        self.done = trio.Event()
-        self.result: outcome.Outcome[Any] | None = None
-
-
 class Batch:
     """What has been handed in since the thread last looked: rows that share one commit."""
 
@@ -62,7 +51,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.jobs: list[_Job] = []
+        self.jobs: list[tuple[Job, bool]] = []  # each with whether it reshapes
         self.committed = False
         self.finished = False  # committed, or held in memory: it may be shown
         self._callbacks: list[Callable[[], None]] = []
@@ -133,13 +122,15 @@ class Writer:
 
         `reshapes`: it removes buffers or sources, whose numbers must then be looked up again.
         """
-        job = _Job(lambda connection: fn(connection, *args), reshapes)
-        with self._lock:
-            self._open_batch().jobs.append(job)
-        await job.done.wait()
-        assert job.result is not None
-        value: T = job.result.unwrap()
+        job = Job(fn, args)
+        self.do(job, reshapes=reshapes)
+        value: T = await job.wait()
         return value
+
+    def do(self, job: Job, *, reshapes: bool = False) -> None:
+        """The same with a job, which is told what came of it."""
+        with self._lock:
+            self._open_batch().jobs.append((job, reshapes))
 
     async def close(self) -> None:
         """Commit what was handed in, then end the thread. Not cancellable: it is short."""
@@ -169,9 +160,8 @@ class Writer:
                 self._retry()
             if batch.rows:
                 self._write_rows(batch)
-            for job in batch.jobs:
-                self._write_job(job)
-                self._tell(job.done.set)
+            for job, reshapes in batch.jobs:
+                self._tell(job.finish, self._write_job(job, reshapes))
             if closing:
                 break
         if self._spill:
@@ -230,25 +220,22 @@ class Writer:
         log.error("a message of network %s cannot be kept: %s", row.network_id, error)
         return 1
 
-    def _write_job(self, job: _Job) -> None:
+    def _write_job(self, job: Job, reshapes: bool) -> outcome.Outcome[Any]:
         def work() -> Any:
             if self._trouble and self._connection.closed:  # the last retry could not open one
                 raise NotWritten(f"nothing was changed: the database {self._trouble.cause.value}")
             with self._connection.begin():
-                return job.fn(self._connection)
+                return job.run(self._connection)
 
-        job.result = outcome.capture(work)
-        if job.reshapes:
+        result: outcome.Outcome[Any] = outcome.capture(work)
+        if reshapes or isinstance(result, outcome.Error):
             self._appender.forget()
-        if isinstance(job.result, outcome.Error):
-            self._appender.forget()
-            error = job.result.error
-            cause = cause_of(error)
-            if cause is not None:
-                self._enter(cause, error)
-                failed = NotWritten(f"nothing was changed: the database {cause.value}")
-                failed.__cause__ = error
-                job.result = outcome.Error(failed)
+        if isinstance(result, outcome.Error) and (cause := cause_of(result.error)) is not None:
+            self._enter(cause, result.error)
+            failed = NotWritten(f"nothing was changed: the database {cause.value}")
+            failed.__cause__ = result.error
+            return outcome.Error(failed)
+        return result
 
     # Trouble
 

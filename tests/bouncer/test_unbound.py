@@ -6,12 +6,13 @@ from pathlib import Path
 
 import structlog
 
-from bouncer import history, keeping
+from bouncer import keeping
 from bouncer.irc.bouncer_networks import CAP
 from bouncer.session.from_client import COMMANDS
 from bouncer.session.lookups import NoAnswer, ReadMarker
 from storage.records import Channel
 from tests.bouncer.desks import open_desk
+from tests.bouncer.session.stored import answer
 from tests.complaints.venue import running_bouncer, running_network
 
 CAPS = ("batch", "message-tags", "labeled-response", "standard-replies", CAP, "draft/chathistory",
@@ -52,8 +53,8 @@ async def test_wishes_for_a_network_that_is_gone_are_logged(tmp_path: Path) -> N
             await keeping.change_network(store, 99, nick="x")
             await keeping.keep_mark(store, 99, "#ops", "soju.im/pinned", "1")
             await keeping.redact(store, 99, "#ops", "x")
-            answer = await history.answer(store, 99, ReadMarker("#ops", "#ops", 5))
-    assert answer == NoAnswer(unknown_message=False)
+            found = await answer(store, 99, ReadMarker("#ops", "#ops", 5))
+    assert found == NoAnswer(unknown_message=False)
     assert [each["event"] for each in logged] == [
         "channel not remembered",
         "channel not changed",

@@ -6,13 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import trio
+from outcome import Outcome
+
 from bouncer import history, keeping
 from bouncer.session.effects import Lookup, Redact
 from bouncer.session.events import Found
+from bouncer.session.lookups import Answer, Question
 from storage import accounts
 from storage.records import Network, User
 from storage.store import Store, open_store
 from tests.bouncer.session.dialogue import Dialogue
+
+
+async def answer(store: Store, network_id: int, question: Question) -> Answer:
+    """What the store answers to one question."""
+    answered, answers = trio.open_memory_channel[Outcome[Answer]](1)
+    history.ask(store, network_id, question, answered.send_nowait)
+    return (await answers.receive()).unwrap()
 
 
 class Stored(Dialogue):
@@ -32,8 +43,8 @@ class Stored(Dialogue):
         others, self.others = self.others, []
         for other in others:
             if isinstance(other, Lookup):
-                answer = await history.answer(self.store, self.network.id, other.question)
-                self.event(Found(other.client, other.question, answer, other.label))
+                found = await answer(self.store, self.network.id, other.question)
+                self.event(Found(other.client, other.question, found, other.label))
             elif isinstance(other, Redact):
                 await keeping.redact(self.store, self.network.id, other.target, other.msgid)
 
