@@ -259,7 +259,7 @@ class Maintenance:
     ended: bool = False  # taken back early
 
 
-OrderKind = Literal["standdown", "hold", "declare"]
+OrderKind = Literal["standdown", "hold", "declare", "revoke"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +281,7 @@ class OrderGiven:
     signature: Annotated[str, Field(max_length=MAX_PROOF)] = ""  # base64
     why: Annotated[str, Field(max_length=100)] = ""
     for_s: Age = 0.0  # of a hold
+    evidence: Short = ""  # what a revocation refuses for the incident, by its digest
 
 
 _AGE = struct.Struct("!d")

@@ -22,7 +22,7 @@ from bouncer.heartbeat import Ack, Kind, write_body
 from bouncer.keys import KeyFault, MeshKey
 from bouncer.peers import Heard
 from bouncer.roster import Roster, RosterFault, read_roster
-from fallback import check, names, report, voter, watch
+from fallback import check, claims, names, report, voter, watch
 from fallback.announcer import Announcer
 from fallback.conduct import Conduct
 from fallback.config import Config, NetworkConfig
@@ -125,6 +125,9 @@ class Voter:
             repeating=performer.repeating,
             others=performer.other_agents,
             put=self.conduct.put,
+            revoked=lambda evidence, admin: self.conduct.put_claim(
+                claims.PeerRevoked(evidence, admin)
+            ),
             tell_ops=performer.tell_ops,
         )
         performer.pass_on = self.relay.pass_on

@@ -222,6 +222,7 @@ class FrontDesk:
             nick=claim.nick[:64],
             proof=claim.proof.value,
             phase=claim.phase.name,
+            evidence=claims.digest_of(claim.evidence),
         )
         self._tell_agents(said)
 

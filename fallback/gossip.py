@@ -115,6 +115,7 @@ class JournalSaid:
     nick: Short = ""
     proof: Annotated[int, Field(ge=1, le=4)] = 1
     phase: Short = "VERIFIED"
+    evidence: Short = ""  # the digest of what proved it
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,6 +323,7 @@ class Hearing:
                 claims.Proof(said.proof),
                 said.spent,
                 _phase(said.phase),
+                said.evidence,
             )
         )
 

@@ -207,16 +207,26 @@ def revoke(call: Call) -> list[str]:
     connection = call.reception.connection(call.network, call.words[0])
     if connection is None:
         return [f"{call.words[0]} is not known here"]
-    call.reception.conduct.put_claim(claims.Revoked(connection, call.admin))
+    conduct = call.reception.conduct
+    claim = claims.claim_of(conduct.desk, connection)
+    evidence = claims.digest_of(claim.evidence) if claim else ""
+    for other in conduct.desk.remote:  # another agent's: it knows the connection by its evidence
+        if (other.network, other.nick) == (call.network, call.words[0]):
+            evidence = evidence or other.evidence
+    conduct.put_claim(claims.Revoked(connection, call.admin))
+    if evidence:
+        _give(call, "revoke", evidence=evidence)
     return [f"{call.words[0]} revoked for this incident"]
 
 
-def _give(call: Call, order: OrderKind, *, for_s: float = 0.0) -> None:
+def _give(call: Call, order: OrderKind, *, for_s: float = 0.0, evidence: str = "") -> None:
     """Let an order have effect here and at the other agents, with how its giver is known."""
     reception, person = call.reception, call.person
     assert person is not None  # the table lets nobody else give orders
-    why = "" if order == "hold" else " ".join(call.words)
-    reception.relay.give(order, call.admin, reception.shown(person), why=why, for_s=for_s)
+    why = "" if order in ("hold", "revoke") else " ".join(call.words)
+    reception.relay.give(
+        order, call.admin, reception.shown(person), why=why, for_s=for_s, evidence=evidence
+    )
 
 
 def declare(call: Call) -> list[str]:

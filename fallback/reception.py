@@ -262,7 +262,11 @@ class Reception:
         if roster is None or connection is None:
             return None
         claim = claims.claim_of(self.conduct.desk, connection)
-        by_account = self.member_by_account(network, self.account_of(network, nick))
+        account = self.account_of(network, nick)
+        by_account = self.member_by_account(network, account)
+        evidence = claims.digest_of(claims.account_evidence(network, account))
+        if evidence in self.conduct.desk.revoked:
+            by_account = None
         if claim is not None and claim.phase is claims.Phase.VERIFIED:
             member = roster.member(claim.handle)
             if member is not None and not (claim.recalled and by_account == member):

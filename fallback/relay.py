@@ -17,6 +17,7 @@ import structlog
 import trio
 
 from bouncer.heartbeat import (
+    MAX_ORDER_AGE_S,
     MAX_PROOF,
     DatagramFault,
     Kind,
@@ -41,6 +42,8 @@ MAX_TAKEN = 256  # ids of orders already taken
 MAX_WAITING = 32  # to be checked; full: not confirmed, so it is said again
 SHOWN_ORDERS = 5
 TELL_STANDING_S = 5.0  # a standing `!declare`, for an agent that has started since
+REVOKED_EVERY = 12  # rounds of the above until a standing `!revoke` is told again
+MAX_STANDING = 16  # `!revoke`s that are told again; what an agent has heard it keeps itself
 _CHALLENGE = re.compile(r"fallback1 inc=(\S+) net=(\S+) nick=\S+ nonce=(\S+)")
 
 log = structlog.get_logger("relay")
@@ -86,6 +89,7 @@ class Relay:
         repeating: Repeating,
         others: Callable[[], list[str]],
         put: Callable[[incident.Event], None],
+        revoked: Callable[[str, str], None],
         tell_ops: Callable[[str], None],
     ) -> None:
         self._key = key
@@ -99,6 +103,7 @@ class Relay:
         self._repeating = repeating
         self._others = others
         self._put = put
+        self._revoked = revoked
         self._tell_ops = tell_ops
         self._kept = journal.orders()
         # Also refused ones, so that they are looked at once: as None.
@@ -111,7 +116,14 @@ class Relay:
     # -- in ---------------------------------------------------------------------------------------
 
     def give(
-        self, order: OrderKind, admin: str, shown: Shown, *, why: str = "", for_s: float = 0.0
+        self,
+        order: OrderKind,
+        admin: str,
+        shown: Shown,
+        *,
+        why: str = "",
+        for_s: float = 0.0,
+        evidence: str = "",
     ) -> None:
         """An admin, known here by account or signature, has given an order."""
         now = self._now()
@@ -127,6 +139,7 @@ class Relay:
             shown.signature if len(shown.signature) <= MAX_PROOF else "",
             why[:100],
             for_s,
+            evidence,
         )
         self._accept(Held(given, sign_statement(self._key, Kind.ORDER, given), now))
 
@@ -225,6 +238,9 @@ class Relay:
             case "declare":
                 self._put(incident.Declared(given.admin))
                 self._say(held)
+            case "revoke":
+                self._revoked(given.evidence, given.admin)
+                self._say(held)
 
     # -- out --------------------------------------------------------------------------------------
 
@@ -243,13 +259,26 @@ class Relay:
         self._repeating.until_received(others, held.given.id, Kind.ORDER, body)
 
     async def _tell_standing(self) -> None:
+        rounds = 0
         while True:
             await trio.sleep(TELL_STANDING_S)
-            own = self._state()
-            if own is not None and own.id and own.kind is incident.Kind.OPERATOR:
-                declares = (one for one in self._taken.values() if one)
-                for held in [one for one in declares if one.given.order == "declare"][-1:]:
-                    self._say(held)
+            rounds += 1
+            self.act_again(tell_revoked=rounds % REVOKED_EVERY == 0)
+
+    def act_again(self, *, tell_revoked: bool) -> None:
+        """Tell what stands in this incident again; refuse what was revoked, which may have come
+        before the incident, or just before this agent was killed."""
+        own = self._state()
+        if own is None or not own.id:
+            return
+        if own.kind is incident.Kind.OPERATOR:
+            declares = (one for one in self._taken.values() if one)
+            for held in [one for one in declares if one.given.order == "declare"][-1:]:
+                self._say(held)
+        for held in self._standing("revoke")[-MAX_STANDING:]:
+            self._revoked(held.given.evidence, held.given.admin)
+            if tell_revoked:
+                self._say(held)
 
     # -- what is known ----------------------------------------------------------------------------
 
@@ -258,12 +287,20 @@ class Relay:
         own, now = self._state(), self._now()
         if own is None:
             return False
-        closed_at = max((stone.at for stone in own.tombstones), default=float("-inf"))
-        return any(
-            closed_at < kept.at_ms / 1000 and now < kept.at_ms / 1000 + own.timings.operator_max_s
+        return any(now < held.at + own.timings.operator_max_s for held in self._standing("declare"))
+
+    def _standing(self, order: OrderKind) -> list[Held]:
+        """The orders of this kind, checked and kept, that no closing has overtaken, of one day."""
+        own, now = self._state(), self._now()
+        stones = own.tombstones if own is not None else ()
+        closed_at = max((stone.at for stone in stones), default=float("-inf"))
+        return [
+            Held(read_kept(kept), kept.statement, kept.at_ms / 1000)
             for kept in self._kept
-            if kept.id.startswith("declare:")
-        )
+            if kept.id.startswith(f"{order}:")
+            and closed_at < kept.at_ms / 1000
+            and now < kept.at_ms / 1000 + MAX_ORDER_AGE_S
+        ]
 
     def lines(self) -> list[tuple[KeptOrder, OrderGiven]]:
         """The latest orders, for `fallback status`."""

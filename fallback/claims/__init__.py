@@ -43,6 +43,7 @@ from fallback.claims.events import (
     NetworkDropped as NetworkDropped,
     NickChanged as NickChanged,
     Outproved as Outproved,
+    PeerRevoked as PeerRevoked,
     PeerSpent as PeerSpent,
     PeerVerified as PeerVerified,
     Revoked as Revoked,
@@ -53,6 +54,9 @@ from fallback.claims.events import (
     UplinkDoubted as UplinkDoubted,
     Voiced as Voiced,
     Vouched as Vouched,
+)
+from fallback.claims.guards import (
+    account_evidence as account_evidence,
 )
 from fallback.claims.rows import (
     TABLE as TABLE,
@@ -65,6 +69,7 @@ from fallback.claims.values import (
     LOCK_S as LOCK_S,
     MAX_NONCES as MAX_NONCES,
     MAX_REMOTE as MAX_REMOTE,
+    MAX_REVOKED as MAX_REVOKED,
     MAX_UNVERIFIED as MAX_UNVERIFIED,
     MAX_VERIFIED as MAX_VERIFIED,
     NEVER as NEVER,
@@ -77,4 +82,5 @@ from fallback.claims.values import (
     Phase as Phase,
     Proof as Proof,
     RemoteClaim as RemoteClaim,
+    digest_of as digest_of,
 )

@@ -25,7 +25,7 @@ class ClaimFact:
 
 @dataclass(frozen=True, slots=True)
 class RevokedFact:
-    """Fact: this evidence (key, account, code) of a handle is refused for the incident."""
+    """Fact: the evidence (key, account, code) of this digest is refused for the incident."""
 
     evidence: str
 

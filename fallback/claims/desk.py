@@ -11,6 +11,7 @@ from fallback.claims.actions import (
     Burn,
     ClaimFact,
     Replicate,
+    RevokedFact,
     SpentFact,
 )
 from fallback.claims.events import (
@@ -23,6 +24,7 @@ from fallback.claims.events import (
     Lost,
     NetworkDropped,
     Outproved,
+    PeerRevoked,
     PeerSpent,
     PeerVerified,
     Revoked,
@@ -35,6 +37,7 @@ from fallback.claims.guards import Case
 from fallback.claims.rows import TABLE
 from fallback.claims.values import (
     MAX_REMOTE,
+    MAX_REVOKED,
     MAX_UNVERIFIED,
     MAX_VERIFIED,
     SUSPEND_S,
@@ -43,6 +46,7 @@ from fallback.claims.values import (
     Desk,
     Phase,
     RemoteClaim,
+    digest_of,
 )
 
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -72,6 +76,8 @@ def step(desk: Desk, event: Event, now: float) -> Done:
             return _back(desk, event, now)
         case PeerSpent(_, spent):
             return _burned_elsewhere(desk, spent)
+        case PeerRevoked():
+            return _refused_elsewhere(desk, event, now)
         case PeerVerified():
             return _peer(desk, event, now)
         case Tick() | NetworkDropped() | Outproved() | CodeTwice() | EvidenceRevoked():
@@ -128,7 +134,8 @@ def _one(desk: Desk, event: Event, now: float) -> Done:
         desk, more = _outprove(desk, claim, now)
         actions += more
     if isinstance(event, Revoked) and claim.evidence:
-        desk, more = _each(desk, EvidenceRevoked(claim.evidence, event.admin), now, but=connection)
+        also = EvidenceRevoked(digest_of(claim.evidence), event.admin)
+        desk, more = _each(desk, also, now, but=connection)
         actions += more
     return desk, actions
 
@@ -198,6 +205,15 @@ def _burned_elsewhere(desk: Desk, spent: str) -> Done:
     return replace(desk, spent=desk.spent | {spent}), [Persist(SpentFact(spent))]
 
 
+def _refused_elsewhere(desk: Desk, event: PeerRevoked, now: float) -> Done:
+    known = event.evidence in desk.revoked or not event.evidence
+    if known or not desk.incident or len(desk.revoked) >= MAX_REVOKED:
+        return desk, []
+    desk = replace(desk, revoked=desk.revoked | {event.evidence})
+    desk, actions = _each(desk, EvidenceRevoked(event.evidence, event.admin), now)
+    return desk, [Persist(RevokedFact(event.evidence)), *actions]
+
+
 def _peer(desk: Desk, event: PeerVerified, now: float) -> Done:
     # The burning itself may still be on its way, or for ever lost.
     desk, actions = _burned_elsewhere(desk, event.spent)
@@ -208,7 +224,7 @@ def _peer(desk: Desk, event: PeerVerified, now: float) -> Done:
         return replace(desk, remote=tuple(rest)), actions
     new = RemoteClaim(
         event.agent, event.claim_id, event.handle, event.network, event.nick, event.proof,
-        event.spent, now,
+        event.spent, now, event.evidence,
     )  # fmt: skip
     desk = replace(desk, remote=(*rest, new)[-MAX_REMOTE:])
     if event.spent:

@@ -149,7 +149,8 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class PeerVerified:
-    """A claim at another agent as it stands there; `spent` the nonce or code digest it used."""
+    """A claim at another agent as it stands there; `spent` the nonce or code digest it used,
+    `evidence` the digest of what proved it."""
 
     agent: str
     claim_id: str
@@ -159,6 +160,15 @@ class PeerVerified:
     proof: Proof
     spent: str
     phase: Phase = Phase.VERIFIED
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRevoked:
+    """An admin has revoked, here or at another agent, what this evidence (a digest) proved."""
+
+    evidence: str
+    admin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +216,7 @@ class CodeTwice:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRevoked:
-    """Made by the desk itself: what proved this claim was revoked on another connection."""
+    """Made by the desk itself: what proved this claim (a digest) was revoked elsewhere."""
 
     evidence: str
     admin: str
@@ -240,6 +250,7 @@ Event = (
     | NetworkDropped
     | Revoked
     | PeerVerified
+    | PeerRevoked
     | PeerSpent
     | Stored
     | Outproved

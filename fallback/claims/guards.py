@@ -33,6 +33,7 @@ from fallback.claims.values import (
     Gone,
     Phase,
     Proof,
+    digest_of,
 )
 
 
@@ -45,9 +46,18 @@ class Case:
     desk: Desk
 
 
-def account_evidence(event: AccountMatched) -> str:
-    """Names an account as evidence. An account is one network's own."""
-    return f"account:{event.connection.network}:{event.account}"
+def revoked(case: Case, evidence: str) -> bool:
+    """Whether an admin has refused this evidence for the incident."""
+    return digest_of(evidence) in case.desk.revoked
+
+
+def account_evidence(network: str, account: str) -> str:
+    """Names an account as evidence. An account is one network's own, in whatever case."""
+    return f"account:{network}:{account.casefold()}"
+
+
+def matched_evidence(event: AccountMatched) -> str:
+    return account_evidence(event.connection.network, event.account)
 
 
 def closed_desk(case: Case) -> Refusal | None:
@@ -58,7 +68,7 @@ def closed_desk(case: Case) -> Refusal | None:
 
 
 def account_fits(case: Case, event: AccountMatched, _now: float) -> bool:
-    known = bool(event.handle) and account_evidence(event) not in case.desk.revoked
+    known = bool(event.handle) and not revoked(case, matched_evidence(event))
     return known and closed_desk(case) is None
 
 
@@ -94,7 +104,7 @@ def signature_fits(case: Case, event: Signed, now: float) -> bool:
         and event.network == claim.connection.network
         and event.nick == claim.nick
         and event.incident in desk.aliases
-        and f"ssh:{event.key}" not in desk.revoked
+        and not revoked(case, f"ssh:{event.key}")
         and closed_desk(case) is None
         and now < claim.nonce_until
     )
@@ -122,7 +132,7 @@ def vouch_evidence(case: Case, event: Vouched) -> str:
 
 def vouched_twice(case: Case, event: Vouched, _now: float) -> bool:
     evidence = vouch_evidence(case, event)
-    good = bool(evidence) and evidence not in case.desk.revoked
+    good = bool(evidence) and not revoked(case, evidence)
     return good and bool(event.handle) and closed_desk(case) is None
 
 
@@ -155,9 +165,9 @@ def same_voice(case: Case, event: StillVoiced, now: float) -> bool:
     return (
         claim.may_return
         and claim.host != ""
-        and (event.nick, event.host) == (claim.nick, claim.host)
+        and event.nick == claim.nick
         and now < min(claim.until, claim.proof_ends)
-        and claim.evidence not in desk.revoked
+        and not revoked(case, claim.evidence)
         and not any(
             other.handle == claim.handle and other.phase is Phase.VERIFIED for other in desk.claims
         )
@@ -186,4 +196,4 @@ def spent_twice(case: Case, event: CodeTwice, _now: float) -> bool:
 
 
 def proved_by(case: Case, event: EvidenceRevoked, _now: float) -> bool:
-    return case.claim.evidence == event.evidence
+    return digest_of(case.claim.evidence) == event.evidence

@@ -50,6 +50,7 @@ from fallback.claims.values import (
     Claim,
     Phase,
     Proof,
+    digest_of,
 )
 from fallback.tables import Row, Table, always
 
@@ -81,7 +82,7 @@ def _verify(case: Case, handle: str, nick: str, proof: Proof, evidence: str, now
 
 
 def _by_account(case: Case, event: AccountMatched, now: float) -> Done:
-    evidence = on.account_evidence(event)
+    evidence = on.matched_evidence(event)
     return _verify(case, event.handle, event.nick, Proof.ACCOUNT, evidence, now)
 
 
@@ -237,9 +238,10 @@ def _expire(case: Case, _event: object, _now: float) -> Done:
 
 def _revoke(case: Case, event: Revoked | EvidenceRevoked, _now: float) -> Done:
     claim, facts = replace(case.claim, nonce="", until=FOREVER), list[Action]()
-    if claim.evidence and claim.evidence not in case.desk.revoked:
-        case = replace(case, desk=replace(case.desk, revoked=case.desk.revoked | {claim.evidence}))
-        facts.append(Persist(RevokedFact(claim.evidence)))
+    if claim.evidence and not on.revoked(case, claim.evidence):
+        evidence = digest_of(claim.evidence)
+        case = replace(case, desk=replace(case.desk, revoked=case.desk.revoked | {evidence}))
+        facts.append(Persist(RevokedFact(evidence)))
     told = TellRoom(f"{claim.nick} was revoked by {event.admin}")
     kick = Kick(claim.connection, claim.nick)
     return _put(case, claim), [*facts, *_tell(claim, Phase.REVOKED), kick, told]
@@ -338,6 +340,7 @@ TABLE: Table[Case, Action] = Table(
         Row(_LIVE, Revoked, always, Phase.REVOKED, _revoke,
             "admin revoke | kick; its evidence is refused for this incident"),
         Row(_HAS | _SUS, EvidenceRevoked, on.proved_by, Phase.REVOKED, _revoke,
-            "its evidence was revoked on another connection | kick", _EVIDENCE),
+            "its evidence was revoked on another connection, or at another agent | kick",
+            _EVIDENCE),
     ],
 )  # fmt: skip

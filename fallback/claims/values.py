@@ -7,6 +7,7 @@ A nick is never proof.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 
@@ -23,6 +24,7 @@ MAX_UNVERIFIED = (
 )
 MAX_VERIFIED = 512
 MAX_REMOTE = 512  # full: the oldest is forgotten
+MAX_REVOKED = 1024  # full: no more are taken from other agents
 MAX_NONCES = 4096  # the store keeps all; a nonce is good for two minutes anyway
 
 
@@ -67,6 +69,11 @@ class Connection:
 
     network: str
     number: int
+
+
+def digest_of(evidence: str) -> str:
+    """How agents name to each other what proved somebody: short, whatever it is."""
+    return hashlib.blake2s(evidence.encode(), digest_size=16).hexdigest() if evidence else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,7 @@ class RemoteClaim:
     proof: Proof
     spent: str
     at: float
+    evidence: str = ""  # its digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +136,5 @@ class Desk:
     aliases: frozenset[str] = frozenset()  # all ids this incident has had
     spent: frozenset[str] = field(default=frozenset(), repr=False)  # codes: ten per person
     nonces: tuple[str, ...] = field(default=(), repr=False)
-    revoked: frozenset[str] = frozenset()
+    revoked: frozenset[str] = frozenset()  # digests of evidence
     doubted: bool = False

@@ -44,7 +44,8 @@ class DeskDialogue(Dialogue):
             self._read(Outproved(event.handle, event.proof), self.state)
         elif isinstance(event, Revoked):
             at = claims.claim_of(self.state, event.connection)
-            self._read(EvidenceRevoked(at.evidence if at else "", event.admin), self.state)
+            evidence = claims.digest_of(at.evidence if at else "")
+            self._read(EvidenceRevoked(evidence, event.admin), self.state)
         elif hasattr(event, "connection"):
             won = claims.claim_of(after, event.connection)
             if won is not None and won.phase is Phase.VERIFIED:

@@ -18,6 +18,7 @@ from fallback.claims import (
     Gone,
     IncidentBegan,
     IncidentClosed,
+    Kick,
     Lost,
     PeerSpent,
     PeerVerified,
@@ -104,6 +105,33 @@ def test_s8_what_was_revoked_is_refused_after_a_restart_too() -> None:
     again = restarted(say)
     again.at(6, account())
     assert again.phase is Phase.OPEN
+
+
+@pytest.mark.parametrize("prove", [by_ssh, by_code, by_account])
+def test_s6_what_another_agent_revoked_is_refused_here(prove: Any) -> None:
+    """ "any | admin revoke | REVOKED | kick", at all agents: else the next speaker verifies it."""
+    say, there = fresh(), fresh()
+    prove(there)
+    assert there.claim is not None
+    evidence = claims.digest_of(there.claim.evidence)
+    say.at(1, claims.PeerRevoked(evidence, "bob"))
+    assert say.said(Persist) == [Persist(claims.RevokedFact(evidence))]
+    if prove is not by_code:  # a code is good once, anyway
+        say.at(2, claimed(), signed() if prove is by_ssh else account())
+        assert say.phase is Phase.CHALLENGED
+    there.at(2, claims.PeerRevoked(evidence, "bob"))
+    assert there.phase is Phase.REVOKED
+    assert there.said(Kick)
+    assert there.at(3, claims.PeerRevoked(evidence, "bob")) == []
+
+
+def test_what_is_revoked_at_other_agents_has_a_bound_and_an_incident() -> None:
+    say = fresh()
+    many = [claims.PeerRevoked(f"{number:032x}", "bob") for number in range(claims.MAX_REVOKED)]
+    say.at(1, *many, claims.PeerRevoked("f" * 32, "bob"))
+    assert len(say.state.revoked) == claims.MAX_REVOKED
+    say.at(2, IncidentClosed())
+    assert say.at(3, many[0]) == []
 
 
 def test_s8_nobody_is_verified_by_a_restart_alone() -> None:

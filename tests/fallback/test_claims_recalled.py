@@ -173,6 +173,11 @@ def test_s6_what_was_revoked_does_not_come_back() -> None:
     again = killed(say)
     again.at(11, account(Connection("libera", 9)), Revoked(Connection("libera", 9), "bob"), STILL)
     assert claims.standing(again.state) == []
+    assert say.claim is not None
+    revoked = frozenset({claims.digest_of(say.claim.evidence)})  # and killed just after this
+    again = fresh()
+    again.at(12, Stored("i1", revoked=revoked, claims=kept(say)), IncidentBegan("i1"), STILL)
+    assert claims.standing(again.state) == []
 
 
 def test_a_claim_ends_when_it_would_have_ended() -> None:

@@ -104,6 +104,7 @@ async def open_post(tmp_path: Path, ssh: str = "") -> AsyncIterator[Post]:
         repeating=repeating,
         others=lambda: ["ams"],
         put=lambda event: holder[0].events.append(event),
+        revoked=lambda evidence, admin: holder[0].events.append((evidence, admin)),
         tell_ops=lambda text: holder[0].told.append(text),
     )
     holder.append(Post(relay, wire, roster, tmp_path / "fallback.db"))
@@ -236,6 +237,39 @@ async def test_a_declaration_is_known_after_a_restart_until_a_closing_overtakes_
         assert not post.relay.declared()
 
 
+async def test_a_revocation_is_told_and_told_again_also_after_a_restart(tmp_path: Path) -> None:
+    """Until a closing overtakes it; who has heard of it keeps it in their own file."""
+    async with open_post(tmp_path) as post:
+        post.relay.give("revoke", "alice", Shown("account", "pub", "AliceAcct"), evidence="e" * 32)
+        await until(lambda: post.events)
+        assert post.events == [("e" * 32, "alice")]
+        [told] = post.wire.sent
+        assert told[:2] == ("ams", Kind.ORDER)
+    async with open_post(tmp_path) as post:
+        post.relay.act_again(tell_revoked=False)
+        assert post.events == [("e" * 32, "alice")], "killed before the desk had it"
+        assert not post.wire.sent
+        post.relay.act_again(tell_revoked=True)
+        assert post.wire.sent == [told], "as it was signed"
+        post.own = replace(post.own, tombstones=(Tombstone(INCIDENT, True, NOW + 1),))
+        post.relay.act_again(tell_revoked=True)
+        assert len(post.wire.sent) == 1
+
+
+async def test_a_revocation_heard_before_the_incident_counts_once_it_is_open(
+    tmp_path: Path,
+) -> None:
+    async with open_post(tmp_path) as post:
+        opened, post.own = post.own, replace(post.own, id="")
+        await post.takes(by_account(id="revoke:1", order="revoke", evidence="e" * 32))
+        post.events.clear()
+        post.relay.act_again(tell_revoked=False)
+        assert post.events == []
+        post.own = opened
+        post.relay.act_again(tell_revoked=False)
+        assert post.events == [("e" * 32, "alice")]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=1150))
 def test_any_body_is_an_order_or_refused(body: bytes) -> None:
@@ -251,4 +285,6 @@ def test_the_longest_order_fits_one_datagram() -> None:
         challenge("0" * 12 + "." + "v" * 32, "n" * 32, "k" * 30, "v" * 32 + "-" + "0" * 12),
         "s" * MAX_PROOF, "w" * 100, 43200.0,
     )  # fmt: skip
-    assert len(write_order(1.0, sign_statement(AMS, Kind.ORDER, longest))) <= MAX_BODY
+    revocation = replace(longest, order="revoke", why="", for_s=0.0, evidence="e" * 32)
+    for order in (longest, revocation):
+        assert len(write_order(1.0, sign_statement(AMS, Kind.ORDER, order))) <= MAX_BODY

@@ -122,7 +122,7 @@ def revoked_account(world: Desks, here: Agent) -> None:
     matched = claims.AccountMatched(alice, world.nicks[alice], "alice", account)
     assert _admits(world, here, matched)
     world.feed(here, claims.Revoked(alice, "carol"))
-    here.revoked.add(f"account:{NET}:{account}")
+    here.revoked.add(claims.digest_of(f"account:{NET}:{account}"))
     matched = replace(matched, connection=again, nick=world.nicks[again])
     assert not _admits(world, here, matched), "S6: a revoked account was good"
     world.restart(here)

@@ -244,7 +244,9 @@ class Desks:
             if claim.phase in SHOWN:
                 proofs = agent.proved.get(claim.connection, set())
                 assert (claim.handle, claim.proof) in proofs, f"S6: {claim} was never proved"
-                assert claim.evidence not in agent.revoked, "S6: by what was revoked"
+                assert claims.digest_of(claim.evidence) not in agent.revoked, (
+                    "S6: by what was revoked"
+                )
 
     def close_and_open(self) -> None:
         """This incident is over, and another one has begun."""

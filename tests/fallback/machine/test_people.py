@@ -102,7 +102,7 @@ class People(RuleBasedStateMachine):
     @rule(index=agent, who=which, name=handle)
     def account(self, index: int, who: int, name: str) -> None:
         here, at = self._agent(index), self.world.person(who)
-        if f"account:{NET}:{name}" not in here.revoked:
+        if claims.digest_of(f"account:{NET}:{name}") not in here.revoked:
             self.world.prove(here, at, name, Proof.ACCOUNT)
         self.world.feed(here, claims.AccountMatched(at, self.world.nicks[at], name, name))
 
@@ -146,9 +146,14 @@ class People(RuleBasedStateMachine):
     def revoke(self, index: int, who: int) -> None:
         here, at = self._agent(index), self.world.person(who)
         claim = claims.claim_of(here.desk, at)
-        if claim is not None and claim.evidence:
-            here.revoked.add(claim.evidence)
+        evidence = claims.digest_of(claim.evidence) if claim else ""
+        if evidence:
+            here.revoked.add(evidence)
         self.world.feed(here, claims.Revoked(at, "carol"))
+        if evidence and not self.world.apart:
+            other = self._agent(1 - index)
+            other.revoked.add(evidence)
+            self.world.feed(other, claims.PeerRevoked(evidence, "carol"))
 
     @rule(drop=st.sampled_from([0.0, 0.5]), apart=st.booleans())
     def weather(self, drop: float, apart: bool) -> None:
