@@ -32,6 +32,7 @@ from bouncer.downstream import Door as ClientDoor
 from bouncer.endurance import Endurance
 from bouncer.hub import Hub
 from bouncer.identd import Idents
+from bouncer.intake import Intake
 from bouncer.keys import MeshKey
 from bouncer.outside import Outside
 from bouncer.passwords import Hasher
@@ -121,6 +122,7 @@ class Bouncer:
         )
         self._gate = Gate(config.limits.connects_per_min)
         self._idents = Idents()
+        self._intake = Intake(store.together)
         self._wire_log = WireLog()
         self._policies: Policies | None = None
         self._found: dict[int, keeping.Found] = {}  # by user, for hubs that begin with the start
@@ -137,6 +139,7 @@ class Bouncer:
             self.hubs.get,
             lambda: self.config.told_caps,
             self._wire_log,
+            self._intake.follow,
         )
         opened = [(listen, await listeners.open_listeners(listen)) for listen in config.listen]
         ident = None
@@ -145,6 +148,7 @@ class Bouncer:
         async with trio.open_nursery() as self._nursery:
             nursery = self._nursery
             await nursery.start(self._handle_signals)
+            nursery.start_soon(self._intake.run)
             await self._start_all()
             for listen, sockets in opened:
                 nursery.start_soon(listeners.serve, listen, sockets, door, self.tls)
@@ -193,6 +197,7 @@ class Bouncer:
             wire_log=self._wire_log,
             policies=self._policies,
             found=self._found.pop(user.id, None),
+            follow=self._intake.follow,
         )
 
     def _ops_of(self, user: User) -> tuple[str, str] | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 import trio
 
 from bouncer.attachment import Attachment
 from bouncer.auth import Authenticator, Refused
+from bouncer.errands import Errand
 from bouncer.hub import Hub
+from bouncer.intake import READ_CHUNK, Follow, alone
 from bouncer.irc import caps
 from bouncer.irc.registration import Attempt, DownstreamRegistration, ScramKeys
 from bouncer.irc.wire import (
@@ -31,7 +35,6 @@ from bouncer.wire_log import Tap, WireLog
 from storage.errors import StorageError
 from storage.records import User
 
-READ_CHUNK = 16_384
 OUTBOX_OCTETS = 8 * 1024 * 1024  # full: the client is dropped and catches up from history
 CLIENT_LINE = MAX_CLIENT_TAGS + MAX_LINE
 REGISTRATION_S = 60.0  # a client that has not logged in by then is dropped
@@ -55,6 +58,7 @@ class Door:
     hub_of: Callable[[str], Hub | None]
     told_caps: Callable[[], Mapping[str, str]]
     wire_log: WireLog = field(default_factory=WireLog)
+    follow: Follow = alone
     outbox_octets: int = OUTBOX_OCTETS
 
 
@@ -103,6 +107,7 @@ class Downstream:
         self._reader = LineReader(CLIENT_LINE)
         self._overlong = 0
         self._delivered_id = 0  # what a clean end has shown
+        self._heard_at = 0.0
         self._listening = trio.CancelScope()
         self._has_quit = self._has_left = False
 
@@ -159,10 +164,12 @@ class Downstream:
         with trio.CancelScope() as self._listening:
             if not self.client.outbox.closed:
                 data = await self.stream.receive_some(READ_CHUNK)
-        if not data:
-            return None
+        return self._messages(bytes(data)) if data else None
+
+    def _messages(self, data: bytes) -> list[Message]:
+        """The messages of a chunk. What is wrong with its lines is said."""
         messages = []
-        lines = self._reader.feed(bytes(data))
+        lines = self._reader.feed(data)
         if self.client.tap.is_open:
             self.client.tap.note("in", lines)
         for line in lines:
@@ -261,22 +268,45 @@ class Downstream:
 
     async def _follow(self) -> None:
         """Everything after login."""
-        while True:
-            messages = None
-            with trio.move_on_after(KEEPALIVE_S) as quiet:
-                messages = await self._lines()
-            if quiet.cancelled_caught:
-                self.say([Message("PING", (self.door.server_name,))])
-                with trio.move_on_after(SILENT_S - KEEPALIVE_S) as silent:
-                    messages = await self._lines()
-                if silent.cancelled_caught:
-                    self.client.drop(f"Ping timeout: {SILENT_S:.0f} s")
+        self._heard_at, pinged_at = trio.current_time(), -math.inf
+        while not self.client.outbox.closed:
+            heard_at = self._heard_at
+            silent_s = SILENT_S if pinged_at > heard_at else KEEPALIVE_S
+            errand: Errand | None = None
+            with trio.CancelScope(deadline=heard_at + silent_s) as self._listening:
+                errand = await self.door.follow(self.stream, self._take)
+                if errand is None:
                     return
-            if messages is None or self.client.outbox.closed:
-                return
-            await self._hear(messages)
+            if errand is not None:
+                await errand()
+            elif self._heard_at > heard_at or self.client.outbox.closed:
+                continue
+            elif pinged_at > heard_at:
+                self.client.drop(f"Ping timeout: {SILENT_S:.0f} s")
+            else:
+                pinged_at = trio.current_time()
+                self.say([Message("PING", (self.door.server_name,))])
+
+    def _take(self, data: bytes) -> Errand | None:
+        """Hand a chunk to the hub; what must be waited for before the next."""
+        if self.client.outbox.closed:
+            return trio.lowlevel.checkpoint  # nothing that it says counts any more
+        self._heard_at = trio.current_time()
+        messages = self._messages(data)
+        if any(message.command in HANDSHAKE for message in messages):
+            return partial(self._hear, messages)
+        return self._hand(messages)
+
+    def _hand(self, messages: list[Message]) -> Errand | None:
+        assert self.hub is not None
+        assert self.client.link is not None
+        if not messages:
+            return None
+        self._has_quit = self._has_quit or any(each.command == "QUIT" for each in messages)
+        return self.hub.hand(self.client.link, FromClient(self.client.id, messages))
 
     async def _hear(self, messages: list[Message]) -> None:
+        """Answer what belongs to registration; the hub hears the rest."""
         assert self.hub is not None
         assert self.client.link is not None
         for_hub = []
@@ -288,7 +318,6 @@ class Downstream:
                 if enabled != before:
                     await self.hub.post(self.client.link, CapsChanged(self.client.id, enabled))
             else:
-                self._has_quit = self._has_quit or message.command == "QUIT"
                 for_hub.append(message)
-        if for_hub:
-            await self.hub.post(self.client.link, FromClient(self.client.id, for_hub))
+        if (errand := self._hand(for_hub)) is not None:
+            await errand()

@@ -25,6 +25,7 @@ from bouncer.config import UserDefaults
 from bouncer.errands import Errand, errand_of
 from bouncer.fetching import Fetching
 from bouncer.identd import Idents
+from bouncer.intake import Follow, alone
 from bouncer.networks import Networks
 from bouncer.policies import Policies
 from bouncer.pushing import Pushes, Sender
@@ -79,6 +80,7 @@ class Hub:
         wire_log: WireLog,
         policies: Policies,
         found: keeping.Found | None = None,
+        follow: Follow = alone,
     ) -> None:
         self.user = user
         self.clients: dict[int, Attachment] = {}
@@ -90,6 +92,7 @@ class Hub:
             self.links,
             store,
             self.post,
+            self.hand,
             self.announcing.changed,
             server_name=server_name,
             gate=gate,
@@ -103,6 +106,7 @@ class Hub:
             wire_log=wire_log,
             policies=policies,
             found=found,
+            follow=follow,
         )
         self._pushes = Pushes(sender, store, self.networks.post_to)
         self._store = store
@@ -215,6 +219,11 @@ class Hub:
             return False
         self._as_own(self._decide, link, event)
         return True
+
+    def hand(self, link: Link, event: Event) -> Errand | None:
+        """The same at once. Returns what must be waited for before the next, if anything."""
+        self._as_own(self._decide, link, event)
+        return self._undone.room if self._undone.is_full else None
 
     async def post_to(self, network: str, event: Event) -> None:
         """Hand an event to the session of a network, if there is one."""

@@ -12,7 +12,9 @@ from bouncer import keeping
 from bouncer.attachment import Link
 from bouncer.config import UserDefaults
 from bouncer.control.live import NetworkStatus
+from bouncer.errands import Errand
 from bouncer.identd import Idents
+from bouncer.intake import Follow
 from bouncer.irc.wire import Message
 from bouncer.policies import Policies
 from bouncer.session.events import ChannelsWanted, Event, Lost, NetworkSet
@@ -35,15 +37,17 @@ def reconnects(known: Network, wanted: Network) -> bool:
 
 
 class Networks:
-    """`links` are the sessions by the names of their networks. `post` hands a session an event,
-    `changed` is told when a network, or the state of its connection, may have changed. `found` is
-    what the store has, where that has been read already: the first `refresh` goes by it."""
+    """`links` are the sessions by the names of their networks. `post` and `hand` give a session an
+    event (see `Upstream`), `changed` is told when a network, or the state of its connection, may
+    have changed. `found` is what the store has, where that has been read already: the first
+    `refresh` goes by it."""
 
     def __init__(
         self,
         links: dict[str, Link],
         store: Store,
         post: Callable[[Link, Event], Awaitable[None]],
+        hand: Callable[[Link, Event], Errand | None],
         changed: Callable[[], None],
         *,
         server_name: str,
@@ -58,6 +62,7 @@ class Networks:
         wire_log: WireLog,
         policies: Policies,
         found: keeping.Found | None = None,
+        follow: Follow,
     ) -> None:
         self.links = links
         self.nursery: trio.Nursery | None = None  # where connections are held
@@ -65,6 +70,8 @@ class Networks:
         self.defaults = defaults  # where the user has said nothing
         self._store = store
         self._post = post
+        self._hand = hand
+        self._follow = follow
         self._changed = changed
         self._server_name = server_name
         self._gate = gate
@@ -160,6 +167,8 @@ class Networks:
         link.upstream = Upstream(
             link.session,
             partial(self._post, link),
+            partial(self._hand, link),
+            follow=self._follow,
             gate=self._gate,
             default_rate=self.default_rate,
             idents=self._idents,

@@ -1,6 +1,6 @@
 """One session's connection to its network: dialled, held, sent to at a polite pace, dialled again.
 
-The reader hands whole chunks to the hub and waits for it, so a slow hub pauses TCP.
+Whole chunks are handed to the hub; while it has too much to do they are not read, which pauses TCP.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import structlog
 import trio
 
 from bouncer.dial import DialError, ServerAddress, describe, dial
+from bouncer.errands import Errand
 from bouncer.identd import Idents
+from bouncer.intake import Follow, alone
 from bouncer.irc.multiline import batch_of, is_packed
 from bouncer.irc.registration.upstream import is_ban
 from bouncer.irc.wire import LineReader, Message, encode_all
@@ -26,7 +28,6 @@ from bouncer.session.session import Session
 from bouncer.supervise import Bucket, Ending, Gate, Patience
 from bouncer.wire_log import Tap, closed_tap
 
-READ_CHUNK = 65_536  # octets of one read; also what one user's flood may do before others' turn
 QUEUE_LINES = 2_000  # lines waiting for the rate limit; full: the client is told what was not sent
 REGISTRATION_S = 60.0  # from the open stream to 001
 GOODBYE_S = 2.0
@@ -105,15 +106,21 @@ class SendQueue:
 
 
 class Upstream:
-    """Keeps one session connected. `run` ends only when cancelled or stopped for good."""
+    """Keeps one session connected. `run` ends only when cancelled or stopped for good.
+
+    `post` has an event decided, and waits for its turn; `hand` does so at once, and says what must
+    be waited for before the next. `follow` reads the connection.
+    """
 
     def __init__(
         self,
         session: Session,
         post: Callable[[Event], Awaitable[None]],
+        hand: Callable[[Event], Errand | None],
         *,
         gate: Gate,
         default_rate: float,
+        follow: Follow = alone,
         idents: Idents | None = None,
         policies: Policies | None = None,
         dial: Dialer = dial,
@@ -125,6 +132,8 @@ class Upstream:
         self.error = ""
         self.since = trio.current_time()
         self._post = post
+        self._hand = hand
+        self._follow = follow
         self._gate = gate
         self._idents = idents or Idents()
         self._policies = policies
@@ -303,8 +312,12 @@ class Upstream:
 
     async def _read(self, stream: trio.abc.Stream) -> None:
         reader = LineReader()
-        while data := await stream.receive_some(READ_CHUNK):
-            if lines := reader.feed(bytes(data)):
-                if self._tap.is_open:
-                    self._tap.note("in", lines)
-                await self._post(FromNetwork(lines))
+
+        def take(data: bytes) -> Errand | None:
+            lines = reader.feed(data)
+            if self._tap.is_open:
+                self._tap.note("in", lines)
+            return self._hand(FromNetwork(lines)) if lines else None
+
+        while (errand := await self._follow(stream, take)) is not None:
+            await errand()

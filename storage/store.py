@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -85,6 +85,10 @@ class Store:
         is finished, though not committed: the promise to keep them is suspended.
         """
         return self._writer.put(rows)
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is put within shares a commit."""
+        return self._writer.together()
 
     async def append(self, rows: Sequence[Row]) -> bool:
         """Keep messages; True when they are committed, False as with `put`."""

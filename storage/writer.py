@@ -15,8 +15,8 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -98,6 +98,8 @@ class Writer:
         )  # of one call (see `_asked`), and the last
         self._batch = Batch()
         self._asked = False
+        self._is_held = False  # see `together`
+        self._is_late = False  # the thread is still to be called
         self._closing = False
         # From here on the thread's own.
         self._trouble: Trouble | None = None
@@ -116,6 +118,19 @@ class Writer:
             batch = self._open_batch()
             batch.rows += rows
         return batch
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is put within shares a commit: the thread is called at the end. Nothing may be
+        waited for within."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            if self._is_late:
+                self._is_late = False
+                self._wake.put(None)
 
     async def run(self, fn: Callable[..., T], *args: Any, reshapes: bool = False) -> T:
         """Run `fn(connection, *args)` in a write transaction of its own. Raises NotWritten.
@@ -145,7 +160,10 @@ class Writer:
             raise StorageError("the store is closed")
         if not self._asked:
             self._asked = True
-            self._wake.put(None)
+            if self._is_held:
+                self._is_late = True
+            else:
+                self._wake.put(None)
         return self._batch
 
     def _work(self) -> None:

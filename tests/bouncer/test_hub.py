@@ -27,14 +27,15 @@ from tests.complaints.venue import MODERN, PASSWORD, running_bouncer, running_ne
 @asynccontextmanager
 async def busy(store: Store) -> AsyncIterator[None]:
     """Inside, nothing is committed."""
-    over = threading.Event()
+    begun, over = threading.Event(), threading.Event()
 
     def wait(_connection: Connection) -> None:
+        begun.set()
         over.wait()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(store.run, wait)
-        await until(lambda: store._writer._batch.jobs == [] and not store._writer._asked)
+        await until(begun.is_set)
         try:
             yield
         finally:

@@ -108,7 +108,14 @@ class Bouncer:
         async with trio.open_nursery() as nursery:
             for number, session in enumerate(self.sessions):
                 post = partial(self._handle, number, session)
-                upstream = Upstream(session, post, gate=self.gate, default_rate=0.0, **dial)
+                upstream = Upstream(
+                    session,
+                    post,
+                    lambda event, post=post: partial(post, event),
+                    gate=self.gate,
+                    default_rate=0.0,
+                    **dial,
+                )
                 self.upstreams.append(upstream)
                 nursery.start_soon(upstream.run)
 

@@ -205,7 +205,7 @@ def test_c16_a_dead_network_is_noticed() -> None:
 
 def upstream_of(dial: Callable[..., object]) -> Upstream:
     session = Dialogue([], NET).session
-    return Upstream(session, nothing, gate=Gate(0), default_rate=0, dial=dial)  # type: ignore[arg-type]
+    return Upstream(session, nothing, at_once, gate=Gate(0), default_rate=0, dial=dial)  # type: ignore[arg-type]
 
 
 def test_c17_required_login_and_services_down() -> None:
@@ -296,7 +296,9 @@ async def test_c22_a_shared_address_tells_whose_connection_it_is() -> None:
         for ident in ("alice", "bob"):
             net = replace(NET, uri=network.uri, ident=ident)
             session = Dialogue([], net).session
-            upstream = Upstream(session, nothing, gate=Gate(0), default_rate=0, idents=idents)
+            upstream = Upstream(
+                session, nothing, at_once, gate=Gate(0), default_rate=0, idents=idents
+            )
             nursery.start_soon(upstream.run)
         await until(lambda: len(network.streams) == 2)
         told = []
@@ -371,3 +373,7 @@ def test_c29_a_network_that_was_away_for_a_moment_is_back_in_seconds() -> None:
         assert tries[-1] <= 7.0
 
     on_mock_time(scene)
+
+
+def at_once(_event: Event) -> None:
+    """The same, as `hand`."""

@@ -104,7 +104,7 @@ async def play(steps: list[str], bash: Shell, netns: str, folder: Path) -> None:
     ):
         await alice.register("alice", password=f"alice/home:{password[1]}")
         await alice.says("PRIVMSG #ops :!status")
-        await alice.hears("NOTICE|PRIVMSG", "#ops", "UP *", source="opsbot!*")
+        await alice.hears("NOTICE|PRIVMSG", "#ops", "*UP *", source="opsbot!*")
         await impostor.register("bobby")
         await outside.register("alice_")
         await outside.join("#status")

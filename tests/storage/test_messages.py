@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import trio
 from sqlalchemy import Connection
@@ -63,6 +64,21 @@ async def test_appends_of_many_tasks_all_arrive(store: Store) -> None:
     everything = await store.read(messages.since, network, 0, 1000)
     assert len(everything) == 400
     assert [row.id for row in everything] == sorted(row.id for row in everything)
+
+
+async def test_what_is_put_together_shares_a_commit(store: Store) -> None:
+    network = await a_network(store)
+    with store.together():
+        first = store.put([said(store, network, "one", 1)])
+        time.sleep(0.1)  # noqa: ASYNC251  # the writer's thread would have it by now
+        second = store.put([said(store, network, "two", 2)])
+    assert first is second
+    assert await second.wait()
+    alone = store.put([said(store, network, "three", 3)])
+    assert await alone.wait()
+    assert alone is not first
+    kept = await store.read(messages.latest, network, "#ops", 3)
+    assert [row.text for row in kept] == ["one", "two", "three"]
 
 
 async def test_msgids_are_found_again(store: Store) -> None:

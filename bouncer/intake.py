@@ -1,0 +1,104 @@
+"""What comes on connections. Plain sockets are read by one task, all that are ready in one go: to
+wake a task for each line of a trickle costs more than all else about it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import outcome
+import trio
+
+from bouncer.errands import Errand
+
+READ_CHUNK = 65_536  # octets of one read; a connection's flood may do no more before others' turn
+SLICE_S = 0.002  # of reading, before other tasks have their turn
+
+Take = Callable[[bytes], Errand | None]
+Follow = Callable[[trio.abc.ReceiveStream, Take], Awaitable[Errand | None]]
+
+
+async def alone(stream: trio.abc.ReceiveStream, take: Take) -> Errand | None:
+    """Give `take` what comes on the stream, chunk by chunk, until it names something that must be
+    waited for before the next. None at the end of the stream; raises what reading raises."""
+    while data := await stream.receive_some(READ_CHUNK):
+        if (errand := take(bytes(data))) is not None:
+            return errand
+    return None
+
+
+class _Follower(NamedTuple):
+    take: Take
+    task: trio.lowlevel.Task
+
+
+class Intake:
+    """`together` is entered for each go: what is stored in it may share a commit.
+
+    Every socket is level-triggered in an epoll of its own, which is itself one thing that trio
+    waits for. What `take` raises is raised in the task that follows.
+    """
+
+    def __init__(self, together: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._together = together
+        self._epoll = select.epoll()
+        self._followers: dict[int, _Follower] = {}  # by their sockets' numbers
+
+    async def follow(self, stream: trio.abc.ReceiveStream, take: Take) -> Errand | None:
+        """The same as `alone`. Nobody may close the stream meanwhile."""
+        if not isinstance(stream, trio.SocketStream):
+            return await alone(stream, take)
+        fd = stream.socket.fileno()
+        self._followers[fd] = _Follower(take, trio.lowlevel.current_task())
+        self._epoll.register(fd, select.EPOLLIN)
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._forget(fd)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        errand: Errand | None = await trio.lowlevel.wait_task_rescheduled(abort)
+        return errand
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            await trio.lowlevel.wait_readable(self._epoll.fileno())
+            ready = [fd for fd, _ in self._epoll.poll(0)]
+            while ready:
+                with self._together():
+                    ready = self._read(ready)
+                if ready:
+                    await trio.lowlevel.checkpoint()
+
+    def _read(self, ready: list[int]) -> list[int]:
+        """Read each once; those for whom there was no time."""
+        until = time.perf_counter() + SLICE_S
+        for index, fd in enumerate(ready, 1):
+            if (follower := self._followers.get(fd)) is not None:
+                self._read_one(fd, follower)
+            if time.perf_counter() > until:
+                return ready[index:]
+        return []
+
+    def _read_one(self, fd: int, follower: _Follower) -> None:
+        try:
+            data = os.read(fd, READ_CHUNK)
+            errand = follower.take(data) if data else None
+        except BlockingIOError:
+            return  # somebody else follows by this number now
+        except Exception as error:
+            self._forget(fd)
+            trio.lowlevel.reschedule(follower.task, outcome.Error(error))
+            return
+        if errand is not None or not data:
+            self._forget(fd)
+            trio.lowlevel.reschedule(follower.task, outcome.Value(errand))
+
+    def _forget(self, fd: int) -> None:
+        del self._followers[fd]
+        self._epoll.unregister(fd)

@@ -1,0 +1,168 @@
+"""One task reads all plain sockets: nothing is lost, doubled or out of order, whoever waits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+import trio
+from trio.testing import memory_stream_pair, wait_all_tasks_blocked
+
+from bouncer import intake
+from bouncer.errands import Errand
+from bouncer.intake import Intake
+
+Pair = tuple[trio.SocketStream, trio.SocketStream]
+
+
+@asynccontextmanager
+async def pairs(count: int) -> AsyncIterator[list[Pair]]:
+    """(near, far) ends of so many TCP connections."""
+    near: list[trio.SocketStream] = []
+    far: list[trio.SocketStream] = []
+    listener, *_ = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    for _ in range(count):
+        far.append(await trio.open_tcp_stream(*listener.socket.getsockname()))
+        near.append(await listener.accept())
+    try:
+        yield list(zip(near, far, strict=True))
+    finally:
+        for stream in (listener, *near, *far):
+            await trio.aclose_forcefully(stream)
+
+
+class Goes:
+    """Counts the goes of an intake."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.is_open = False
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        assert not self.is_open
+        self.count, self.is_open = self.count + 1, True
+        yield
+        self.is_open = False
+
+
+async def test_all_that_are_ready_are_read_in_one_go() -> None:
+    goes = Goes()
+    reader = Intake(goes.together)
+    heard: dict[int, bytes] = {}
+
+    def take_for(number: int) -> intake.Take:
+        def take(data: bytes) -> None:
+            assert goes.is_open
+            heard[number] = heard.get(number, b"") + data
+
+        return take
+
+    async with pairs(20) as streams, trio.open_nursery() as nursery:
+        for number, (near, far) in enumerate(streams):
+            nursery.start_soon(reader.follow, near, take_for(number))
+            await far.send_all(b"line %d\r\n" % number)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(reader.run)
+        await wait_all_tasks_blocked()
+        assert heard == {number: b"line %d\r\n" % number for number in range(20)}
+        assert goes.count == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_others_have_their_turn_when_reading_takes_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "SLICE_S", 0.0)
+    goes = Goes()
+    reader = Intake(goes.together)
+    heard: list[bytes] = []
+    async with pairs(5) as streams, trio.open_nursery() as nursery:
+        for near, far in streams:
+            nursery.start_soon(reader.follow, near, heard.append)
+            await far.send_all(b"x")
+        await wait_all_tasks_blocked()
+        nursery.start_soon(reader.run)
+        await wait_all_tasks_blocked()
+        assert heard == [b"x"] * 5
+        assert goes.count == 5
+        nursery.cancel_scope.cancel()
+
+
+async def test_nothing_is_read_before_what_must_be_waited_for_is_over() -> None:
+    reader = Intake()
+    heard: list[bytes] = []
+
+    async def errand() -> None: ...
+
+    def take(data: bytes) -> Errand | None:
+        heard.append(data)
+        return errand
+
+    async with pairs(1) as [(near, far)], trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        await far.send_all(b"one")
+        assert await reader.follow(near, take) is errand
+        await far.send_all(b"two")
+        await wait_all_tasks_blocked()
+        assert heard == [b"one"]  # the rest waits in TCP
+        assert await reader.follow(near, take) is errand
+        assert heard == [b"one", b"two"]
+        await far.send_eof()
+        assert await reader.follow(near, take) is None
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_fault_is_that_of_its_connection_alone() -> None:
+    reader = Intake()
+    heard: list[bytes] = []
+
+    def fail(_data: bytes) -> None:
+        raise ZeroDivisionError
+
+    async with (
+        pairs(3) as [(bad, worse), (cut, cutter), (good, friend)],
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(reader.run)
+        nursery.start_soon(reader.follow, good, heard.append)
+        await worse.send_all(b"x")
+        with pytest.raises(ZeroDivisionError):
+            await reader.follow(bad, fail)
+        await cut.send_all(b"unread")
+        await wait_all_tasks_blocked()
+        await trio.aclose_forcefully(cutter)  # what it has not read makes this a reset
+        with pytest.raises(ConnectionResetError):
+            await reader.follow(cut, heard.append)
+        await friend.send_all(b"still here")
+        await wait_all_tasks_blocked()
+        assert heard == [b"still here"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_is_cancelled_leaves_what_comes_to_the_next() -> None:
+    reader = Intake()
+    heard: list[bytes] = []
+    async with pairs(1) as [(near, far)], trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await reader.follow(near, heard.append)
+        assert scope.cancelled_caught
+        await far.send_all(b"late")
+        await wait_all_tasks_blocked()
+        assert heard == []
+        nursery.start_soon(reader.follow, near, heard.append)
+        await wait_all_tasks_blocked()
+        assert heard == [b"late"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_other_streams_are_read_by_their_own_task() -> None:
+    near, far = memory_stream_pair()
+    heard: list[bytes] = []
+    await far.send_all(b"by TLS, say")
+    await far.aclose()
+    assert await Intake().follow(near, heard.append) is None  # nobody runs it
+    assert b"".join(heard) == b"by TLS, say"
