@@ -16,6 +16,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -m venv $(VENV) \
 		|| { echo "muster: Python's venv is missing; on Debian: apt install python3-venv"; exit 2; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,postgres]'
+	@$(BIN)/python -m compileall -q bouncer fallback storage  # else each start may have to
 	@touch $@
 
 run: $(STAMP)  ## serve with no configuration, state in ./var

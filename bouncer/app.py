@@ -7,6 +7,7 @@ outside of it, commits what is left.
 from __future__ import annotations
 
 import ctypes
+import gc
 import signal
 import ssl
 import time
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -34,7 +36,6 @@ from bouncer.hub import Hub
 from bouncer.identd import Idents
 from bouncer.intake import Intake
 from bouncer.keys import MeshKey
-from bouncer.outside import Outside
 from bouncer.passwords import Hasher
 from bouncer.policies import Policies
 from bouncer.pushing import Sender
@@ -53,6 +54,9 @@ from storage.retention import Keep
 from storage.store import Store
 from storage.trouble import Trouble
 
+if TYPE_CHECKING:
+    from httpcore import AsyncNetworkBackend
+
 M_MMAP_THRESHOLD = -3  # malloc.h
 MESH_KEY = "mesh.key"
 TICK_S = 1.0
@@ -69,7 +73,14 @@ def run(config: Config, *, ready: Callable[[Store], None] = lambda _store: None)
     Raises ListenFault, CertificateFault, KeyFault or StorageError when it cannot begin.
     """
     _give_back_large_blocks()
-    trio.run(partial(serve, config, ready=ready), strict_exception_groups=True)
+
+    def serving(store: Store) -> None:
+        # What was made until now stays: no collection needs to look at it again.
+        gc.freeze()
+        gc.enable()
+        ready(store)
+
+    trio.run(partial(serve, config, ready=serving), strict_exception_groups=True)
 
 
 def _give_back_large_blocks() -> None:
@@ -87,6 +98,12 @@ async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _stor
     tls = server_tls(config) if any(listen.tls for listen in config.listen) else None
     async with open_database(config) as store:
         await Bouncer(config, store, tls).run(ready)
+
+
+def _way_out() -> AsyncNetworkBackend:
+    from bouncer.outside import Outside
+
+    return Outside()
 
 
 class Bouncer:
@@ -117,7 +134,7 @@ class Bouncer:
         self._sender = sender or Sender(
             webpush.VapidKey.load_or_make(config.data_dir / webpush.KEY_FILE),
             f"mailto:postmaster@{config.server_name}",
-            Outside(),
+            _way_out,
             ssl.create_default_context,
         )
         self._gate = Gate(config.limits.connects_per_min)

@@ -11,19 +11,21 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import islice
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpcore
 import structlog
 import trio
 
 from bouncer import keeping
-from bouncer.outside import NotPublic, PostFault, post
 from bouncer.session.events import Event, SubscriptionGone
 from bouncer.supervise import backoff
 from bouncer.webpush import VapidKey, encrypt
 from storage.records import Subscription
 from storage.store import Store
+
+if TYPE_CHECKING:
+    import httpcore
 
 WAITING = 32  # lines for one subscription; full: the oldest goes
 TRIES = 4
@@ -38,32 +40,35 @@ log = structlog.get_logger("push")
 class Sender:
     """How all of them are sent: our key, whom push services may write to, and the way out.
 
-    `trust` makes the TLS context, at the first push: to read the system's authorities takes a tenth
-    of a second, for which no start should wait.
+    `network` makes the way, and `trust` the TLS context, in a thread at the first push: to load an
+    HTTP client and to read the system's authorities takes long, and no start should wait for it.
     """
 
     def __init__(
         self,
         key: VapidKey,
         contact: str,
-        network: httpcore.AsyncNetworkBackend,
+        network: Callable[[], httpcore.AsyncNetworkBackend],
         trust: Callable[[], ssl.SSLContext],
     ) -> None:
         self.public_key = key.public
         self._key = key
         self._contact = contact
-        self._network = network
-        self._trust = trust
-        self._context: ssl.SSLContext | None = None
+        self._made: tuple[httpcore.AsyncNetworkBackend, ssl.SSLContext] | None = None
+        self._make = lambda: (network(), trust())
 
     async def send(self, subscription: Subscription, line: str) -> bool:
         """Deliver the line, trying some times; False when the subscription is no more."""
+        if self._made is None:
+            self._made = await trio.to_thread.run_sync(self._make)
+        from bouncer.outside import NotPublic, PostFault
+
         host = urlsplit(subscription.endpoint).hostname
         payload = line.encode("utf-8", "replace")
         for delay_s in (*islice(backoff(), TRIES - 1), None):
             reason = ""
             try:
-                status = await self._post(subscription, payload)
+                status = await self._post(subscription, payload, *self._made)
             except NotPublic as fault:
                 log.warning("not pushed", reason=str(fault))
                 return True
@@ -82,9 +87,15 @@ class Sender:
         log.warning("not pushed", reason=reason)
         return True
 
-    async def _post(self, subscription: Subscription, payload: bytes) -> int:
-        if self._context is None:
-            self._context = await trio.to_thread.run_sync(self._trust)
+    async def _post(
+        self,
+        subscription: Subscription,
+        payload: bytes,
+        network: httpcore.AsyncNetworkBackend,
+        context: ssl.SSLContext,
+    ) -> int:
+        from bouncer.outside import post
+
         endpoint = subscription.endpoint
         headers = {
             "Authorization": self._key.authorization(endpoint, self._contact, time.time()),
@@ -97,8 +108,8 @@ class Sender:
             endpoint,
             headers,
             encrypt(payload, subscription.p256dh, subscription.auth),
-            network=self._network,
-            context=self._context,
+            network=network,
+            context=context,
             within_s=WITHIN_S,
         )
 

@@ -15,7 +15,6 @@ from typing import Any
 import trio
 
 from bouncer import certificates, selfsigned
-from bouncer.anycert import AnyCertContext
 from bouncer.certificates import Certificate, CertificateFault
 from bouncer.config import Config
 
@@ -101,6 +100,8 @@ def _names(config: Config) -> list[str]:
 
 
 def _build(certificate: Path, key: Path) -> tuple[Certificate, ssl.SSLContext, Any]:
+    from bouncer.anycert import AnyCertContext  # without TLS nobody needs pyOpenSSL
+
     certificates.check_pair(certificate, key)
     plain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     plain.minimum_version = ssl.TLSVersion.TLSv1_2

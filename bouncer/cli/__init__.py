@@ -114,6 +114,12 @@ def _main(words: list[str]) -> int:
 
             return remote.control(words, config)
         case ["run" | "check" as command, *rest]:
+            import gc
+            import os
+
+            gc.disable()  # a start makes what stays; `app.run` enables it then
+            # pydantic would look for some in every package that is installed.
+            os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
             from bouncer.cli import serve
 
             return serve.run(rest, config) if command == "run" else serve.check(rest, config)

@@ -2,6 +2,7 @@
 
 Sources: IRCv3 sasl-3.1 and 3.2; RFC 4616 (PLAIN), RFC 4422 (EXTERNAL), RFC 5802 and 7677 (SCRAM).
 Pure but for the random nonces. Whatever the other side sends ends in a value or a SaslError.
+scramp is loaded by the first login that needs it: no start should wait for it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from secrets import token_bytes
-from typing import NamedTuple, Protocol
-
-from scramp import ScramClient, ScramException, ScramMechanism
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from bouncer.irc.wire import Message
+
+if TYPE_CHECKING:
+    from scramp import ScramClient
 
 CHUNK = 400  # "then split to 400-byte chunks": sasl-3.1
 MAX_RESPONSE = 16 * CHUNK  # octets of base64 in one response; SCRAM needs some 300
@@ -111,14 +113,18 @@ class _Scram:
     """Challenges in turn: nothing, server-first, server-final."""
 
     def __init__(self, login: str, password: str, nonce: str | None) -> None:
+        from scramp import ScramClient, ScramException
+
         self.told = self.proven = False
         self._steps = 0
         try:
-            self._client = ScramClient([SCRAM], login, password, c_nonce=nonce)
+            self._client: ScramClient = ScramClient([SCRAM], login, password, c_nonce=nonce)
         except (ScramException, ValueError) as error:
             raise SaslError(f"this login cannot be used with {SCRAM}") from error
 
     def respond(self, challenge: bytes) -> bytes:
+        from scramp import ScramException
+
         self._steps += 1
         try:
             return self._next(challenge.decode())
@@ -196,6 +202,8 @@ class ScramKeys(NamedTuple):
         cls, password: str, salt: bytes | None = None, iterations: int = ITERATIONS
     ) -> ScramKeys:
         """Derive them. Raises ValueError for a password that SASLprep (RFC 4013) forbids."""
+        from scramp import ScramException, ScramMechanism
+
         try:
             salt = salt or token_bytes(SALT)
             made = ScramMechanism(SCRAM).make_auth_info(password, iterations, salt)
@@ -239,6 +247,8 @@ class ScramServer:
 
     def __init__(self, client_first: bytes, keys: ScramKeys, nonce: str | None = None) -> None:
         """Raises SaslError, as every method does."""
+        from scramp import ScramException, ScramMechanism
+
         try:
             auth_info = (keys.salt, keys.stored_key, keys.server_key, keys.iterations)
             server = ScramMechanism(SCRAM).make_server(lambda _user: auth_info, s_nonce=nonce)
@@ -250,6 +260,8 @@ class ScramServer:
 
     def check(self, client_final: bytes) -> bytes:
         """The server-final message when the client has proven the password. Raises SaslError."""
+        from scramp import ScramException
+
         try:
             self._server.set_client_final(client_final.decode())
             return str(self._server.get_server_final()).encode()

@@ -36,9 +36,11 @@ STOPS_WITHIN_S = 5.0
 def sender(
     service: PushService, addresses: Callable[[str], list[str]] = lambda _host: ["9.9.9.9"]
 ) -> Sender:
-    network = outside(service.port, addresses)
     return Sender(
-        VapidKey.generate(), "mailto:postmaster@muster.test", network, lambda: service.trust
+        VapidKey.generate(),
+        "mailto:postmaster@muster.test",
+        lambda: outside(service.port, addresses),
+        lambda: service.trust,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import importlib.util
 import shlex
 import socket
@@ -9,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.process import Failed
+from tests.bench.process import ROOT, Failed
 from tests.bench.subjects.subject import NETWORK, Account, Missing, Subject
 
 ANSWER_S = 120.0
@@ -37,7 +38,12 @@ class Muster(Subject):
             raise Missing("this tree has no command line for it yet")
 
     def prepare(self) -> None:
-        """Users and networks are added to a running bouncer, which is stopped again."""
+        """Users and networks are added to a running bouncer, which is stopped again.
+
+        What pip installs is compiled; a checkout is not, where PYTHONDONTWRITEBYTECODE is set.
+        """
+        for package in ("bouncer", "storage"):
+            compileall.compile_dir(ROOT / package, quiet=1)
         self.data().mkdir()
         self._config().write_text(_CONFIG.format(data=self.data(), port=self.port))
         self.start()
