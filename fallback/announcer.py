@@ -7,6 +7,7 @@ What is said goes through `Outgoing`; only PONG, registration and joins go at on
 
 from __future__ import annotations
 
+import math
 import ssl
 import time
 from collections.abc import Callable
@@ -28,16 +29,14 @@ from fallback.ourselves import Secrets
 from fallback.outgoing import Outgoing, Priority
 from fallback.pings import Pings
 from fallback.reading import read_some
+from fallback.refusals import Refusal, What, read_refusal
 from fallback.venue import Venue
 
 REGISTER_S = 60.0
 IDENTIFY_S = 8.0  # how long services may take to recognise us before we join without
 ENTER_AGAIN_S, JOIN_AGAIN_S = 5.0, 20.0  # until we are in; and then what still refuses us
 REGAIN_S = 60.0
-MUTED_S = 300.0  # after this long we try to be heard again
 LONGEST_RETRY_S = 120.0
-NICK_REFUSED = frozenset({"432", "433", "437"})  # erroneous, in use, held by services
-REFUSALS = ("403", "405", "471", "473", "474", "475", "477")
 UNUSED = frozenset({"away-notify", "labeled-response", "draft/multiline"})
 WANTED = tuple(name for name in UPSTREAM_WANTED if name not in UNUSED)
 
@@ -55,7 +54,8 @@ class Announcer:
         self.standing = Standing.WAITING
         self.error = ""
         self.identified = False
-        self.identify_s, self.enter_again_s, self.regain_s = IDENTIFY_S, ENTER_AGAIN_S, REGAIN_S
+        self.identify_s, self.regain_s = IDENTIFY_S, REGAIN_S
+        self.enter_again_s, self.look_again_s = ENTER_AGAIN_S, JOIN_AGAIN_S
         self._secret = secret
         self._hall: Hall = Nobody()
         self._stream: trio.abc.Stream | None = None
@@ -67,7 +67,7 @@ class Announcer:
         self._recognised = trio.Event()
         self._entered = trio.Event()
         self._tried_second_nick = False
-        self._muted_at: float | None = None
+        self._muted_until: float | None = None
 
     def listen(self, hall: Hall) -> None:
         """From here on `hall` hears what happens on this network."""
@@ -123,8 +123,8 @@ class Announcer:
         return self.venue.is_op
 
     @property
-    def is_muted(self) -> bool:  # the lobby did not let us speak, of late
-        return self._muted_at is not None
+    def is_muted(self) -> bool:
+        return self._muted_until is not None
 
     async def goodbye(self) -> None:
         """QUIT, where we are in: a network should not see a mere timeout."""
@@ -187,7 +187,7 @@ class Announcer:
         """From the open stream to its end."""
         self.state = NetworkState(self.config.nick)
         self.venue = Venue(self.config, self.state)
-        self._muted_at = None
+        self._muted_until = None
         self._tried_second_nick = False
         self._recognised = trio.Event()
         self._entered = trio.Event()
@@ -217,7 +217,8 @@ class Announcer:
                         return
 
     def _take(self, message: Message, registration: UpstreamRegistration) -> None:
-        if message.command in NICK_REFUSED and self._use_second_nick(registration):
+        refusal = read_refusal(message, self.state)
+        if refusal and refusal.what is What.NICK and self._use_second_nick(registration):
             return
         for reply in registration.receive(message):
             self._send(reply)
@@ -230,6 +231,8 @@ class Announcer:
         handler = _HANDLERS.get(message.command)
         if handler is not None:
             handler(self, message)
+        if refusal is not None:
+            self._refused(refusal, message)
         self._hall.received(self.name, message)
 
     def _use_second_nick(self, registration: UpstreamRegistration) -> bool:
@@ -254,9 +257,9 @@ class Announcer:
             self._wake = trio.Event()
             while self.joined and (message := self.outgoing.take(trio.current_time())):
                 await self._direct_send.send(message)
-            if self.joined and len(self.outgoing):
-                await trio.sleep(self.outgoing.wait_s(trio.current_time()))
-            else:
+            waits = self.joined and len(self.outgoing)
+            wait_s = self.outgoing.wait_s(trio.current_time()) if waits else math.inf
+            with trio.move_on_after(wait_s):
                 await self._wake.wait()
 
     # -- entering ---------------------------------------------------------------------------------
@@ -274,9 +277,9 @@ class Announcer:
         last_regain = trio.current_time()
         while True:
             self._send_all(self.venue.moves(time.time()))
-            await trio.sleep(JOIN_AGAIN_S if self.joined else self.enter_again_s)
+            await trio.sleep(self.look_again_s if self.joined else self.enter_again_s)
             self._send(Message("PING", ("alive",)))
-            if self._muted_at is not None and trio.current_time() - self._muted_at > MUTED_S:
+            if self._muted_until is not None and trio.current_time() > self._muted_until:
                 self._speak_again()
             if trio.current_time() - last_regain > self.regain_s:
                 last_regain = trio.current_time()
@@ -325,15 +328,26 @@ class Announcer:
     def _on_left(self, _message: Message) -> None:
         self._check_joined()
 
-    def _on_refused(self, message: Message) -> None:
-        if len(message.params) < 2:
-            return
-        if message.command == "477" and self.state.channel(message.params[1]) is not None:
-            self._on_cannot_speak(message)  # 477 says so too: OFTC's +M
-        else:
-            self._send_all(self.venue.refuses(message, identified=self.identified))
-            self.error = f"{self.venue.configured(message.params[1])}: {message.params[-1]}"
-            self._check_joined()
+    def _refused(self, refusal: Refusal, message: Message) -> None:
+        fold, now = self.state.fold, trio.current_time()
+        place = self.venue.configured(refusal.target)
+        match refusal.what:
+            case What.ENTRY:
+                self._send_all(self.venue.refuses(message, identified=self.identified))
+                self.error = f"{place}: {refusal.why}"
+                self._check_joined()
+            case What.SPEECH if place == self.config.lobby:  # another agent takes this network
+                self.error = f"{place}: {refusal.why}"
+                log.warning("muted", network=self.name, why=refusal.why)
+                self._muted_until = now + refusal.wait_s
+                self._hall.silenced(self.name)
+            case What.TOO_MANY:
+                log.info("writes to too many people", network=self.name, wait_s=refusal.wait_s)
+                self.outgoing.hold(refusal.target, now, refusal.wait_s, fold)
+                self._wake.set()
+            case What.PERSON:
+                log.info("cannot be written to", network=self.name, why=refusal.why)
+                self.outgoing.follow(refusal.target, "", fold)
 
     def _on_invite(self, message: Message) -> None:
         if len(message.params) >= 2:
@@ -362,21 +376,10 @@ class Announcer:
                 self._speak_again()
             self._on_modes(message)
 
-    def _on_cannot_speak(self, message: Message) -> None:
-        """404 in the lobby: muted or banned, so another agent takes this network."""
-        if (
-            len(message.params) >= 2
-            and self.venue.configured(message.params[1]) == self.config.lobby
-        ):
-            self.error = f"{self.config.lobby}: {message.params[-1]}"
-            log.warning("muted", network=self.name)
-            self._muted_at = trio.current_time()
-            self._hall.lost(self.name)
-
     def _speak_again(self) -> None:
         """Our own rank in the lobby changed, or some time has passed: we may be heard again."""
-        if self._muted_at is not None:
-            self._muted_at = None
+        if self._muted_until is not None:
+            self._muted_until = None
             if self.joined:
                 self._hall.joined(self.name)
 
@@ -393,7 +396,5 @@ _HANDLERS: dict[str, Handler] = {
     "324": _A._on_modes,
     "366": _A._on_modes,
     "900": _A._on_recognised,
-    "404": _A._on_cannot_speak,
     "NOTICE": lambda ours, message: ours.venue.notice_seen(message),
-    **dict.fromkeys(REFUSALS, _A._on_refused),
 }

@@ -25,7 +25,10 @@ class Hall(Protocol):
         """We stand in lobby and room (or the room does not let us in)."""
 
     def lost(self, network: str) -> None:
-        """The connection has ended, or we may not speak there."""
+        """The connection has ended, or we are not in the lobby any more."""
+
+    def silenced(self, network: str) -> None:
+        """The lobby does not take our lines; what was said last is not to be read there."""
 
     def received(self, network: str, message: Message) -> None:
         """A message, after `state` has taken it in."""
@@ -40,6 +43,8 @@ class Nobody:
     def joined(self, network: str) -> None: ...
 
     def lost(self, network: str) -> None: ...
+
+    def silenced(self, network: str) -> None: ...
 
     def received(self, network: str, message: Message) -> None: ...
 

@@ -17,6 +17,8 @@ LINE_EVERY_S = 2.0  # Libera.Chat's sustained rate; unpublished elsewhere
 MAX_WAITING = 64  # per priority; full: the oldest is dropped, a later line says more
 MAX_SOURCES = 256  # with a reply waiting; full: this one's is not said
 MAX_REPLIES = 4  # waiting per source
+HEARD_BACK_S = 10.0  # a refusal is about a line that left no longer ago
+MAX_TOLD = 16  # lines to people that left lately
 _ADDRESSEE = {"INVITE": 0, "NOTICE": 0, "MODE": 2, "KICK": 1}  # which parameter is a nick
 
 
@@ -37,6 +39,8 @@ class Outgoing:
     )
     _replies: dict[str, deque[Message]] = field(default_factory=dict)
     dropped: int = 0
+    _people_from: float = float("-inf")  # until then no line to a person leaves
+    _told: deque[tuple[float, Message, str]] = field(default_factory=lambda: deque(maxlen=MAX_TOLD))
 
     def put(self, message: Message, priority: Priority) -> None:
         lines = self._lines[priority]
@@ -56,6 +60,25 @@ class Outgoing:
             return
         waiting.append(message)
 
+    def hold(self, nick: str, now: float, wait_s: float, fold: Callable[[str], str]) -> None:
+        """The network took no line to this person, for we write to too many: what they were told
+        last waits again, before all else, and so does whatever is for people. Channels go on."""
+        self._people_from = max(self._people_from, now + wait_s)
+        again = [
+            each
+            for each in self._told
+            if now <= each[0] + HEARD_BACK_S and fold(_nick_in(each[1])) == fold(nick)
+        ]
+        for each in reversed(again):
+            self._told.remove(each)
+            _, line, source = each
+            if line.command == "INVITE":
+                self._lines[Priority.VERIFY].appendleft(line)
+            else:
+                waiting = self._replies.pop(source, deque())
+                waiting.appendleft(line)
+                self._replies = {source: waiting, **self._replies}
+
     def __len__(self) -> int:
         return sum(map(len, self._lines.values())) + sum(map(len, self._replies.values()))
 
@@ -64,6 +87,7 @@ class Outgoing:
         for lines in self._lines.values():
             lines.clear()
         self._replies.clear()
+        self._told.clear()
 
     def follow(self, old: str, new: str, fold: Callable[[str], str]) -> None:
         """What waits for somebody goes to their new nick; without one, it is dropped."""
@@ -81,28 +105,45 @@ class Outgoing:
             waiting.clear()
             waiting.extend(kept)
         self._replies = {source: lines for source, lines in self._replies.items() if lines}
+        told = [(at, change(line), source) for at, line, source in self._told]
+        self._told.clear()
+        self._told.extend((at, line, source) for at, line, source in told if line is not None)
 
     def wait_s(self, now: float) -> float:
         """Seconds until the next line may go."""
-        return max(0.0, self._next_at - now)
+        soonest = self._next_at
+        if all(_nick_in(line) for lines in self._lines.values() for line in lines):
+            soonest = max(soonest, self._people_from)
+        return max(0.0, soonest - now)
 
     def take(self, now: float) -> Message | None:
         """The next line, if there is one and it may go now."""
         if now < self._next_at:
             return None
-        message = self._first()
-        if message is not None:
-            self._next_at = now + self.every_s
+        told = self._first(to_people=now >= self._people_from)
+        if told is None:
+            return None
+        message, source = told
+        self._next_at = now + self.every_s
+        if _nick_in(message):
+            self._told.append((now, message, source))
         return message
 
-    def _first(self) -> Message | None:
-        for priority in Priority:
-            if self._lines[priority]:
-                return self._lines[priority].popleft()
-        for source, waiting in self._replies.items():
+    def _first(self, *, to_people: bool) -> tuple[Message, str] | None:
+        for lines in self._lines.values():
+            for index, line in enumerate(lines):
+                if to_people or not _nick_in(line):
+                    del lines[index]
+                    return line, _nick_in(line)
+        for source, waiting in self._replies.items() if to_people else ():
             message = waiting.popleft()
             del self._replies[source]
             if waiting:
                 self._replies[source] = waiting  # behind the others: round robin
-            return message
+            return message, source
         return None
+
+
+def _nick_in(line: Message) -> str:
+    """To whom a line goes, if to one person: networks count these, not MODE or KICK."""
+    return line.params[0] if line.command in ("NOTICE", "INVITE") and line.params else ""

@@ -91,13 +91,20 @@ class Reception:
     # -- the hall ---------------------------------------------------------------------------------
 
     def joined(self, network: str) -> None:
-        self._people[network].clear(self.announcers[network].state)
+        people, state = self._people[network], self.announcers[network].state
+        if people.state is not state:
+            people.clear(state)
         self.conduct.put(voter.ForNetwork(network, speaker.NetworkJoined()))
 
     def lost(self, network: str) -> None:
         self._people[network].clear(self.announcers[network].state)
         self.conduct.put(voter.ForNetwork(network, speaker.NetworkLost()))
         self.conduct.put_claim(claims.NetworkDropped(network))
+
+    def silenced(self, network: str) -> None:
+        # Lost first: who still speaks would say it again at once.
+        self.conduct.put(voter.ForNetwork(network, speaker.NetworkLost()))
+        self.conduct.put(voter.ForNetwork(network, speaker.LineRefused()))
 
     def sent(self, network: str, message: Message) -> None:
         """A line has left: if it was the announcement, it stands now."""

@@ -23,6 +23,7 @@ from fallback.speaker.values import (
     Event as Event,
     IncidentSeen as IncidentSeen,
     LineFact as LineFact,
+    LineRefused as LineRefused,
     LineSaid as LineSaid,
     LineSeen as LineSeen,
     NetworkJoined as NetworkJoined,

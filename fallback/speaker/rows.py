@@ -17,6 +17,7 @@ from fallback.speaker.values import (
     Event,
     IncidentSeen,
     LineFact,
+    LineRefused,
     LineSaid,
     LineSeen,
     NetworkJoined,
@@ -234,7 +235,7 @@ def _hush_over(state: SpeakerState, _event: Tick, now: float) -> bool:
     return now >= state.hushed_until
 
 
-def _line_new(state: SpeakerState, _event: LineSaid, _now: float) -> bool:
+def _line_new(state: SpeakerState, _event: LineSaid | LineRefused, _now: float) -> bool:
     return state.line_at is not None
 
 
@@ -274,6 +275,11 @@ def _keep_line(state: SpeakerState, _event: LineSaid, _now: float) -> Done:
     kept = Persist(LineFact(state.network, state.incident_id, state.line_at))
     push = [] if state.pushed else [Push(state.network, state.incident_id)]
     return replace(state, pushed=True), [kept, *push]
+
+
+def _unsay(state: SpeakerState, _event: LineRefused, _now: float) -> Done:
+    kept = Persist(LineFact(state.network, state.incident_id, NEVER))
+    return replace(state, line_at=None), [kept]
 
 
 def _stop(state: SpeakerState, _event: object, _now: float) -> Done:
@@ -346,6 +352,9 @@ TABLE: Table[SpeakerState, Action] = Table(
         Row(_ANY, LineSaid, _line_new, None, _keep_line,
             "our line is written | persist it; then push it, once for the incident",
             "a line that was only meant to be said must be said after a restart"),
+        Row(_ANY, LineRefused, _line_new, None, _unsay,
+            "our line is refused | it does not stand; persist that",
+            "who is heard again later would take it for said"),
         Row(_S, NetworkLost, always, Phase.QUIET, _stop,
             "network lost, or it bans us | no CLAIM: the next rank takes this network"),
         Row(_W | _F | _H, NetworkLost, always, Phase.QUIET, _nothing, "network lost | nothing",

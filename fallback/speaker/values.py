@@ -88,6 +88,11 @@ class LineSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class LineRefused:
+    """The network did not take our line, or one after it: it may not be read in the lobby."""
+
+
+@dataclass(frozen=True, slots=True)
 class LineSeen:
     """We saw a line of this agent's account in the lobby."""
 
@@ -114,6 +119,7 @@ Event = (
     | NetworkLost
     | ClaimHeard
     | LineSaid
+    | LineRefused
     | LineSeen
     | Stalled
     | Tick

@@ -34,6 +34,10 @@ class Listener:
         self.told.append(f"lost {network}")
         self.gone.set()
 
+    def silenced(self, network: str) -> None:
+        self.told.append(f"silenced {network}")
+        self.gone.set()
+
     def received(self, network: str, message: Message) -> None:
         pass
 
@@ -224,8 +228,8 @@ async def test_lobby_and_room_in_one_message_where_the_network_takes_two() -> No
         assert await ircd.hears("PRIVMSG") == "PRIVMSG #lobby,#room announce"
 
 
-@pytest.mark.parametrize("refusal", ["404", "477"])  # 477: OFTC's +M
-async def test_muted_in_the_lobby_is_lost_so_that_another_takes_over(refusal: str) -> None:
+@pytest.mark.parametrize("refusal", ["404", "415", "439", "477", "707"])
+async def test_muted_in_the_lobby_is_told_so_that_another_takes_over(refusal: str) -> None:
     async with announcing() as (ircd, announcer, listener):
         await enter(ircd, listener)
         announcer.say(("#lobby",), "announce", Priority.ANNOUNCE)
@@ -233,6 +237,61 @@ async def test_muted_in_the_lobby_is_lost_so_that_another_takes_over(refusal: st
         await ircd.says(f":irc.test {refusal} fb #lobby :Cannot send to channel")
         with trio.fail_after(5):
             await listener.gone.wait()
+        assert announcer.is_muted
+        assert "silenced pub" in listener.told
+
+
+async def test_it_tries_to_be_heard_again_as_soon_as_the_network_says() -> None:
+    async with announcing() as (ircd, announcer, listener):
+        announcer.enter_again_s = announcer.look_again_s = 0.1
+        await enter(ircd, listener)
+        listener.stands = trio.Event()
+        await ircd.says(":irc.test 439 fb #lobby :Target change too fast. Please wait 1 seconds.")
+        with trio.fail_after(5):
+            await listener.gone.wait()
+            await listener.stands.wait()
+        assert not announcer.is_muted
+
+
+async def test_a_channel_that_may_not_be_entered_now_is_no_nick_that_is_held() -> None:
+    """RFC 2812, 437: "<nick/channel> :Nick/channel is temporarily unavailable"."""
+    async with announcing() as (ircd, announcer, _listener):
+        announcer.enter_again_s = 0.1
+        await ircd.welcomes("fb")
+        await ircd.hears("JOIN #lobby")
+        await ircd.says(":irc.test 437 fb #lobby :Channel is temporarily unavailable")
+        await ircd.hears("JOIN #lobby")
+        assert announcer.error == "#lobby: Channel is temporarily unavailable"
+        assert not [line for line in ircd.heard if line.startswith("NICK fb_")]
+
+
+async def test_who_cannot_be_told_now_is_told_later_and_channels_do_not_wait() -> None:
+    """solanum, 707: "Targets changing too fast, message dropped"."""
+    async with announcing() as (ircd, announcer, listener):
+        await enter(ircd, listener)
+        announcer.notice("al", "challenge")
+        await ircd.hears("NOTICE al challenge")
+        await ircd.says(":irc.test 707 fb al :Targets changing too fast, message dropped")
+        await until(lambda: len(announcer.outgoing) == 1)
+        announcer.say(("#room",), "announce", Priority.ANNOUNCE)
+        await ircd.hears("PRIVMSG #room")
+        await ircd.hears_nothing("NOTICE", for_s=0.3)
+        wait_s = announcer.outgoing.wait_s(trio.current_time())
+        assert 50 < wait_s <= 60
+        assert str(announcer.outgoing.take(trio.current_time() + 60)) == "NOTICE al challenge"
+
+
+async def test_whoever_cannot_be_reached_is_not_written_to_again() -> None:
+    """ratbox, 716: "is in +g mode (server-side ignore.)"; each line would call them once more."""
+    async with announcing() as (ircd, announcer, listener):
+        await enter(ircd, listener)
+        announcer.outgoing.every_s = 3600.0
+        for text in ("one", "two", "three"):
+            announcer.notice("al", text)
+        announcer.notice("bo", "four")
+        await ircd.hears("NOTICE al")
+        await ircd.says(":irc.test 716 fb al :is in +g mode (server-side ignore)")
+        await until(lambda: len(announcer.outgoing) == 1)
 
 
 async def test_a_lost_connection_is_made_again_and_stale_lines_are_not_said() -> None:

@@ -92,6 +92,25 @@ async def test_a_cut_is_announced_a_person_verified_and_the_recovery_said_once(
                     assert code.encode() not in path.read_bytes()
 
 
+async def test_a_line_the_lobby_refused_is_said_once_the_agent_is_heard(tmp_path: Path) -> None:
+    """ "Silence is the failure": a line that was refused stands nowhere."""
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        await site.employs("alice", admin=True)
+        agent = await site.starts(await site.pairs("fra", ircd=ircd))
+        await site.beats()
+        await ircd.welcomes("fb-fra")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        await until(lambda: agent.announcers["pub"].joined and agent.roster)
+        agent.conduct.put(incident.Declared("alice"))
+        await ircd.hears("PRIVMSG #lobby", within_s=15)
+        await ircd.says(":irc.test 404 fb-fra #lobby :Cannot send to channel")
+        await until(lambda: not agent.conduct.performer.speaks("pub"))
+        await until(lambda: not agent.journal.remember(("pub",)).kept.lines[0].line_at > 0)
+        await ircd.hears_nothing("PRIVMSG #lobby", for_s=1.0)
+        await ircd.says(":ops!o@h MODE #lobby +v fb-fra")
+        await ircd.hears("PRIVMSG #lobby", within_s=15)
+
+
 async def test_a_restarted_agent_knows_by_their_voice_whom_it_had_verified(tmp_path: Path) -> None:
     """A nick that changed hands meanwhile has no voice; and what destroys needs a new proof."""
     async with open_site(tmp_path) as site, open_ircd() as ircd:

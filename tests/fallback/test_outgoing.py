@@ -78,3 +78,42 @@ def test_a_thousand_claims_do_not_delay_the_announcement() -> None:
     first = outgoing.take(0.0)
     assert first is not None
     assert first.params[1] == "announce"
+
+
+def test_what_was_refused_waits_and_leaves_first() -> None:
+    out = Outgoing()
+    out.reply(Message("NOTICE", ("al", "challenge")), "host")
+    out.put(Message("INVITE", ("bo", "#room")), Priority.VERIFY)
+    assert out.take(0.0) == Message("INVITE", ("bo", "#room"))
+    assert out.take(2.0) == Message("NOTICE", ("al", "challenge"))
+    out.reply(Message("NOTICE", ("ca", "later")), "elsewhere")
+    out.hold("AL", 2.5, 60.0, str.casefold)
+    out.hold("bo", 3.0, 60.0, str.casefold)
+    assert out.take(30.0) is None
+    assert out.wait_s(30.0) == 33.0
+    out.put(Message("MODE", ("#room", "+v", "al")), Priority.VERIFY)
+    assert out.wait_s(30.0) == 0.0, "a channel waits for nobody"
+    assert out.take(30.0) == Message("MODE", ("#room", "+v", "al"))
+    said = [str(out.take(63.0 + 2 * turn)) for turn in range(3)]
+    assert said == ["INVITE bo #room", "NOTICE al challenge", "NOTICE ca later"]
+
+
+def test_what_was_refused_does_not_reach_who_takes_the_nick_next() -> None:
+    out = Outgoing()
+    for at, nick, new in ((0.0, "al", ""), (2.0, "bo", "bobby")):
+        out.reply(Message("NOTICE", (nick, "challenge")), nick)
+        assert out.take(at) is not None
+        out.follow(nick, new, str.casefold)
+    for nick in ("al", "bo"):
+        out.hold(nick, 3.0, 58.0, str.casefold)
+    assert len(out) == 0
+    out.hold("bobby", 3.0, 58.0, str.casefold)
+    assert out.take(61.0) == Message("NOTICE", ("bobby", "challenge"))
+
+
+def test_a_refusal_is_about_what_was_said_lately() -> None:
+    out = Outgoing()
+    out.reply(Message("NOTICE", ("al", "old")), "host")
+    out.take(0.0)
+    out.hold("al", 11.0, 60.0, str.casefold)
+    assert len(out) == 0

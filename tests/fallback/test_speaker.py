@@ -10,10 +10,12 @@ import pytest
 from fallback import speaker
 from fallback.actions import Persist
 from fallback.speaker import (
+    NEVER,
     Announce,
     ClaimHeard,
     IncidentSeen,
     LineFact,
+    LineRefused,
     LineSaid,
     LineSeen,
     NetworkJoined,
@@ -178,6 +180,17 @@ def _(say: Dialogue, _row: Any) -> None:
     kept = Persist(LineFact("libera", "i1", T0 + 2))
     assert say.at(2.2, LineSaid()) == [kept, Push("libera", "i1")]  # "persisted before acted on"
     assert Push("libera", "i1") not in say.at(63, LineSaid())  # a repetition
+
+
+@row("our line is refused")
+def _(say: Dialogue, _row: Any) -> None:
+    """Muted, and heard again later: the line is said then."""
+    speaking(say)
+    say.at(2.2, LineSaid())
+    unsaid = say.at(2.4, NetworkLost(), LineRefused())
+    assert unsaid[-1] == Persist(LineFact("libera", "i1", NEVER))
+    say.at(300, NetworkJoined())
+    assert Announce("libera", "i1") in say.at(302, Tick())
 
 
 def test_a_line_that_was_kept_before_a_restart_is_not_pushed_again() -> None:
