@@ -107,6 +107,25 @@ class SqliteIndex:
         ids: list[int] = json.loads(found[0][0])
         return ids
 
+    def place(
+        self,
+        connection: Connection,
+        tokens: Sequence[str],
+        buffer_id: int,
+        msgid: str,
+        candidates: int,
+    ) -> tuple[int, int] | None:
+        # The plus keeps SQLite from reading the whole conversation, by the index of its times: how
+        # many ids a list has it does not know, and guesses more.
+        terms = " AND ".join(f'"{token}"' for token in tokens)
+        found = run_sqlite(
+            connection,
+            "SELECT m.time_ms, m.id FROM messages AS m WHERE m.id IN (SELECT rowid FROM search.fts "
+            "WHERE fts MATCH ? ORDER BY rowid DESC LIMIT ?) AND +m.buffer_id = ? AND m.msgid = ?",
+            (terms, candidates, buffer_id, msgid),
+        )
+        return found[0] if found else None
+
 
 def surely_alike(word: str) -> bool:
     """Whether SQLite sees the same word: it knows Unicode 6.1, Python a later one. What already

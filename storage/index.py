@@ -47,6 +47,17 @@ class Index(Protocol):
         May give ids of messages that are gone, or that a closer look refuses.
         """
 
+    def place(
+        self,
+        connection: Connection,
+        tokens: Sequence[str],
+        buffer_id: int,
+        msgid: str,
+        candidates: int,
+    ) -> tuple[int, int] | None:
+        """(time_ms, id) of the message of a buffer with this msgid, if it is among so many with
+        all the tokens, the highest ids first."""
+
 
 _INDEXES: dict[str, Index] = {"sqlite": SqliteIndex(), "postgresql": PostgresqlIndex()}
 

@@ -7,7 +7,6 @@ that a page ends between two of them and the next one begins there. Results asce
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, literal_column, or_, select, tuple_
@@ -24,9 +23,9 @@ from storage.message import (
     msgid_of,
     own_msgid,
 )
-from storage.pages import LISTED, SELECT_ROWS, Rows
+from storage.pages import SELECT_ROWS, Rows
 from storage.tokens import buffer_token, msgid_token
-from storage.words import SEARCHABLE, Wanted
+from storage.words import SEARCHABLE
 
 __all__ = [
     "FIRST_POSITION",
@@ -107,16 +106,7 @@ MSGID_CANDIDATES = 1000
 _OF_MSGID = select(_m.time_ms, _m.id).where(
     _m.buffer_id == bindparam("buffer_id"), _m.msgid == bindparam("msgid")
 )
-# The plus keeps SQLite from reading the whole conversation, by the index of its times: how many ids
-# a list has it does not know, and guesses more.
-_MSGID = Query(
-    _OF_MSGID.where(_m.id.in_(bindparam("ids", expanding=True))),
-    select(_m.time_ms, _m.id).where(
-        literal_column("+messages.buffer_id") == bindparam("buffer_id"),
-        _m.msgid == bindparam("msgid"),
-        _m.id.in_(LISTED),
-    ),
-)
+_OWN_MSGID = Query(_OF_MSGID.where(_m.id == bindparam("message_id")))
 _MSGID_TAIL = Query(
     _OF_MSGID.where(
         _m.network_id == bindparam("network_id"),
@@ -270,16 +260,10 @@ def find_msgid(connection: Connection, network_id: int, target: str, msgid: str)
         return None
     own = id_of(msgid)
     if own is not None:
-        found = _of_ids(connection, buffer_id, "", [own])
-        if found is not None:
-            return found
+        found = _OWN_MSGID(connection, buffer_id=buffer_id, msgid="", message_id=own)
+        if found:
+            return Position(*found[0])
     return _find_network_msgid(connection, network_id, buffer_id, msgid)
-
-
-def _of_ids(connection: Connection, buffer_id: int, msgid: str, ids: list[int]) -> Position | None:
-    listed = json.dumps(ids) if connection.dialect.name == "sqlite" else ids
-    found = _MSGID(connection, buffer_id=buffer_id, msgid=msgid, ids=listed) if ids else ()
-    return Position(*found[0]) if found else None
 
 
 def _find_network_msgid(
@@ -287,14 +271,13 @@ def _find_network_msgid(
 ) -> Position | None:
     trailing = index.of(connection)
     covered = trailing.covered(connection)
-    tokens = [msgid_token(msgid)]
-    ids = trailing.find(connection, tokens, Wanted(), covered, MSGID_ALIKE)
-    if len(ids) == MSGID_ALIKE:
-        tokens.append(buffer_token(buffer_id))
-        ids = trailing.find(connection, tokens, Wanted(), covered, MSGID_CANDIDATES)
-    found = _of_ids(connection, buffer_id, msgid, ids)
-    if found is not None:
-        return found
+    token = msgid_token(msgid)
+    place = trailing.place(connection, (token,), buffer_id, msgid, MSGID_ALIKE)
+    if place is None:
+        tokens = (token, buffer_token(buffer_id))
+        place = trailing.place(connection, tokens, buffer_id, msgid, MSGID_CANDIDATES)
+    if place is not None:
+        return Position(*place)
     for low, high in coverage.uncovered(connection, covered):
         values = {"buffer_id": buffer_id, "msgid": msgid, "network_id": network_id}
         rows = _MSGID_TAIL(connection, **values, low=low, high=high)

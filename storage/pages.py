@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, bindparam, func, select
+from sqlalchemy import Connection, Select, Text, bindparam, func, literal, select
 
 from storage import schema
 from storage.driver import Query
@@ -43,8 +45,9 @@ def as_one(query: Select[Any]) -> Select[Any]:
     Python's driver gives the interpreter's lock away at each row, and beside a busy main thread
     waits for it each time. One row waits once.
     """
-    inner = query.subquery()
-    return select(func.json_group_array(func.json_array(*inner.c))).select_from(inner)
+    each = query.with_only_columns(func.json_array(*query.selected_columns).label("each"))
+    rows = each.subquery().c
+    return select(literal("[") + func.coalesce(func.group_concat(rows.each), "") + literal("]"))
 
 
 class Rows:
@@ -57,4 +60,7 @@ class Rows:
         rows = self._query(connection, **values)
         if connection.dialect.name == "sqlite":
             rows = json.loads(rows[0][0])
-        return [Row._make(row) for row in rows]
+        return list(map(_as_row, rows))
+
+
+_as_row: Callable[[Sequence[Any]], Row] = partial(tuple.__new__, Row)  # half of `Row._make`

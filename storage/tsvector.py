@@ -97,6 +97,23 @@ class PostgresqlIndex:
         )
         return list(found.scalars())
 
+    def place(
+        self,
+        connection: Connection,
+        tokens: Sequence[str],
+        buffer_id: int,
+        msgid: str,
+        candidates: int,
+    ) -> tuple[int, int] | None:
+        terms = " & ".join(f"'{token}'" for token in tokens)
+        found = connection.exec_driver_sql(
+            "SELECT time_ms, id FROM messages WHERE id IN (SELECT id FROM search_words "
+            "WHERE words @@ %s::tsquery ORDER BY id DESC LIMIT %s) "
+            "AND buffer_id = %s AND msgid = %s",
+            (terms, candidates, buffer_id, msgid),
+        ).first()
+        return None if found is None else (found.time_ms, found.id)
+
 
 def _fits(word: str) -> bool:
     return len(word) <= LONGEST_WORD

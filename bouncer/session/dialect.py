@@ -102,7 +102,7 @@ class Dialect:
     def page(self, rows: Iterable[Row], extra: str = "") -> list[str]:
         """Kept messages as they are played back, `extra` among the tags of each line."""
         lines: list[str] = []
-        head = f"{extra};time=" if extra else "time="
+        head = f"@{extra};time=" if extra else "@time="
         whole = self.whole
         for row in rows:
             number, _, _, name, time_ms, msgid, command, source, tags, addressee, text = row
@@ -113,11 +113,9 @@ class Dialect:
                 stamp = not self.server_time
                 lines += self.several(row, time, msgid_of(row), extra, stamp=stamp)
             elif whole:  # most clients that read pages
-                time = format_time(time_ms)
-                rest = f"{tags} " if tags else ""
                 lines.append(
-                    f"@{head}{time};msgid={msgid or own_msgid(number)}{';' if tags else ' '}{rest}"
-                    f":{source} {command} {addressee or name} :{text}"
+                    f"{head}{format_time(time_ms)};msgid={msgid or own_msgid(number)}"
+                    f"{';' + tags if tags else ''} :{source} {command} {addressee or name} :{text}"
                 )
             else:
                 lines += self._backlog(row, extra)
