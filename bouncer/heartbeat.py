@@ -59,7 +59,7 @@ class DatagramFault(ValueError):
 class Kind(IntEnum):
     """What a datagram says. Values are the wire's and never change their meaning."""
 
-    HELLO = 1  # nothing but both nonces
+    HELLO = 1  # both nonces; between voters, what must be set alike at all of them
     HEARTBEAT = 2  # bouncer -> voter, signed
     ACK = 3  # voter -> bouncer
     MAINTENANCE = 4  # bouncer -> voter, and forwarded; signed

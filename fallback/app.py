@@ -9,7 +9,7 @@ import fcntl
 import os
 import secrets
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -23,10 +23,13 @@ from bouncer.keys import KeyFault, MeshKey
 from bouncer.peers import Heard
 from bouncer.roster import Roster, RosterFault, read_roster
 from fallback import check, claims, names, report, voter, watch
+from fallback.agreement import about_settings, our_settings
 from fallback.announcer import Announcer
 from fallback.conduct import Conduct
 from fallback.config import Config, NetworkConfig
+from fallback.findings import Finding
 from fallback.frontdesk import FrontDesk
+from fallback.gossip import SettingsSaid
 from fallback.hearing import Hearing
 from fallback.journal import Journal
 from fallback.landmarks import Landmarks
@@ -168,9 +171,8 @@ class Voter:
         performer.tell_bouncer = self.hearing.notes.put
         self.pusher = Pusher(read_hooks(config))
         performer.push = self.pusher.put
-        self.upkeep = Upkeep(
-            self.announcers, lambda: check.about_storage(config), performer.tell_ops
-        )
+        self.mesh.greeting = lambda: write_body(self._settings())
+        self.upkeep = Upkeep(self.announcers, self.worries, performer.tell_ops)
         self._nursery: trio.Nursery | None = None
 
     def _first_state(self, networks: tuple[str, ...]) -> voter.VoterState:
@@ -279,6 +281,22 @@ class Voter:
     def _use(self, roster: Roster) -> None:
         self.roster = roster
         self.mesh.know(roster.voters, self.config.name)
+
+    # -- what all voters must have alike ----------------------------------------------------------
+
+    def _settings(self) -> SettingsSaid:
+        return our_settings(self.config, self.conduct.state.timings.k)
+
+    def disagreements(self) -> Iterator[Finding]:
+        """Where another voter's file is not as ours is and must be."""
+        told = self.hearing.settings
+        theirs = {name: told[name] for name in self.mesh.others if name in told}
+        return about_settings(self._settings(), theirs)
+
+    def worries(self) -> Iterator[Finding]:
+        """What ops are told of when it lasts, besides the public networks."""
+        yield from check.about_storage(self.config)
+        yield from self.disagreements()
 
     # -- for the operator -------------------------------------------------------------------------
 

@@ -370,5 +370,6 @@ def _running(voter: Voter) -> Iterator[Finding]:
             yield ok(f"voter {name}: heard, both ways")
         else:
             yield fail(f"voter {name}: not heard", "open the mesh port, UDP, between the voters")
+    yield from voter.disagreements()
     for announcer in voter.announcers.values():
         yield from about_network(announcer)

@@ -7,7 +7,7 @@ more octets than it brought.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -16,7 +16,19 @@ from bouncer.heartbeat import MAX_BODY, Age, Counter, Short
 
 Blob = Annotated[str, Field(max_length=1000)]  # base64
 PADDING = MAX_BODY - 80  # of a question
+MAX_PLACES = 8  # networks told in a greeting
 MAX_OVER = 16  # closings in one answer
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsSaid:
+    """In a HELLO: what must be equal at all voters. Places are digests of lobby and room."""
+
+    k: Annotated[int, Field(ge=1, le=16)]
+    announce_home: bool
+    places: Annotated[dict[Short, Short], Field(max_length=MAX_PLACES)] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True)

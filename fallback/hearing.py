@@ -43,6 +43,7 @@ from fallback.gossip import (
     OverSaid,
     PresentSaid,
     Probed,
+    SettingsSaid,
     VoteSaid,
 )
 from fallback.mesh import PRIMARY, Mesh
@@ -102,6 +103,7 @@ class Hearing:
         self.notices: OrderedDict[str, tuple[Maintenance, bytes]] = OrderedDict()
         self.held_notice = ""
         self.notes = Notes()
+        self.settings: dict[str, SettingsSaid] = {}  # by voter, of those that told
         self._forwarded: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def take(self, heard: Heard, where: Where | None) -> None:
@@ -179,6 +181,10 @@ class Hearing:
             self.held_notice = acked_name(known[0])
 
     # -- evidence between voters ------------------------------------------------------------------
+
+    def _on_hello(self, heard: Heard, _where: Where | None) -> None:
+        if heard.body:
+            self.settings[heard.peer] = read_body(SettingsSaid, heard.body)
 
     def _on_ask(self, heard: Heard, where: Where | None) -> None:
         asked = read_body(Asked, heard.body)
@@ -368,6 +374,7 @@ _AGENTS = frozenset({"agent"})
 _HANDLERS: dict[Kind, tuple[frozenset[str], Callable[[Hearing, Heard, Where | None], None]]] = {
     Kind.HEARTBEAT: (_BOUNCER, _H._on_heartbeat),
     Kind.MAINTENANCE: (_BOUNCER, _H._on_maintenance),
+    Kind.HELLO: (_VOTERS, _H._on_hello),
     Kind.VOTE: (_VOTERS, _H._on_vote),
     Kind.ASK: (_VOTERS, _H._on_ask),
     Kind.FORWARD: (_VOTERS, _H._on_forward),

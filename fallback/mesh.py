@@ -61,6 +61,7 @@ class Mesh:
         self._ports: list[Port] = []
         self._links: dict[Link, bool] = {}  # whether the bouncer has proved itself
         self._changed = trio.Event()
+        self.greeting: Callable[[], bytes] = bytes  # the body of our HELLOs
         self.heard_at: dict[str, float] = {}  # trio time of the last fresh datagram
         self.refused: Counter[str] = Counter()
         self._sieve = sieve.Sieve()
@@ -170,7 +171,7 @@ class Mesh:
     async def _greet(self) -> None:
         while True:
             for name in self._voters:
-                self.send(name, Kind.HELLO)
+                self.send(name, Kind.HELLO, self.greeting())
             await trio.sleep(KEEP_ALIVE_S)
 
     async def _resolve(self) -> None:

@@ -56,6 +56,7 @@ def status_lines(voter: Voter) -> list[str]:
         heard = "never heard" if heard_at is None else f"{trio.current_time() - heard_at:.0f}s ago"
         proven = "" if voter.mesh.peers.nonce_of(name) != NO_NONCE else ", not proven"
         lines.append(f"voter {name}: {heard}{proven}")
+    lines += [f"{each.what}: {each.todo}" for each in voter.disagreements()]
     own = conduct.state.incident
     if own is not None:
         fresh = [
