@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from fallback import incident, watch
 from tests.fallback.simulator.faults import Spans, VoterFaults, Window, Year
-from tests.fallback.simulator.run import Setup, Simulation
+from tests.fallback.simulator.run import Simulation
+from tests.fallback.simulator.setup import Setup
 
 START, QUIET_S, CUT = 1000, 120, 1130
 

@@ -9,9 +9,7 @@ import pytest
 from fallback import watch
 from fallback.actions import Persist, TellOps
 from fallback.tables import Row
-from fallback.timings import Timings
 from fallback.watch import (
-    AckNotice,
     Answered,
     Armed,
     AskVoters,
@@ -20,13 +18,7 @@ from fallback.watch import (
     CalmProbes,
     Degraded,
     GapCounted,
-    Heartbeat,
-    KnownNotices,
-    Notice,
-    Noticed,
-    NoticeEnded,
     Phase,
-    SelfCheck,
     Stalled,
     Tick,
     Verdict,
@@ -34,72 +26,25 @@ from fallback.watch import (
     WatchState,
     Withdraw,
 )
-from fallback.watch.guards import note
-from tests.fallback.dialogue import T0, Dialogue, Scripts, name
-
-scripts = Scripts()
-row = scripts.row
-ANNOUNCED_HOME = Timings(announce_home=True)
-GOOD, BAD = SelfCheck(5, 5), SelfCheck(2, 5)
-
-
-def fresh(state: WatchState | None = None) -> Dialogue:
-    return Dialogue(watch.TABLE, watch.step, note, Tick(), state or WatchState())
-
-
-def heard(second: float, **more: Any) -> Heartbeat:
-    return Heartbeat(more.pop("boot", "b1"), T0 + second, **more)
-
-
-def window(id: str = "m1", begins: float = 0, ends: float = 1000, term: str = "") -> Noticed:
-    return Noticed(Notice(id, T0 + begins, T0 + ends, term))
-
-
-def watching(say: Dialogue) -> None:
-    say.at(0, Booted(armed=True), heard(0))
-    assert say.state.phase is Phase.WATCHING
-
-
-def suspect(say: Dialogue) -> None:
-    watching(say)
-    say.at(10, Tick(), GOOD)
-    assert say.state.phase is Phase.SUSPECT
-
-
-def down_site(say: Dialogue) -> None:
-    suspect(say)
-    say.at(20, GOOD, Tick())
-    assert say.state.phase is Phase.DOWN_SITE
-
-
-def down_service(say: Dialogue) -> None:
-    suspect(say)
-    for second in range(11, 46):
-        say.at(second, GOOD, Answered(T0 + second), Tick())
-    assert say.state.phase is Phase.DOWN_SERVICE
-
-
-def isolated(say: Dialogue) -> None:
-    suspect(say)
-    say.at(15, BAD)
-    assert say.state.phase is Phase.ISOLATED
-
-
-def maintained(say: Dialogue) -> None:
-    watching(say)
-    say.at(1, window())
-    assert say.state.phase is Phase.MAINTENANCE
-
-
-REACH = {
-    Phase.UNARMED: lambda say: say.at(0, Booted(armed=False)),
-    Phase.WATCHING: watching,
-    Phase.SUSPECT: suspect,
-    Phase.DOWN_SITE: down_site,
-    Phase.DOWN_SERVICE: down_service,
-    Phase.ISOLATED: isolated,
-    Phase.MAINTENANCE: maintained,
-}
+from tests.fallback import test_watch_maintenance  # noqa: F401 - more rows
+from tests.fallback.dialogue import T0, Dialogue, name
+from tests.fallback.watches import (
+    ANNOUNCED_HOME,
+    BAD,
+    GOOD,
+    REACH,
+    down_service,
+    down_site,
+    fresh,
+    heard,
+    isolated,
+    maintained,
+    row,
+    scripts,
+    suspect,
+    watching,
+    window,
+)
 
 
 @pytest.mark.parametrize("line", watch.TABLE.rows, ids=name)
@@ -118,25 +63,6 @@ def _(say: Dialogue, _row: Any) -> None:
     say.at(0, Booted(armed=False))
     assert say.at(30, Tick()) == []  # an unarmed voter only logs
     assert say.at(31, heard(31)) == [Persist(Armed())]
-
-
-@row("a kept window begins")
-def _(say: Dialogue, line: Any) -> None:
-    (state,) = line.states if len(line.states) == 1 else (Phase.DOWN_SITE,)
-    watching(say)
-    assert AckNotice("m2") in say.at(0, window("m2", 60, 600))
-    assert say.state.phase is Phase.WATCHING
-    if state is Phase.WATCHING:
-        say.at(59, heard(59), Tick())
-    else:
-        say.at(30, heard(30))
-        say.at(40, Tick(), GOOD)
-        if state is Phase.DOWN_SITE:
-            say.at(50, GOOD, Tick())
-        if state is Phase.ISOLATED:
-            say.at(50, BAD)
-    assert say.state.phase is state
-    assert say.at(60, Tick()) == [Withdraw(), CalmProbes()]
 
 
 @row("10 s without A")
@@ -271,121 +197,6 @@ def _(say: Dialogue, _row: Any) -> None:
     say.at(16, heard(16, direct=False))
     assert say.state.phase is Phase.ISOLATED  # a forwarded one says nothing about our uplink
     say.at(17, heard(17))
-
-
-@row("valid maintenance notice, direct or as forwarded")
-def _(say: Dialogue, _row: Any) -> None:
-    down_site(say)
-    actions = say.at(21, window())
-    assert isinstance(actions[0], Persist)  # persisted before acked
-    assert actions[1:] == [AckNotice("m1"), Withdraw(), CalmProbes()]
-
-
-def test_the_later_end_wins() -> None:
-    say = fresh()
-    maintained(say)
-    say.at(10, window("m2", 0, 2000))
-    say.at(1700, Tick())
-    assert say.state.phase is Phase.MAINTENANCE
-    say.at(2600, Tick())
-    assert say.state.phase is Phase.WATCHING
-
-
-@pytest.mark.parametrize(
-    "notice",
-    [
-        window(ends=12 * 3600 + 1),  # "signed, <= 12 h"
-        window(begins=-2000, ends=-700),  # over, grace and all
-        window(term="an older boot"),
-    ],
-)
-def test_an_invalid_notice_changes_nothing(notice: Noticed) -> None:
-    say = fresh()
-    watching(say)
-    assert say.at(1, notice) == []
-    assert say.state.phase is Phase.WATCHING
-
-
-@row("valid maintenance notice [its window begins later]")
-def _(say: Dialogue, _row: Any) -> None:
-    watching(say)
-    actions = say.at(1, window("m3", 100, 200))
-    assert actions == [Persist(KnownNotices((window("m3", 100, 200).notice,), ())), AckNotice("m3")]
-
-
-@row("valid maintenance notice | persist, ack")
-def _(say: Dialogue, _row: Any) -> None:
-    say.at(0, Booted(armed=False))
-    say.at(1, window())
-    assert AckNotice("m1") in say.actions
-    say.at(2, heard(2), Tick())
-    assert say.state.phase is Phase.MAINTENANCE
-    say.state = fresh().state
-    say.at(0, Booted(armed=False), window())
-
-
-@row("a copy of a kept notice")
-def _(say: Dialogue, _row: Any) -> None:
-    maintained(say)
-    assert say.at(2, window()) == [AckNotice("m1")]
-
-
-@row("5 min over its end")
-def _(say: Dialogue, _row: Any) -> None:
-    maintained(say)
-    assert say.at(1299, Tick()) == []
-    assert [type(action) for action in say.at(1300, Tick())] == [TellOps]
-    assert say.at(1301, Tick()) == []  # said once
-
-
-@row("end + grace")
-def _(say: Dialogue, _row: Any) -> None:
-    maintained(say)
-    say.at(1599, Tick())
-    assert say.state.phase is Phase.MAINTENANCE
-    say.at(1600, Tick())
-    assert say.state.silent_from == T0 + 1600
-
-
-@row("`end` | fresh clock")
-def _(say: Dialogue, _row: Any) -> None:
-    maintained(say)
-    say.at(500, NoticeEnded("m1"))
-    assert say.state.silent_from == T0 + 500
-    assert say.at(501, window()) == []  # S8: an ended window is not begun again by a copy
-
-
-@row("A of a new boot")
-def _(say: Dialogue, _row: Any) -> None:
-    watching(say)
-    say.at(1, window("t1", 1, 121, term="b1"))
-    say.at(2, heard(2))  # the last ones of the boot that is ending
-    assert say.state.phase is Phase.MAINTENANCE
-    say.at(30, heard(30, boot="b2"))
-
-
-def test_a_mistaken_stop_is_watched_again_after_two_minutes() -> None:
-    """ "TERM of the bouncer sends a 120 s notice by itself, without overrun"."""
-    say = fresh()
-    watching(say)
-    say.at(1, window("t1", 1, 121, term="b1"))
-    say.at(121, Tick())
-    assert say.state.phase is Phase.WATCHING
-
-
-def test_a_window_of_an_admin_does_not_end_with_a_new_boot() -> None:
-    say = fresh()
-    maintained(say)
-    say.at(30, heard(30, boot="b2"))
-    assert say.state.phase is Phase.MAINTENANCE
-
-
-@row("`end` of another window")
-def _(say: Dialogue, _row: Any) -> None:
-    watching(say)
-    say.at(1, window("m4", 100, 200))
-    assert say.at(2, NoticeEnded("m4")) == [Persist(KnownNotices((), ("m4",)))]
-    assert say.at(3, window("m4", 100, 200)) == []
 
 
 @row("own stall > 2 s | fresh clock, withdraw")

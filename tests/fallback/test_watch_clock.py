@@ -7,7 +7,7 @@ import pytest
 from fallback import watch
 from fallback.watch import Phase, SelfCheck, Stalled, Tick, Vote
 from tests.fallback.dialogue import T0
-from tests.fallback.test_watch import GOOD, fresh, heard, suspect, watching
+from tests.fallback.watches import GOOD, fresh, heard, suspect, watching
 
 
 @pytest.mark.parametrize("checks", [0, 1], ids=["never", "long ago"])

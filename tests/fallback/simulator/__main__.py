@@ -12,7 +12,9 @@ import time
 from dataclasses import dataclass, replace
 
 from fallback.timings import Solo, Timings
-from tests.fallback.simulator.run import Result, Setup, percentile, simulate
+from tests.fallback.simulator.judging import percentile
+from tests.fallback.simulator.run import simulate
+from tests.fallback.simulator.setup import Result, Setup
 
 GOALS = [
     Setup("2 of 2", agents=1, witnesses=1),

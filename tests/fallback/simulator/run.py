@@ -9,85 +9,17 @@ itself, its tick, then what it sends reaches the others.
 from __future__ import annotations
 
 import random
-from collections import Counter
-from dataclasses import dataclass, field
 
 from fallback import incident, speaker, voter, watch
-from fallback.timings import DEFAULTS, Timings
 from tests.fallback.simulator.faults import YEAR_S, VoterFaults, Window, Year, draw
+from tests.fallback.simulator.judging import judge
+from tests.fallback.simulator.setup import NETWORK, Result, Setup, Voter
 
 EPOCH_S = 1_700_000_000
-NETWORK = "net"
 MARGIN_S = 20
 STEADY_S = 150  # an outage that has not changed for so long is cut short
 TRACE_S = 8  # a silence shorter than this can't make a voter suspect
 IRC_NOTICES_S = 30  # when a public network is seen to be lost
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """A row of the table: who takes part, and which ingredients they have."""
-
-    name: str
-    agents: int
-    witnesses: int
-    timings: Timings = DEFAULTS
-    heartbeat_s: int = 1
-    self_check: bool = True  # landmarks, and the own loop's gaps
-    asks: bool = True  # forwarding and indirect probes
-    answers: bool = True  # class B evidence
-
-
-@dataclass(slots=True)
-class Result:
-    """Counts over all years. Latencies in seconds from the cut to the announcement."""
-
-    years: int = 0
-    false: int = 0
-    false_verdicts: int = 0
-    announced: int = 0
-    cuts: int = 0
-    missed: int = 0
-    live_cuts: int = 0
-    late: int = 0
-    latencies: list[int] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-class Voter:
-    """One simulated voter: its machines, what it last heard, what the world does to it."""
-
-    def __init__(self, name: str, rank: int | None, faults: VoterFaults, setup: Setup) -> None:
-        timings = setup.timings
-        self.name = name
-        self.faults = faults
-        self.is_agent = rank is not None
-        made = (
-            voter.witness(name, timings)
-            if rank is None
-            else voter.agent(name, rank, (NETWORK,), timings)
-        )
-        self.state = made
-        self.wake = 0.0
-        self.heard = -1  # the last heartbeat, in seconds of the year
-        self.queue: list[voter.Event] = []
-        self.paused_at: int | None = None
-        self.joined = False
-        self.outage_from: int | None = None
-        self.checked_at = -99
-        self.good: bool | None = None
-        self.fed_at = -99
-        self.noticed: str = ""
-
-    @property
-    def phase(self) -> watch.Phase:
-        return self.state.watch.phase
-
-    @property
-    def calm(self) -> bool:
-        own = self.state.incident
-        calm = self.phase in (watch.Phase.WATCHING, watch.Phase.MAINTENANCE)
-        return calm and (own is None or own.phase is incident.Phase.NONE)
 
 
 class Simulation:
@@ -113,7 +45,7 @@ class Simulation:
             t = self._window(max(start, t), end)
         if self.line_from is not None:
             self.standing.append((self.line_from, YEAR_S))
-        self._judge()
+        judge(self)
         self.base += YEAR_S
         return self.result
 
@@ -452,61 +384,6 @@ class Simulation:
         )
         self._send(at, mine, t, agents=True)
 
-    # What came of it ----------------------------------------------------------------------------
-
-    def _judge(self) -> None:
-        result, year = self.result, self.year
-        result.years += 1
-        first: dict[str, int] = {}
-        for t, incident_id in self.announced_at:
-            first.setdefault(incident_id, t)
-        result.announced += len(first)
-        for t in first.values():
-            if year.up_for(60, t):
-                result.false += 1
-                result.notes.append(f"false at {t} of year {result.years}")
-        for start, end in year.cuts.spans:
-            if end - start < 60 or end > self.end or self._excused(start, end):
-                continue
-            result.cuts += 1
-            at = self._line_after(start, end)
-            if at is None:
-                result.missed += 1
-                result.notes.append(f"missed {start}-{end} of year {result.years}")
-            if self._live(start) >= self.setup.timings.k:
-                result.live_cuts += 1
-                latency = 9999 if at is None else max(0, at - start)
-                result.latencies.append(latency)
-                if latency > 30:
-                    result.late += 1
-                    result.notes.append(f"late {latency} s at {start} of year {result.years}")
-
-    def _excused(self, start: int, end: int) -> bool:
-        """Inside a maintenance window nothing is to be said; it ends with its window."""
-        return any(w.start - 5 < end and start < w.end + 40 for w in self.year.windows)
-
-    def _line_after(self, start: int, end: int) -> int | None:
-        for line_from, line_to in self.standing:
-            if line_from < end and line_to > start:
-                return max(line_from, start)
-        return None
-
-    def _live(self, start: int) -> int:
-        """Voters that nothing else happens to from just before the cut until 30 s after."""
-        count = 0
-        for at in self.voters:
-            f = at.faults
-            around = (start - 15, start + 31)
-            hit = f.uplink.touches(*around) or f.pause.touches(*around) or f.path.touches(*around)
-            count += not hit
-        return count
-
-
-def percentile(values: list[int], share: float) -> int:
-    """The value below which `share` of the sorted values lie."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
-
 
 def simulate(setup: Setup, years: int, seed: int = 1, share: float = 1.0) -> Result:
     """`years` years of one setup, or that share of each."""
@@ -514,6 +391,3 @@ def simulate(setup: Setup, years: int, seed: int = 1, share: float = 1.0) -> Res
     for _ in range(years):
         simulation.run()
     return simulation.result
-
-
-__all__ = ["Counter", "Result", "Setup", "Simulation", "percentile", "simulate"]

@@ -11,7 +11,8 @@ from functools import cache
 import pytest
 
 from tests.fallback.simulator.__main__ import CONTRASTS, GOALS, Contrast, is_needed, line
-from tests.fallback.simulator.run import Result, Setup, simulate
+from tests.fallback.simulator.run import simulate
+from tests.fallback.simulator.setup import Result, Setup
 
 
 @cache
