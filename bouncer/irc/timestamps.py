@@ -23,9 +23,9 @@ _MILLISECONDS = tuple(f"{ms:03d}Z" for ms in range(1000))
 def parse_time(text: str) -> int | None:
     """Milliseconds, None for what is not a time. A leap second counts as the one before it."""
     if len(text) == 24 and text[23] == "Z" and text[20:23].isdecimal():  # nearly all
-        second_ms = _second_ms(text[:20])
-        if second_ms is not None:
-            return second_ms + int(text[20:23])
+        at_ms = second_ms(text[:20])
+        if at_ms is not None:
+            return at_ms + int(text[20:23])
     try:
         minute_ms = _minute_ms(text[:_TO_MINUTE])
     except ValueError:
@@ -37,7 +37,7 @@ def parse_time(text: str) -> int | None:
 
 
 @lru_cache(maxsize=64)
-def _second_ms(text: str) -> int | None:
+def second_ms(text: str) -> int | None:
     """Of `2011-10-19T16:40:51.`, None for all else."""
     return parse_time(f"{text[:19]}Z") if text[19] == "." else None
 

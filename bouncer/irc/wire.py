@@ -5,7 +5,6 @@ Sources: RFC 1459 section 2.3, IRCv3 message-tags.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -99,19 +98,6 @@ class Message(NamedTuple):
         if "\n" in line or "\r" in line or "\0" in line:
             line = line.translate(_LINE_ENDS)
         return line.encode("utf-8", "replace") + b"\r\n"
-
-
-# One match costs a third of Message.parse: nearly all lines of a busy network have this form.
-_CHAT = re.compile(r"(?:@([^ ]+) )?:([^ ]+) (PRIVMSG|NOTICE) ([^: ][^ ]*) :(.*)", re.DOTALL)
-
-
-def split_chat(line: str) -> tuple[str, str, str, str, str] | None:
-    """(raw tags, source, command, addressee, text) of a PRIVMSG or NOTICE as servers send it.
-
-    None for every other line and every other form: then `Message.parse` decides.
-    """
-    match = _CHAT.fullmatch(line)
-    return match.groups("") if match else None  # type: ignore[return-value]  # it has five groups
 
 
 def parse_tags(raw: str) -> dict[str, str]:

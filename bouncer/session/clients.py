@@ -83,14 +83,6 @@ class Group(NamedTuple):
     clients: list[Client]
     ids: tuple[int, ...]
 
-    def are_sent(self, message_id: int) -> bool:
-        """Note that they are sent a message. False where one of them does not follow live."""
-        for client in self.clients:
-            if not client.live:
-                return False
-            client.sent_id = message_id
-        return True
-
 
 @dataclass(slots=True)
 class Clients:

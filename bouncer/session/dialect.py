@@ -6,7 +6,6 @@ account-notify, chghost, setname, invite-notify, multi-prefix, userhost-in-names
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from bouncer.irc.multiline import batch_of, is_packed, single_lines
@@ -204,26 +203,11 @@ def takes_standard(about: str) -> frozenset[str]:
     return frozenset({"standard-replies", brings} if brings else {"standard-replies"})
 
 
-_OURS = re.compile(r"(?:^|;)(?:time|msgid|batch|label)=")
-
-
-def is_whole(raw_tags: str, msgid: str, tags: str) -> bool:
-    """Whether the tags are just time, msgid and `tags`, as we would write them ourselves: then
-    most clients can have the line as it came."""
-    if raw_tags[:5] != "time=" or raw_tags[28:36] != "Z;msgid=":
-        return False
-    return len(raw_tags) == 36 + len(msgid) + (1 + len(tags) if tags else 0)
-
-
 def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
     """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
-    if raw_tags[:5] == "time=" and raw_tags[28:36] == "Z;msgid=":  # as most servers write it
-        msgid, _, others = raw_tags[36:].partition(";")
-        told_ms = parse_time(raw_tags[5:29])
-        alien = not msgid or "\\" in msgid or (others and _OURS.search(others))
-        if told_ms is not None and not alien:
-            return told_ms, msgid, others
     time_ms, msgid, others = now_ms, "", ""
+    if not raw_tags:
+        return time_ms, msgid, others
     for tag in raw_tags.split(";"):
         if tag[:5] == "time=":
             told_ms = parse_time(tag[5:])

@@ -216,22 +216,22 @@ class Effects:
     sent_ids: dict[int, int] = field(default_factory=dict)
     to_network: list[Message] = field(default_factory=list)
     others: list[Effect] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)  # chat among `keep`: see `session.telling`
     _shared: dict[tuple[int, ...], list[str]] = field(default_factory=dict)
 
-    def tell_all(self, clients: tuple[int, ...], line: str) -> None:
+    def tell_all(self, clients: tuple[int, ...], lines: list[str]) -> None:
         """Tell several clients the same. It costs no more than telling one, as long as none of
-        them is told anything else."""
-        lines = self._shared.get(clients)
-        if len(clients) == 1:
-            self.tell(clients[0], line)
-        elif lines is not None:
-            lines.append(line)
+        them is told anything else. `lines` is given away."""
+        shared = self._shared.get(clients)
+        if shared is not None:
+            shared += lines
         elif self.to_clients.keys().isdisjoint(clients):
-            self._shared[clients] = lines = [line]
+            self._shared[clients] = lines
             self.to_clients.update(dict.fromkeys(clients, lines))
         else:
             for client in clients:
-                self.tell(client, line)
+                for line in lines:
+                    self.tell(client, line)
 
     def take(self, client: int) -> list[str]:
         """What the client was to be told; it is no more."""

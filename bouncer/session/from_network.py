@@ -5,23 +5,29 @@ Chat takes the short path on top; everything else has a row in HANDLERS or is re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bouncer.irc.burst import NO_IMPLICIT_NAMES
-from bouncer.irc.multiline import is_packed, single_lines
-from bouncer.irc.timestamps import format_time
 from bouncer.irc.who import extended
-from bouncer.irc.wire import Message, ProtocolError, parse_tags, split_chat
-from bouncer.session import answers, fallbacks, happenings, marks, netsplit, tagged, transport
-from bouncer.session.dialect import CHAT, STANDARD_REPLIES, is_whole, read_tags
+from bouncer.irc.wire import Message, ProtocolError
+from bouncer.session import (
+    answers,
+    chat,
+    fallbacks,
+    happenings,
+    marks,
+    netsplit,
+    tagged,
+    transport,
+)
+from bouncer.session.dialect import CHAT, STANDARD_REPLIES
 from bouncer.session.effects import Effects, Redact, Registered
 from bouncer.session.monitoring import ABOUT_PEOPLE, POLLING
 from bouncer.session.places import REFUSALS
-from bouncer.session.routing import ENTERING, Asked, Reply
-from bouncer.session.secrets import is_secret
+from bouncer.session.routing import ENTERING
+from bouncer.session.telling import event, tell_untold
 from bouncer.session.upkeep import HEARS
-from storage.message import Row, msgid_of
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -38,9 +44,9 @@ HANDSHAKE = frozenset({
 def receive(session: Session, lines: list[str], out: Effects) -> None:
     """Take a chunk of lines."""
     for line in lines:
-        if session.ready and not session.arriving and (parts := split_chat(line)) is not None:
-            chat(session, *parts, out, line)
+        if session.ready and not session.arriving and chat.line(session, line, out):
             continue
+        tell_untold(session, out)
         try:
             message = Message.parse(line)
         except ProtocolError:
@@ -53,7 +59,7 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
         if message.raw_tags or message.command == "BATCH":
             session.reply = answers.by_label(session, message)
         if message.command in CHAT:
-            chat_message(session, message, out)
+            chat.message(session, message, out)
         else:
             if message.command == "NICK" and session.reply is not None:
                 message = answers.from_who_we_were(session, message)
@@ -69,6 +75,7 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
         if session.reply is not None:
             answers.heard(session, session.reply, out)
             session.reply = None
+    tell_untold(session, out)
     session.netsplit.close(session, out)
 
 
@@ -91,162 +98,7 @@ def greeting(session: Session, message: Message, out: Effects) -> None:
     elif registration.registered and message.command in GREETING_END:
         session.welcomed(out)
     elif registration.registered and message.command in CHAT and "!" in message.source:
-        chat_message(session, message, out)
-
-
-def chat_message(session: Session, message: Message, out: Effects) -> None:
-    """PRIVMSG and NOTICE in a form that servers seldom use, or of several lines."""
-    if session.arriving and (whole := session.arriving.line(message)) is not None:
-        say_whole(session, whole, out)
-    elif len(message.params) >= 2:
-        addressee, text = message.params[:2]
-        chat(session, message.raw_tags, message.source, message.command, addressee, text, out)
-
-
-def chat(
-    session: Session,
-    raw_tags: str,
-    source: str,
-    command: str,
-    addressee: str,
-    text: str,
-    out: Effects,
-    line: str = "",
-) -> None:
-    """PRIVMSG and NOTICE: keep it, then tell it. The hot path: every line of chat comes here.
-
-    `line` is the whole as it came, where `split_chat` has read it.
-    """
-    if session.screened and session.screen.ignores(session, source):
-        return
-    time_ms, msgid, tags = session.now_ms, "", ""
-    if raw_tags:
-        time_ms, msgid, tags = read_tags(raw_tags, time_ms)
-    target = session.target(addressee)
-    nick, bang, _ = source.partition("!")
-    folded_me = session.state.folded_nick
-    speaker = session.target(nick)
-    own = speaker.folded == folded_me
-    if not target.is_channel:
-        if not own and (not bang or target.folded != folded_me):
-            # a server's notice, or one to everybody: for whoever is looking, not for the record
-            for part in single_lines(text):
-                event(session, Message(command, (addressee, part), source, raw_tags), out)
-            return
-        if not own:
-            target = speaker
-            if command == "NOTICE":
-                session.upkeep.notice(session, nick, text, out)
-        elif is_secret(addressee, text):
-            return
-    if text[:1] == "\x01" and not text.startswith("\x01ACTION"):
-        # a CTCP question or answer is not conversation
-        told = Message(command, (addressee, single_lines(text)[0]), source, raw_tags)
-        event(session, told, out, echo_only=own)
-        return
-    row = Row(
-        session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid, command,
-        source, tags, "" if addressee == target.name else addressee, text,
-    )  # fmt: skip
-    if own:
-        own_echo(session, row, raw_tags, out, hidden=not target.is_channel)
-    else:
-        session.keep(row, out, line=line if msgid and is_whole(raw_tags, msgid, tags) else "")
-        if session.webpush.wanted:
-            session.webpush.said(session, row, out)
-    if text[:1] == "!":
-        message = Message(command, (addressee, single_lines(text)[0]), source)
-        session.ops_heard(message, parse_tags(tags).get("account", ""), out)
-
-
-def own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden: bool) -> None:
-    """Something this user said comes back: from one of our clients, or from elsewhere."""
-    label = parse_tags(raw_tags).get("label", "") if "label=" in raw_tags else ""
-    said = session.routing.labelled(label) if label else None
-    said = session.echoes.heard(row.command, row.target, row.text, said)
-    to_oneself = row.target == session.state.folded_nick
-    if said is not None and to_oneself:
-        # said to oneself it comes twice: this is the echo, and what is delivered is kept
-        answers.say_back(session, said, row.command, row.addressee or row.name, row.text, out)
-    else:
-        session.keep(row, out, said=said, hidden=hidden and not to_oneself)
-    if said is not None:
-        answers.heard(session, Reply(said, last=True), out)
-
-
-def tell_row(
-    session: Session, row: Row, out: Effects, said: Asked | None, *, hidden: bool, whole: str = ""
-) -> None:
-    """Tell a kept message to the clients that follow live, rendered once for each dialect.
-
-    `hidden` is an own private message: only some dialects can show it. `whole` is the line for
-    dialects that take all tags, where the network has sent just that.
-    """
-    time, msgid = "", row.msgid or msgid_of(row)
-    sender = said.asker if said is not None else None
-    several = is_packed(row.text)
-    alike = said is None and not hidden and not several
-    for group in session.clients.groups:
-        dialect, clients, ids = group
-        line = whole if dialect.whole else ""
-        if alike and group.are_sent(row.id):
-            if not line:
-                time = time or format_time(row.time_ms)
-                line = dialect.chat(row, time, msgid)
-            out.tell_all(ids, line)
-            continue
-        rest: list[str] = []
-        silent = hidden and not dialect.own_private
-        for client in clients:
-            if not client.live:
-                if client.id == sender and not dialect.echo:
-                    client.has_said(row.id)
-                continue
-            client.sent_id = row.id
-            if silent or (client.id == sender and not dialect.echo):
-                continue
-            if not line:
-                time = time or format_time(row.time_ms)
-                if several:
-                    line, *rest = dialect.several(row, time, msgid)
-                else:
-                    line = dialect.chat(row, time, msgid)
-            if said is not None and client.id == sender and said.answer is not None:
-                said.answer.say(line, out, rest)
-            else:
-                out.tell(client.id, line)
-                for each in rest:
-                    out.tell(client.id, each)
-
-
-def event(
-    session: Session,
-    message: Message,
-    out: Effects,
-    only: int | None = None,
-    to_me: bool = False,
-    but: Collection[str] = (),
-    echo_only: bool = False,
-) -> None:
-    """Relay something that is not kept, to every client or to one; to who asked as the answer.
-    Clients with one of the capabilities `but` are left out."""
-    if only is None and session.screened and session.screen.hides(session, message):
-        return
-    time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
-    time = format_time(time_ms)
-    bare = message._replace(raw_tags=tags)
-    for dialect, clients, _ in session.clients.groups:
-        line = ""
-        if (but and not dialect.caps.isdisjoint(but)) or (echo_only and not dialect.echo):
-            continue
-        for client in clients:
-            if only is None or client.id == only:
-                line = line or dialect.adapt(
-                    bare, time, msgid, session.netsplit.of(message), to_me=to_me
-                )
-                if not line:
-                    break
-                answers.tell(session, client.id, line, out)
+        chat.message(session, message, out)
 
 
 # --- everything but chat, once the greeting is over ---
@@ -305,12 +157,7 @@ def swallow(_session: Session, _message: Message, _out: Effects) -> None:
 
 def batch(session: Session, message: Message, out: Effects) -> None:
     """The frame of a batch: for us alone, but that of a message of several lines."""
-    say_whole(session, session.arriving.batch(message), out)
-
-
-def say_whole(session: Session, whole: list[Message], out: Effects) -> None:
-    for command, (target, text), source, raw_tags in whole:
-        chat(session, raw_tags, source, command, target, text, out)
+    chat.several(session, session.arriving.batch(message), out)
 
 
 def pong(session: Session, message: Message, out: Effects) -> None:

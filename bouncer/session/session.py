@@ -19,7 +19,17 @@ from bouncer.irc.people import Channel
 from bouncer.irc.registration import Identity, UpstreamRegistration
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
-from bouncer.session import answers, arrival, from_client, from_network, playback, reading, settings
+from bouncer.session import (
+    answers,
+    arrival,
+    chat,
+    from_client,
+    from_network,
+    playback,
+    reading,
+    settings,
+    telling,
+)
 from bouncer.session.clients import Client, Clients
 from bouncer.session.echoes import Echoes
 from bouncer.session.effects import (
@@ -172,7 +182,7 @@ class Session:
 
     def lost(self, event: Lost, out: Effects) -> None:
         was_registered = self.is_registered
-        from_network.say_whole(self, self.arriving.give_up(), out)
+        chat.several(self, self.arriving.give_up(), out)
         self.registration = None
         self.ready = False
         answers.give_up(self.routing.clear(), out)
@@ -307,19 +317,17 @@ class Session:
         said: Asked | None = None,
         *,
         hidden: bool = False,
-        line: str = "",
     ) -> None:
         """Keep a message and tell it to the clients that follow live.
 
         `said` knows the client that said it: it hears itself only by echo-message. `hidden` is an
-        own private message, which some clients cannot show. `line` is the message as it came,
-        where that is just what most clients are told.
+        own private message, which some clients cannot show.
         """
         out.keep.append(row)
         self.last_kept_id = row.id
         if self.screened and self.screen.takes(self, row, out):
             return
-        from_network.tell_row(self, row, out, said, hidden=hidden, whole=line)
+        telling.tell_row(self, row, out, said, hidden=hidden)
 
     def expect_echo(self, said: Asked, message: Message) -> None:
         """The network will say this own message back to us; keep it then, with its msgid."""

@@ -25,7 +25,7 @@ def test_who_shares_a_list_hears_what_it_is_told_and_no_more(
     for number, (how, who) in enumerate(steps):
         line = f"line {number}"
         if isinstance(who, tuple):
-            out.tell_all(who, line)
+            out.tell_all(who, [line])
             for client in who:
                 told.setdefault(client, []).append(line)
         elif how == "one":

@@ -50,6 +50,34 @@ def test_a_line_without_msgid_gets_a_stable_one() -> None:
     assert played.tags["msgid"] == live
 
 
+def test_a_chunk_is_told_in_its_order_to_every_dialect() -> None:
+    talk = Dialogue()
+    talk.connect("server-time message-tags account-tag", "CHANTYPES=# PREFIX=(ov)@+ STATUSMSG=@+")
+    talk.attach(1)
+    talk.attach(2, ())
+    talk.says(
+        "@time=2026-01-02T03:04:05.001Z;msgid=a :bob!b@h PRIVMSG #ops :1",
+        "@time=2026-01-02T03:04:05.002Z;msgid=b;account=eve :eve!e@h NOTICE #ops :2",
+        "@account=eve;time=2026-01-02T03:04:05.003Z :eve!e@h PRIVMSG #ops :3",
+        ":eve!e@h JOIN #ops",
+        "@time=2026-13-02T03:04:05.004Z;msgid=c :bob!b@h PRIVMSG #ops :4",
+        ":irc.test NOTICE me :5",
+        ":bob!b@h PRIVMSG #ops :\x01VERSION\x01",
+        ":bob!b@h PRIVMSG @#ops :6",
+        ":me!user@host PRIVMSG #ops :7",
+        "@time=2026-01-02T03:04:05.008Z;msgid=d;batch=x :bob!b@h PRIVMSG #ops :8",
+        ":bob!b@h PRIVMSG me :9",
+    )
+    said = ["1", "2", "3", "#ops", "4", "5", "\x01VERSION\x01", "6", "7", "8", "9"]
+    for client in (1, 2):
+        heard = [Message.parse(line) for line in talk.seen(client)]
+        assert [m.params[-1] for m in heard if m.command != "PING"] == said
+    assert [row.text for row in talk.kept] == ["1", "2", "3", "4", "6", "7", "8", "9"]
+    assert [row.msgid for row in talk.kept] == ["a", "b", "", "c", "", "", "d", ""]
+    assert talk.kept[3].time_ms == talk.now_ms  # there is no such month
+    assert talk.kept[6].tags == ""  # no batch of the network's
+
+
 def test_a_private_message_belongs_to_the_conversation_with_its_sender() -> None:
     talk = Dialogue()
     talk.connect()

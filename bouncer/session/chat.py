@@ -1,0 +1,153 @@
+"""PRIVMSG and NOTICE of a network: kept, and told. The hot path: every line of chat comes here."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bouncer.irc.multiline import single_lines
+from bouncer.irc.timestamps import second_ms
+from bouncer.irc.wire import Message, parse_tags
+from bouncer.session import answers
+from bouncer.session.dialect import read_tags
+from bouncer.session.effects import Effects
+from bouncer.session.routing import Reply
+from bouncer.session.secrets import is_secret
+from bouncer.session.telling import event, tell_untold
+from storage.message import Row
+
+if TYPE_CHECKING:
+    from bouncer.session.session import Session
+
+Stamp = tuple[int, str, str]  # epoch milliseconds, msgid, the other tags raw
+
+# One match costs a third of Message.parse: nearly all lines of a busy network have this form, and
+# most servers write time and msgid first.
+_LINE = re.compile(
+    r"(?:@((?:time=([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.)([0-9]{3})Z"
+    r";msgid=([^ ;\\]+)(?:;([^ ]+))?|[^ ]+)) )?"
+    r":([^ ]+) (PRIVMSG|NOTICE) ([^: ][^ ]*) :(.*)",
+    re.DOTALL,
+)
+_SPECIAL = ("", "!", "\x01")  # a text's first character: a bot command, CTCP
+_OURS = re.compile(r"(?:^|;)(?:time|msgid|batch|label)=")
+
+
+def line(session: Session, line: str, out: Effects) -> bool:
+    """Take a line of chat in the form in which servers send it. False for every other line."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return False
+    raw_tags, second, ms, msgid, tags, source, command, addressee, text = match.groups("")
+    if msgid and (at_ms := second_ms(second)) is not None and not (tags and _OURS.search(tags)):
+        time_ms, whole = at_ms + int(ms), line  # as we would write them: most clients have it so
+    else:
+        time_ms, msgid, tags = read_tags(raw_tags, session.now_ms)
+        whole = ""
+    target = session.target(addressee)
+    if (
+        target.is_channel
+        and text[:1] not in _SPECIAL
+        and not session.screened
+        and session.target(source.partition("!")[0]).folded != session.state.folded_nick
+    ):  # nearly all: what others say, told later in one go
+        row = Row(
+            session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid,
+            command, source, tags, "" if addressee == target.name else addressee, text,
+        )  # fmt: skip
+        session.last_kept_id = row.id
+        out.keep.append(row)
+        out.untold.append(whole)
+        if session.webpush.wanted:
+            session.webpush.said(session, row, out)
+    else:
+        tell_untold(session, out)
+        stamp = time_ms, msgid, tags
+        said(session, stamp, raw_tags, source, command, addressee, text, out)
+    return True
+
+
+def message(session: Session, message: Message, out: Effects) -> None:
+    """The same in a form that servers seldom use, or of several lines."""
+    if session.arriving and (whole := session.arriving.line(message)) is not None:
+        several(session, whole, out)
+    elif len(message.params) >= 2:
+        _message(session, message, out)
+
+
+def several(session: Session, whole: list[Message], out: Effects) -> None:
+    """Messages that came as several lines and are whole now."""
+    for each in whole:
+        _message(session, each, out)
+
+
+def _message(session: Session, message: Message, out: Effects) -> None:
+    stamp = read_tags(message.raw_tags, session.now_ms)
+    addressee, text = message.params[:2]
+    said(session, stamp, message.raw_tags, message.source, message.command, addressee, text, out)
+
+
+def said(
+    session: Session,
+    stamp: Stamp,
+    raw_tags: str,
+    source: str,
+    command: str,
+    addressee: str,
+    text: str,
+    out: Effects,
+) -> None:
+    """Keep it, then tell it."""
+    if session.screened and session.screen.ignores(session, source):
+        return
+    time_ms, msgid, tags = stamp
+    target = session.target(addressee)
+    nick, bang, _ = source.partition("!")
+    folded_me = session.state.folded_nick
+    speaker = session.target(nick)
+    own = speaker.folded == folded_me
+    if not target.is_channel:
+        if not own and (not bang or target.folded != folded_me):
+            # a server's notice, or one to everybody: for whoever is looking, not for the record
+            for part in single_lines(text):
+                event(session, Message(command, (addressee, part), source, raw_tags), out)
+            return
+        if not own:
+            target = speaker
+            if command == "NOTICE":
+                session.upkeep.notice(session, nick, text, out)
+        elif is_secret(addressee, text):
+            return
+    if text[:1] == "\x01" and not text.startswith("\x01ACTION"):
+        # a CTCP question or answer is not conversation
+        told = Message(command, (addressee, single_lines(text)[0]), source, raw_tags)
+        event(session, told, out, echo_only=own)
+        return
+    row = Row(
+        session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid, command,
+        source, tags, "" if addressee == target.name else addressee, text,
+    )  # fmt: skip
+    if own:
+        _own_echo(session, row, raw_tags, out, hidden=not target.is_channel)
+    else:
+        session.keep(row, out)
+        if session.webpush.wanted:
+            session.webpush.said(session, row, out)
+    if text[:1] == "!":
+        message = Message(command, (addressee, single_lines(text)[0]), source)
+        session.ops_heard(message, parse_tags(tags).get("account", ""), out)
+
+
+def _own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden: bool) -> None:
+    """Something this user said comes back: from one of our clients, or from elsewhere."""
+    label = parse_tags(raw_tags).get("label", "") if "label=" in raw_tags else ""
+    said = session.routing.labelled(label) if label else None
+    said = session.echoes.heard(row.command, row.target, row.text, said)
+    to_oneself = row.target == session.state.folded_nick
+    if said is not None and to_oneself:
+        # said to oneself it comes twice: this is the echo, and what is delivered is kept
+        answers.say_back(session, said, row.command, row.addressee or row.name, row.text, out)
+    else:
+        session.keep(row, out, said=said, hidden=hidden and not to_oneself)
+    if said is not None:
+        answers.heard(session, Reply(said, last=True), out)
