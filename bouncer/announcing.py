@@ -47,25 +47,30 @@ class Announcing:
         self._clients = clients
         self._tell = tell
         self._server_name = server_name
-        self._told: Networks = {}
+        self._told: Networks = {}  # as long as somebody follows
         self._references = count(1)
         self._answering = 0  # the client whose command is being carried out; 0 for none
         self._dismissed = ""  # why it is dropped, once it has its answer
 
     def changed(self) -> None:
         """Something may have changed: tell those who follow what has."""
+        followers = [client for client in self._clients.values() if client.follows_networks]
+        if not followers:
+            return
         before, self._told = self._told, self._now()
         told = bouncer_networks.changed(before, self._told, self._server_name)
-        for client in list(self._clients.values()):
-            if told and client.follows_networks:
+        for client in followers:
+            if told:
                 self._tell(client.id, [str(message) for message in told])
 
     def follow(self, wish: FollowNetworks) -> None:
         """From now on, or no longer, tell a client of changes; it begins with the whole list."""
         client = self._clients.get(wish.client)
         if client is not None:
+            self.changed()  # the others hear of it before
             client.follows_networks = wish.follows
             if wish.follows:
+                self._told = self._now()
                 self._say(client.id, self._listed(batched=wish.batched), "")
 
     async def answer(self, command: NetworkCommand, carry_out: CarryOut) -> None:

@@ -189,9 +189,8 @@ class Bouncer:
         self._policies = await Policies.of(self.store)
         everybody = await keeping.everybody(self.store)
         self._found = {user.id: found for user, found in everybody}
-        async with trio.open_nursery() as starting:
-            for user, _ in everybody:
-                starting.start_soon(self._start, user)
+        assert self._nursery is not None
+        await self._endurance.begin([user for user, _ in everybody], self._nursery)
 
     async def _start(self, user: User) -> None:
         assert self._nursery is not None

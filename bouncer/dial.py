@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 import trio
@@ -155,6 +157,8 @@ async def _open(address: ServerAddress, source: str | None, proxy: str) -> trio.
 async def _open_one(host: str, port: int, source: str | None, proxy: str) -> trio.SocketStream:
     """Directly, IPv6 and IPv4 raced, or through a proxy."""
     if not proxy:
+        if source is None and _is_address(host):
+            return await _open_address(host, port)
         return await trio.open_tcp_stream(host, port, local_address=source)
     try:
         through = Proxy.parse(proxy)
@@ -169,12 +173,32 @@ async def _open_one(host: str, port: int, source: str | None, proxy: str) -> tri
     return stream
 
 
+async def _open_address(host: str, port: int) -> trio.SocketStream:
+    """There is nothing to look up, and nothing to race."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = trio.socket.socket(family, socket.SOCK_STREAM)
+    try:
+        await sock.connect((host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return trio.SocketStream(sock)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 async def _start_tls(
     stream: trio.SocketStream, address: ServerAddress, pin: str, client_certificate: str
 ) -> trio.SSLStream[trio.SocketStream]:
     tls = trio.SSLStream(
         stream,
-        client_context(pinned=bool(pin), client_certificate=client_certificate),
+        await _context(bool(pin), client_certificate),
         server_hostname=address.host,
         https_compatible=True,  # many IRC servers close without close_notify
     )
@@ -188,12 +212,33 @@ async def _start_tls(
     return tls
 
 
-def client_context(*, pinned: bool, client_certificate: str) -> ssl.SSLContext:
+async def _context(pinned: bool, client_certificate: str) -> ssl.SSLContext:
+    """To read the trust store takes long, and to keep it room: who shows no certificate shares."""
+    if client_certificate:
+        make = partial(client_context, pinned=pinned, client_certificate=client_certificate)
+        return await trio.to_thread.run_sync(make)
+    return _shared(pinned, () if pinned else _trust_store())
+
+
+@lru_cache(maxsize=2)
+def _shared(pinned: bool, _trust: tuple[int, ...]) -> ssl.SSLContext:
+    return client_context(pinned=pinned)
+
+
+def _trust_store() -> tuple[int, ...]:
+    """Another value when the system's trust store is another."""
+    paths = ssl.get_default_verify_paths()
+    return tuple(os.stat(path).st_mtime_ns for path in (paths.cafile, paths.capath) if path)
+
+
+def client_context(*, pinned: bool, client_certificate: str = "") -> ssl.SSLContext:
     """A context that verifies by the system's trust store, or leaves it to the pin."""
-    context = ssl.create_default_context()
     if pinned:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    else:
+        context = ssl.create_default_context()
     if client_certificate:
         # load_cert_chain reads files only; the memory file keeps the key off the disk.
         with os.fdopen(os.memfd_create("client-certificate"), "wb") as file:

@@ -6,7 +6,7 @@ networks are gone to again. What was said is in the store.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import partial
 
 import structlog
@@ -44,6 +44,16 @@ class Endurance:
     def is_coming(self, name: str) -> bool:
         """Whether a user's hub, which is not there, comes by itself."""
         return name in self._coming
+
+    async def begin(self, users: Sequence[User], nursery: trio.Nursery) -> None:
+        """Serve them in `nursery`; returns when all their hubs have begun.
+
+        What keeps one from beginning ends the nursery.
+        """
+        begun = _AllBegun(len(users))
+        for user in users:
+            nursery.start_soon(partial(self.serve, user, task_status=begun))
+        await begun.all.wait()
 
     async def serve(
         self, user: User, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -96,6 +106,21 @@ class Endurance:
             raise
         except StorageError:
             return user
+
+
+class _AllBegun(trio.TaskStatus[None]):
+    """Waits for so many beginnings; a nursery's own way takes a nursery for each."""
+
+    def __init__(self, awaited: int) -> None:
+        self._awaited = awaited
+        self.all = trio.Event()
+        if not awaited:
+            self.all.set()
+
+    def started(self, _value: None = None) -> None:
+        self._awaited -= 1
+        if not self._awaited:
+            self.all.set()
 
 
 class _Begun(trio.TaskStatus[None]):

@@ -90,6 +90,31 @@ async def test_a_pin_stands_in_for_the_trust_store(algorithm: str, digits: int) 
             await dial(address, pin="md5:" + hashlib.md5(b"").hexdigest())
 
 
+async def test_connections_share_what_they_trust_until_that_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each one's own trust store would take a thirtieth of a second, and most of a megabyte."""
+    ours, others = trustme.CA(), trustme.CA()
+    store = tmp_path / "authorities.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(store))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    async with tls_server(ours, "127.0.0.1") as port:
+        address = ServerAddress("127.0.0.1", port, tls=True)
+        with pytest.raises(DialError) as refused:
+            await dial(address, pin="sha256:" + "0" * 64)
+        pin = str(refused.value).partition("its certificate is ")[2].partition(",")[0]
+        ours.cert_pem.write_to_path(store)
+        streams = [await dial(address, pin=each) for each in ("", pin, "", pin)]
+        trusting, pinned, *again = [stream.context for stream in streams]  # type: ignore[attr-defined]
+        assert trusting is not pinned
+        assert again == [trusting, pinned]
+        for stream in streams:
+            await trio.aclose_forcefully(stream)
+        others.cert_pem.write_to_path(store)
+        with pytest.raises(DialError, match="not trusted"):
+            await dial(address)
+
+
 async def test_a_closed_port_and_a_name_nobody_has_are_told_plainly(tmp_path: Path) -> None:
     with pytest.raises(DialError, match=r"irc\+insecure://127.0.0.1:1: .*refused"):
         await dial(ServerAddress("127.0.0.1", 1, tls=False))

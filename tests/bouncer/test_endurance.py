@@ -93,6 +93,24 @@ async def test_a_store_that_cannot_be_read_does_not_end_a_user(autojump_clock: M
     assert len(house.made) == 2
 
 
+async def test_many_begin_together(autojump_clock: MockClock) -> None:
+    house = House(autojump_clock, *(Faulty(5) for _ in range(3)))
+    async with trio.open_nursery() as nursery:
+        await house.endurance.begin([], nursery)
+        await house.endurance.begin([ALICE] * 3, nursery)
+        assert house.made == [0, 0, 0]
+        assert house.hubs
+        assert not house.endurance.is_coming("alice")
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_cannot_begin_ends_what_serves_all(autojump_clock: MockClock) -> None:
+    house = House(autojump_clock, Faulty(5), Faulty(0, begins=False))
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        async with trio.open_nursery() as nursery:
+            await house.endurance.begin([ALICE] * 2, nursery)
+
+
 async def test_what_cannot_begin_is_told_to_who_starts_it(autojump_clock: MockClock) -> None:
     house = House(autojump_clock, Faulty(0, begins=False))
     async with trio.open_nursery() as nursery:
