@@ -33,6 +33,15 @@ def labelled(label: str, messages: Sequence[Message], source: str, reference: st
     return wrap(reference, "labeled-response", (), messages, source, {"label": label})
 
 
+def label_lines(label: str, lines: Sequence[str], source: str, reference: str) -> list[str]:
+    """The same of lines; those inside of a batch, a page of history, are not looked at."""
+    ends = [Message.parse(line) for line in (*lines[:1], *lines[1:][-1:])]
+    if len(ends) == 2 and is_one_batch(ends):
+        return [str(with_label(ends[0], label)), *lines[1:]]
+    messages = [Message.parse(line) for line in lines]
+    return [str(message) for message in labelled(label, messages, source, reference)]
+
+
 def with_label(message: Message, label: str) -> Message:
     raw = format_tags({"label": label})
     rest = message.raw_tags

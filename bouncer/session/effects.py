@@ -244,6 +244,12 @@ class Effects:
             lines = self._shared.pop(clients)
             self.to_clients.update((each, lines.copy()) for each in clients)
 
+    def tell_lines(self, client: int, lines: list[str]) -> None:
+        """Tell a client many lines at once."""
+        if lines:
+            self.tell(client, lines[0])
+            self.to_clients[client] += lines[1:]
+
     def tell(self, client: int, line: str) -> None:
         if self._shared:
             self._part(client)

@@ -19,8 +19,7 @@ def play(session: Session, client: Client, page: PageRead, out: Effects) -> None
         _play_owed(session, client, page, out)
         return
     rows = [row for row in page.rows if row.id not in client.said]
-    for line in said(session, client, rows):
-        out.tell(client.id, line)
+    out.tell_lines(client.id, said(session, client, rows))
     if page.rows:
         client.sent_id = page.rows[-1].id
     if not page.more:
@@ -39,8 +38,7 @@ def _play_owed(session: Session, client: Client, page: PageRead, out: Effects) -
         return
     upto_id = client.owed[1]
     rows = [row for row in page.rows if row.id <= upto_id]
-    for line in said(session, client, rows):
-        out.tell(client.id, line)
+    out.tell_lines(client.id, said(session, client, rows))
     if page.more and len(rows) == len(page.rows):
         client.owed = rows[-1].id, upto_id
         out.others.append(PlayBack(client.id, *client.owed))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from bouncer.irc.arriving import Arriving
 from bouncer.irc.batch import OpenBatches
 from bouncer.irc.caps import UPSTREAM_WANTED
-from bouncer.irc.labels import labelled
+from bouncer.irc.labels import label_lines
 from bouncer.irc.people import Channel
 from bouncer.irc.registration import Identity, UpstreamRegistration
 from bouncer.irc.state import NetworkState
@@ -374,11 +374,8 @@ class Session:
     def answer(self, client: Client, label: str, lines: list[str], out: Effects) -> None:
         """Say the whole answer to one command; an empty one is an ACK."""
         if label:
-            messages = [Message.parse(line) for line in lines]
-            said = labelled(label, messages, self.server_name, self.reference())
-            lines = [str(message) for message in said]
-        for line in lines:
-            out.tell(client.id, line)
+            lines = label_lines(label, lines, self.server_name, self.reference())
+        out.tell_lines(client.id, lines)
 
     def service_line(self, client: Client, text: str, service: str = SERVICE) -> str:
         return f":{service}!{service}@{self.server_name} NOTICE {client.nick} :{text}"

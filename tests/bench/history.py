@@ -102,26 +102,26 @@ def ask(
     """Times of each kind of question at random places, in milliseconds."""
     chance = random.Random(size)
 
-    def latest() -> int:
-        return lines_of(client, f"CHATHISTORY LATEST {chance.choice(channels)} * {PAGE}")
+    def latest() -> bytes:
+        return client.batch(f"CHATHISTORY LATEST {chance.choice(channels)} * {PAGE}")
 
-    def before() -> int:
+    def before() -> bytes:
         number = chance.randrange(size)
         channel = channels[number % len(channels)]
         reference = msgid(scene.network.session, number).decode()
-        return lines_of(client, f"CHATHISTORY BEFORE {channel} msgid={reference} {PAGE}")
+        return client.batch(f"CHATHISTORY BEFORE {channel} msgid={reference} {PAGE}")
 
-    def rare() -> int:
+    def rare() -> bytes:
         number = chance.randrange(0, size, TICKET_EVERY)
-        found = lines_of(client, f"SEARCH text={ticket(number)}")
-        if found != 1:
+        answer = client.batch(f"SEARCH text={ticket(number)}")
+        if (found := len(NUMBER.findall(answer))) != 1:
             raise Wrong(f"a search for {ticket(number)} found {found} lines, not 1")
-        return found
+        return answer
 
-    def common() -> int:
-        return lines_of(client, f"SEARCH text={COMMON_WORD};limit={PAGE}")
+    def common() -> bytes:
+        return client.batch(f"SEARCH text={COMMON_WORD};limit={PAGE}")
 
-    questions: dict[str, Callable[[], int]] = {"latest": latest, "before": before}
+    questions: dict[str, Callable[[], bytes]] = {"latest": latest, "before": before}
     if "soju.im/search" in client.caps:
         questions |= {"rare": rare, "common": common}
     reading = {}
@@ -131,18 +131,15 @@ def ask(
         used_s = cpu_s(scene.subject.pid)
         for _ in range(times):
             began = time.monotonic()
-            found += question()
+            answer = question()
             took_ms.append((time.monotonic() - began) * 1000)
+            found += len(NUMBER.findall(answer))
         if not found:
             raise Wrong(f"{name} found nothing in {size} lines")
         reading[f"{name}-p50-{size}"] = quantile(took_ms, 0.5)
         reading[f"{name}-p99-{size}"] = quantile(took_ms, 0.99)
         reading[f"{name}-cpu-{size}"] = (cpu_s(scene.subject.pid) - used_s) * 1000 / times
     return reading
-
-
-def lines_of(client: Dialogue, command: str) -> int:
-    return len(NUMBER.findall(client.batch(command)))
 
 
 def metrics(scale: Scale) -> tuple[Metric, ...]:
