@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import outcome
 import structlog
 import trio
 
@@ -240,9 +239,10 @@ class Hub:
         """Call it so that a fault of it ends the hub, not whoever happens to call."""
         if self._nursery is None:  # the hub has ended
             return
-        result = outcome.capture(fn, *args)
-        if isinstance(result, outcome.Error):
-            self._nursery.start_soon(_raise, result.error)
+        try:
+            fn(*args)
+        except Exception as error:
+            self._nursery.start_soon(_raise, error)
 
     def _decide(self, link: Link, event: Event) -> None:
         """Hand what is kept to the store; what is shown waits for its commit."""

@@ -50,10 +50,11 @@ class Outbox:
             return
         if self._size + len(data) > self.limit:
             raise OutboxFull(self.limit)
-        if self._socket is not None and not self.waiting:
-            data = data[_send_now(self._socket, data) :]
-            if not data:
+        if self._socket is not None and not self._size and not self._sending:
+            sent = _send_now(self._socket, data)
+            if sent == len(data):
                 return
+            data = data[sent:]
         self._queue(data)
 
     def put_last(self, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -87,6 +88,37 @@ async def test_others_have_their_turn_when_reading_takes_long(
         await wait_all_tasks_blocked()
         assert heard == [b"x"] * 5
         assert goes.count == 5
+        nursery.cancel_scope.cancel()
+
+
+async def test_after_small_reads_more_gathers(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    monkeypatch.setattr(intake, "GATHER", 1e9)  # a go that takes any time at all
+    monkeypatch.setattr(intake, "GATHER_S", 60.0)
+    autojump_clock.autojump_threshold = math.inf
+    goes = Goes()
+    reader = Intake(goes.together)
+    heard: list[bytes] = []
+    async with pairs(2) as [(near, far), (other, further)], trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        nursery.start_soon(reader.follow, near, heard.append)
+        nursery.start_soon(reader.follow, other, heard.append)
+        await far.send_all(b"x" * intake.SMALL)
+        await further.send_all(b"y" * intake.SMALL)
+        await wait_all_tasks_blocked()
+        many = goes.count
+        assert sum(map(len, heard)) == 2 * intake.SMALL
+        await far.send_all(b"one")  # after much no time is lost
+        await wait_all_tasks_blocked()
+        assert (heard[-1], goes.count) == (b"one", many + 1)
+        await far.send_all(b"two")
+        await further.send_all(b"three")
+        await wait_all_tasks_blocked()
+        assert (heard[-1], goes.count) == (b"one", many + 1)
+        autojump_clock.jump(60.0)
+        await wait_all_tasks_blocked()
+        assert (sorted(heard[-2:]), goes.count) == ([b"three", b"two"], many + 2)
         nursery.cancel_scope.cancel()
 
 
