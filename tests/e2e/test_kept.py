@@ -54,8 +54,24 @@ async def talk(here: Site, already: list[str] | None = None) -> AsyncIterator[li
         nursery.cancel_scope.cancel()
 
 
+@asynccontextmanager
+async def phone_of_alice(here: Site) -> AsyncIterator[Peer]:
+    """Her phone, in the channel."""
+    async with here.bouncer.attached("alice/work@phone", caps=CAPS) as phone:
+        await phone.hears("366", "alice", CHANNEL)
+        yield phone
+
+
 async def shown_up_to(client: Peer, text: str) -> None:
     await client.has_heard("PRIVMSG", CHANNEL, text, within_s=30)
+
+
+async def talks_on(said: list[str], *clients: Peer, lines: int = 100) -> None:
+    """Bob says so many more lines, and each client sees the last of them."""
+    wanted = len(said) + lines
+    await until(lambda: len(said) > wanted, 10, "bob talks")
+    for client in clients:
+        await shown_up_to(client, said[wanted - 1])
 
 
 async def all_kept_once(here: Site, said: list[str]) -> None:
@@ -89,28 +105,22 @@ async def test_a_full_disk_is_told_at_once_and_all_is_kept_when_there_is_room(
 ) -> None:
     async with site(tmp_path, tables=OPS) as here:
         assert "all is well" in await here.bouncer.cli("check")
-        async with here.bouncer.attached("alice/work@phone", caps=CAPS) as phone:
-            await phone.hears("366", "alice", CHANNEL)
+        async with phone_of_alice(here) as phone:
             async with talk(here) as said:
-                await until(lambda: len(said) > 100, 10, "bob talks")
+                await talks_on(said)
                 ballast = disk / "ballast"
                 fill(ballast)
                 await alarm(here, phone, "has no room")
                 checked = await here.bouncer.cli("check", expect=2)
                 assert f"database.url: {disk} has no room" in checked
                 # Lines go on, to those who are there and to those who come.
-                before = len(said)
-                await until(lambda: len(said) > before + 100, 10, "bob goes on")
-                await shown_up_to(phone, said[before + 99])
+                await talks_on(said, phone)
                 async with here.bouncer.attached("alice/work@late", caps=CAPS) as late:
                     await late.has_heard("NOTICE", "*", "HISTORY: The database has no room*")
-                    number = len(said)
-                    await until(lambda: len(said) > number + 10, 10, "bob goes on")
-                    await shown_up_to(late, said[number + 9])
+                    await talks_on(said, late, lines=10)
                 ballast.unlink()
                 await all_clear(here, phone)
-                after = len(said)
-                await until(lambda: len(said) > after + 50, 10, "bob goes on")
+                await talks_on(said, lines=50)
             await shown_up_to(phone, said[-1])
             assert sorted(set(phone.texts(CHANNEL)) & set(said)) == said, "all was shown"
             here.bouncer.kill()
@@ -132,18 +142,15 @@ async def test_a_locked_database_is_told_at_once_and_all_is_kept_when_it_is_free
     tmp_path: Path,
 ) -> None:
     async with site(tmp_path, tables=OPS) as here:
-        async with here.bouncer.attached("alice/work@phone", caps=CAPS) as phone:
-            await phone.hears("366", "alice", CHANNEL)
+        async with phone_of_alice(here) as phone:
             async with talk(here) as said:
-                await until(lambda: len(said) > 100, 10, "bob talks")
+                await talks_on(said)
                 path = here.bouncer.data / "muster.db"
                 with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
                     other.execute("BEGIN IMMEDIATE")
                     await alarm(here, phone, "is locked by another process")
                     assert "is locked by another" in await here.bouncer.cli("check", expect=2)
-                    before = len(said)
-                    await until(lambda: len(said) > before + 100, 10, "bob goes on")
-                    await shown_up_to(phone, said[before + 99])
+                    await talks_on(said, phone)
                     other.execute("ROLLBACK")
                 await all_clear(here, phone)
             await shown_up_to(phone, said[-1])
@@ -156,10 +163,9 @@ async def test_a_damaged_database_is_told_at_once_and_all_is_kept_when_it_is_men
 ) -> None:
     async with site(tmp_path, tables=OPS) as here:
         path = here.bouncer.data / "muster.db"
-        async with here.bouncer.attached("alice/work@phone", caps=CAPS) as phone:
-            await phone.hears("366", "alice", CHANNEL)
+        async with phone_of_alice(here) as phone:
             async with talk(here) as said:
-                await until(lambda: len(said) > 100, 10, "bob talks")
+                await talks_on(said)
             await shown_up_to(phone, said[-1])
             page = index_root(path)
             with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
@@ -170,9 +176,7 @@ async def test_a_damaged_database_is_told_at_once_and_all_is_kept_when_it_is_men
             async with talk(here, said):
                 await alarm(here, phone, "is damaged")
                 assert "the database is damaged" in await here.bouncer.cli("check", expect=2)
-                before = len(said)
-                await until(lambda: len(said) > before + 100, 10, "bob goes on")
-                await shown_up_to(phone, said[before + 99])
+                await talks_on(said, phone)
                 damage(path, page, was)
                 await all_clear(here, phone)
             await shown_up_to(phone, said[-1])
@@ -189,19 +193,16 @@ async def test_a_disk_that_fails_is_told_at_once_and_what_was_promised_is_there(
     with ext4_disk(place, tmp_path / "image", 24 << 20):
         database = f'[database]\nurl = "sqlite:///{place}/muster.db"\n'
         async with site(tmp_path, tables=OPS + database) as here:
-            async with here.bouncer.attached("alice/work@phone", caps=CAPS) as phone:
-                await phone.hears("366", "alice", CHANNEL)
+            async with phone_of_alice(here) as phone:
                 async with talk(here) as said:
-                    await until(lambda: len(said) > 100, 10, "bob talks")
+                    await talks_on(said)
                 await shown_up_to(phone, said[-1])
                 promised = list(said)
                 fail_disk(place)
                 async with talk(here, said):
                     await alarm(here, phone, "is read-only")
                     assert "is read-only" in await here.bouncer.cli("check", expect=2)
-                    before = len(said)
-                    await until(lambda: len(said) > before + 100, 10, "bob goes on")
-                    await shown_up_to(phone, said[before + 99])
+                    await talks_on(said, phone)
             await here.bouncer.program.terminate()
             assert "messages could not be written before the end" in here.bouncer.program.output
             assert "is read-only" in await here.bouncer.cli("check", expect=2), "also when at rest"

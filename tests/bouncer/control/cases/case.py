@@ -29,3 +29,14 @@ class Case:
     complaint: str  # a pattern for what a wrong use is told
     before: Sequence[str] = ()
     own: str = ""
+
+
+def of_alice(line: str, answers: str, wrong: str, complaint: str, *before: str) -> Case:
+    """A case about a user's things: alice says the same about her own, without her name."""
+    own = line.replace(" alice", "", 1)
+    return Case(line, answers, wrong, complaint, [ALICE, *before], own)
+
+
+def of_libera(line: str, answers: str, wrong: str, complaint: str, *before: str) -> Case:
+    """A case about a network of hers."""
+    return of_alice(line, answers, wrong, complaint, LIBERA, *before)

@@ -2,151 +2,123 @@
 
 from __future__ import annotations
 
-from tests.bouncer.control.cases.case import ALICE, CHANNEL, LIBERA, Case
+from tests.bouncer.control.cases.case import CHANNEL, of_alice, of_libera
 
 CASES = {
-    "sasl status": Case(
+    "sasl status": of_libera(
         "sasl status alice libera",
         r"libera: SASL PLAIN as al",
         "sasl status alice",
         r"NETWORK is missing",
-        [ALICE, LIBERA, "sasl set-plain alice libera al hunter2"],
-        own="sasl status libera",
+        "sasl set-plain alice libera al hunter2",
     ),
-    "sasl set-plain": Case(
+    "sasl set-plain": of_libera(
         "sasl set-plain alice libera al hunter2",
         r"libera is logged in to by SASL PLAIN as al$",
         "sasl set-plain alice libera al",
         r"PASSWORD is missing",
-        [ALICE, LIBERA],
-        own="sasl set-plain libera al hunter2",
     ),
-    "sasl reset": Case(
+    "sasl reset": of_libera(
         "sasl reset alice libera",
         r"libera is logged in to no more",
         "sasl reset alice",
         r"NETWORK is missing",
-        [ALICE, LIBERA],
-        own="sasl reset libera",
     ),
-    "network add": Case(
+    "network add": of_alice(
         "network add alice oftc ircs://irc.oftc.net --join '#a,#b key' --rate 0",
         r"network oftc added for alice: connecting",
         "network add alice oftc http://irc.oftc.net",
         r"URI: 'http://irc.oftc.net': write ircs://host\[:port\]",
-        [ALICE],
-        own="network add oftc ircs://irc.oftc.net --join '#a,#b key' --rate 0",
     ),
-    "network set": Case(
+    "network set": of_libera(
         "network set alice libera --nick al --enabled false",
         r"network libera of alice changed: enabled, nick",
         "network set alice libera --enabled perhaps",
         r'"perhaps" is neither true nor false',
-        [ALICE, LIBERA],
-        own="network set libera --nick al --enabled false",
     ),
-    "network list": Case(
+    "network list": of_libera(
         "network list alice",
         r"libera: ircs://irc.libera.chat, starting, 0 channels",
         "network list alice --all",
         r"there is no --all here",
-        [ALICE, LIBERA],
-        own="network list",
     ),
-    "network quote": Case(
+    "network quote": of_libera(
         "network quote alice libera PRIVMSG bob :hello there",
         r"sent to libera",
         "network quote alice libera",
         r"LINE is missing",
-        [ALICE, LIBERA],
-        own="network quote libera PRIVMSG bob :hello there",
     ),
-    "network remove": Case(
+    "network remove": of_libera(
         "network remove alice libera",
         r"network libera of alice removed, with channels and history",
         "network remove alice",
         r"NAME is missing",
-        [ALICE, LIBERA],
-        own="network remove libera",
     ),
-    "channel add": Case(
+    "channel add": of_libera(
         "channel add alice libera '#ops' --key k",
         r"channel #ops added on libera",
         "channel add alice libera ops",
         r'"ops" is no channel',
-        [ALICE, LIBERA],
-        own="channel add libera '#ops' --key k",
     ),
-    "channel set": Case(
+    "channel set": of_libera(
         "channel set alice libera '#ops' --detached true",
         r"channel #ops on libera changed: detached",
         "channel set alice libera",
         r"CHANNEL is missing",
-        [ALICE, LIBERA, CHANNEL],
-        own="channel set libera '#ops' --detached true",
+        CHANNEL,
     ),
-    "channel list": Case(
+    "channel list": of_libera(
         "channel list alice libera",
         r"#ops",
         "channel list alice",
         r"NETWORK is missing",
-        [ALICE, LIBERA, CHANNEL],
-        own="channel list libera",
+        CHANNEL,
     ),
-    "channel remove": Case(
+    "channel remove": of_libera(
         "channel remove alice libera '#ops'",
         r"channel #ops on libera removed",
         "channel remove alice libera #ops extra",
         r'"extra" is one word too many',
-        [ALICE, LIBERA, CHANNEL],
-        own="channel remove libera '#ops'",
+        CHANNEL,
     ),
-    "ignore add": Case(
+    "ignore add": of_libera(
         "ignore add alice libera troll",
         r"troll!\*@\* is ignored on libera",
         "ignore add alice libera 'a b'",
         r'"a b" is no mask',
-        [ALICE, LIBERA],
-        own="ignore add libera troll",
     ),
-    "ignore list": Case(
+    "ignore list": of_libera(
         "ignore list alice libera",
         r"\*!\*@spam\.example",
         "ignore list alice",
         r"NETWORK is missing",
-        [ALICE, LIBERA, "ignore add alice libera *@spam.example"],
-        own="ignore list libera",
+        "ignore add alice libera *@spam.example",
     ),
-    "ignore remove": Case(
+    "ignore remove": of_libera(
         "ignore remove alice libera troll",
         r"troll!\*@\* is no longer ignored on libera",
         "ignore remove alice libera",
         r"MASK is missing",
-        [ALICE, LIBERA, "ignore add alice libera troll"],
-        own="ignore remove libera troll",
+        "ignore add alice libera troll",
     ),
-    "certfp generate": Case(
+    "certfp generate": of_libera(
         "certfp generate alice libera",
         r"a certificate for libera is made(.*\n)*SHA-256 [0-9a-f]{64}\nSHA-512 [0-9a-f]{128}",
         "certfp generate alice",
         r"NETWORK is missing",
-        [ALICE, LIBERA],
-        own="certfp generate libera",
     ),
-    "certfp fingerprint": Case(
+    "certfp fingerprint": of_libera(
         "certfp fingerprint alice libera",
         r"SHA-256 [0-9a-f]{64}\nSHA-512 [0-9a-f]{128}",
         "certfp fingerprint alice",
         r"NETWORK is missing",
-        [ALICE, LIBERA, "certfp generate alice libera"],
-        own="certfp fingerprint libera",
+        "certfp generate alice libera",
     ),
-    "certfp discard": Case(
+    "certfp discard": of_libera(
         "certfp discard alice libera",
         r"libera is shown no certificate any more",
         "certfp discard alice",
         r"NETWORK is missing",
-        [ALICE, LIBERA, "certfp generate alice libera"],
-        own="certfp discard libera",
+        "certfp generate alice libera",
     ),
 }

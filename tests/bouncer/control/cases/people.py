@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.bouncer.control.cases.case import ALICE, CERT, LIBERA, SSH, STAFF, Case
+from tests.bouncer.control.cases.case import (
+    ALICE,
+    CERT,
+    LIBERA,
+    SSH,
+    STAFF,
+    Case,
+    of_alice,
+    of_libera,
+)
 
 CASES = {
     "user add": Case(
@@ -11,21 +20,17 @@ CASES = {
         "user add",
         r"NAME is missing; usage: user add NAME",
     ),
-    "user set": Case(
+    "user set": of_alice(
         "user set alice --nick al --auto-away off",
         r"user alice changed: auto_away, nick",
         "user set alice --nick 'a b'",
         r'--nick: "a b" is no nick',
-        [ALICE],
-        own="user set --nick al --auto-away off",
     ),
-    "user passwd": Case(
+    "user passwd": of_alice(
         "user passwd alice --password other",
         r"password of alice changed",
         "user passwd alice --pasword x",
         r"no --pasword here, did you mean --password\?",
-        [ALICE],
-        own="user passwd --password other",
     ),
     "user run": Case(
         "user run alice network list",
@@ -48,45 +53,38 @@ CASES = {
         r"NAME is missing",
         [ALICE, "user add boss --admin", "user add bob"],
     ),
-    "client set": Case(
+    "client set": of_libera(
         "client set alice phone --autoplay off",
         r"client phone of alice changed: autoplay",
         "client set alice phone --autoplay",
         r"--autoplay needs on\|off\|default",
-        [ALICE, LIBERA],
-        own="client set phone --autoplay off",
     ),
-    "client list": Case(
+    "client list": of_libera(
         "client list alice",
         r"phone: on libera; autoplay off",
         "client list",
         r"USER is missing",
-        [ALICE, LIBERA, "client set alice phone --autoplay off"],
-        own="client list",
+        "client set alice phone --autoplay off",
     ),
-    "certfp add": Case(
+    "certfp add": of_alice(
         f"certfp add alice {CERT} --label laptop",
         r"alice may log in with certificate abab",
         "certfp add alice abcd",
         r"64 hex digits",
-        [ALICE],
-        own=f"certfp add {CERT} --label laptop",
     ),
-    "certfp list": Case(
+    "certfp list": of_alice(
         "certfp list alice",
         rf"{CERT} laptop",
         "certfp list alice all",
         r"one word too many",
-        [ALICE, f"certfp add alice {CERT} --label laptop"],
-        own="certfp list",
+        f"certfp add alice {CERT} --label laptop",
     ),
-    "certfp remove": Case(
+    "certfp remove": of_alice(
         f"certfp remove alice {CERT}",
         r"certificate abab.* logs nobody in any more",
         "certfp remove alice",
         r"FINGERPRINT is missing",
-        [ALICE, f"certfp add alice {CERT}"],
-        own=f"certfp remove {CERT}",
+        f"certfp add alice {CERT}",
     ),
     "staff add": Case(
         f"staff add bob --role db --nick libera bob --account libera bob --ssh-key {SSH}",

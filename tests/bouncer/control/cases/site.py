@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bouncer.control.cases.case import AGENT, ALICE, KEY, Case
+from tests.bouncer.control.cases.case import AGENT, ALICE, KEY, Case, of_alice
 
 CASES = {
     "agent add": Case(
@@ -72,13 +72,11 @@ CASES = {
         "history prune --older-than soon",
         r'"soon" is no age; write days, weeks or years',
     ),
-    "history stats": Case(
+    "history stats": of_alice(
         "history stats alice",
         r"alice: 0 messages, about 0 bytes",
         "history stats alice all",
         r'"all" is one word too many',
-        [ALICE],
-        own="history stats",
     ),
     "help": Case(
         "help network add",
