@@ -7,6 +7,7 @@ fill memory: what is remembered is bounded below, and what is requested comes fr
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from sys import intern
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -142,7 +143,7 @@ def parse_caps(text: str) -> dict[str, str]:
     for word in text.split(" "):
         name, _, value = word.partition("=")
         if name:
-            caps[name] = value[:MAX_VALUE]
+            caps[intern(name)] = value[:MAX_VALUE]  # each connection hears the same names
     return caps
 
 

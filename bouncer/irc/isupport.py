@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from sys import intern
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -71,7 +72,8 @@ class ISupport:
         if not _TOKEN_NAME.match(name):
             return
         if name in self.tokens or len(self.tokens) < MAX_TOKENS:
-            self.tokens[name] = _unescape(value) if equals else None
+            # Users of one network are told the same: kept once.
+            self.tokens[intern(name)] = intern(_unescape(value)) if equals else None
 
     def _read(self) -> None:
         get = self.tokens.get

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import chain
+from sys import intern
 
 from bouncer.irc.isupport import ISupport
 from bouncer.irc.people import Channel, Member, User
@@ -83,7 +84,7 @@ class Known:
             self.user, self.host = user, host
         known = self.users.get(folded_nick)
         if known is not None and (known.user != user or known.host != host):
-            self.users[folded_nick] = known._replace(user=user, host=host)
+            self.users[folded_nick] = known._replace(user=intern(user), host=intern(host))
 
     def change_user(self, nick: str, **changes: str | None) -> None:
         folded_nick = self.isupport.fold(nick)
@@ -98,6 +99,7 @@ class Known:
         if known is None:
             if not 0 < len(nick) <= MAX_NAME or self.memberships >= MAX_MEMBERSHIPS:
                 return
+            nick, folded_nick = intern(nick), intern(folded_nick)  # a team knows the same people
             self.memberships += 1
             self._shared[folded_nick] = self._shared.get(folded_nick, 0) + 1
             if folded_nick not in self.users:

@@ -49,6 +49,16 @@ def test_names_with_all_prefixes_and_hosts() -> None:
     assert state.users["carol"].mask == "carol!c@host.c"
 
 
+def test_users_of_one_network_keep_what_it_tells_them_once() -> None:
+    """A team knows the same people, and each of it is told of them."""
+    mine, theirs = network(GREETING, ENTERING), network(GREETING, ENTERING)
+    assert mine.users["alice"].host is theirs.users["alice"].host
+    assert mine.users["alice"].nick is theirs.users["alice"].nick
+    assert mine.isupport.network is theirs.isupport.network
+    assert {*map(id, mine.isupport.tokens)} == {*map(id, theirs.isupport.tokens)}
+    assert {*map(id, mine.users)} == {*map(id, theirs.users)}
+
+
 def test_a_list_of_single_prefixes_does_not_hide_what_modes_told() -> None:
     _, ops = in_ops(":s MODE #ops +v alice", ":s 353 me = #ops :@alice")
     assert prefixes(ops)["alice"] == "@+"
