@@ -1,7 +1,8 @@
 """The thread that lets the search index trail behind the messages, and copies back the WAL.
 
 It looks once a second. While messages pour in faster than SPARE_ROWS_S it steps aside, for the
-relay needs the processor more; a search then scans a longer tail. Beyond MAX_TAIL it works anyway.
+relay needs the processor more; a search then scans a longer tail, inside the database. Beyond
+MAX_TAIL it works anyway.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 PERIOD_S = 1.0
 STEP_ROWS = 4096  # per transaction: about 0.1 s
 SPARE_ROWS_S = 5_000  # indexing them would take an eighth of a core from the relay
-MAX_TAIL = 500_000
+MAX_TAIL = 500_000  # to scan them for a word takes SQLite a third of a second
 CHECKPOINT_BYTES = 8 << 20  # of WAL; the writer itself checkpoints at four times that
 
 

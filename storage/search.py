@@ -6,16 +6,17 @@ So a search is complete at once, however far the index trails. Exact: every cand
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import nlargest
 from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection, Select, bindparam, collate, func, or_
 
 from storage import coverage, index, schema
 from storage.coverage import Covered
-from storage.message import Row
+from storage.message import LAST, Row
 from storage.messages import buffer_number
 from storage.pages import LISTED, SELECT_ROWS, Rows
 from storage.tokens import buffer_token, network_token, sender_token
@@ -23,6 +24,7 @@ from storage.words import SEARCHABLE, Wanted, fold_nick
 
 FIRST_CHUNK = 200  # candidates looked at first; doubled until the answer is complete
 MAX_CHUNK = 8_000
+ANY_BUFFER = 0  # in the place of a buffer's number
 RARE = 100  # messages with the words: fewer are looked at without asking whose they are
 
 _m = schema.messages.c
@@ -31,14 +33,35 @@ _BY_IDS = Rows(
     SELECT_ROWS.where(_m.id.in_(bindparam("ids", expanding=True))),
     SELECT_ROWS.where(_m.id.in_(LISTED)),
 )
-_TAIL = Rows(
-    SELECT_ROWS.where(
-        _m.network_id == bindparam("network_id"),
-        _m.id.between(bindparam("low"), bindparam("high")),
+
+
+def _candidates(lower: Callable[[Any], Any]) -> Select[Any]:
+    """What of a stretch of ids may be meant, by patterns of one word and the sender: nothing is
+    missing, but a closer look refuses some. `lower` makes ASCII letters small, for LIKE."""
+    source = func.coalesce(schema.sources.c.source, "")
+    # in whose place another text stands before words are compared: see storage.words
+    joined = _m.text.like("_%\x01ACTION %")
+    return (
+        SELECT_ROWS.where(
+            _m.network_id == bindparam("network_id"),
+            _m.id.between(bindparam("low"), bindparam("high")),
+            _m.time_ms.between(bindparam("from_ms"), bindparam("to_ms")),
+            or_(bindparam("buffer_id") == ANY_BUFFER, _m.buffer_id == bindparam("buffer_id")),
+            or_(lower(_m.text).like(bindparam("word")), joined),
+            lower(source).like(bindparam("sender")),
+        )
+        .order_by(_m.id)
+        .limit(bindparam("limit"))
     )
-    .order_by(_m.id)
-    .limit(bindparam("limit"))
+
+
+# In a long tail a look at each message in Python takes ten times as long, and the relay's lock.
+_TAIL = Rows(
+    _candidates(lambda column: func.lower(collate(column, "C"))),
+    _candidates(lambda column: column),  # SQLite's LIKE knows no case of ASCII letters
 )
+_ALSO_OF_OTHERS = str.maketrans("ki", "__")  # small letters also of the Kelvin sign, the dotted I
+_FOLDED_IN_NICKS = str.maketrans(dict.fromkeys("[]\\^{}|~%_", "_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +86,17 @@ class _Asked:
             return False
         return row.command in SEARCHABLE and self.wanted.match(row.text)
 
+    def patterns(self) -> dict[str, Any]:
+        """For LIKE: the longest of the words that are ASCII, and the sender."""
+        plain = filter(str.isascii, (*self.wanted.whole, *self.wanted.beginnings))
+        word = max(plain, key=len, default="").translate(_ALSO_OF_OTHERS)
+        return {
+            "word": f"%{word}%",
+            "sender": f"{self.sender.translate(_FOLDED_IN_NICKS)}%",
+            "from_ms": -LAST if self.from_ms is None else self.from_ms,
+            "to_ms": LAST if self.to_ms is None else self.to_ms,
+        }
+
 
 def search(
     connection: Connection,
@@ -86,17 +120,19 @@ def search(
         return []  # nothing but punctuation: no word can match
     asked = _Asked(network_id, wanted, fold_nick(sender), target, from_ms, to_ms)
     tokens = [network_token(network_id)]
+    buffer_id = ANY_BUFFER
     if target:
-        buffer_id = buffer_number(connection, network_id, target)
-        if buffer_id is None:
+        found = buffer_number(connection, network_id, target)
+        if found is None:
             return []
+        buffer_id = found
         tokens.append(buffer_token(buffer_id))
     if sender:
         tokens.append(sender_token(sender))
     # The index is read first: what it does not cover then, the later look at the messages shows.
     covered = index.of(connection).covered(connection)
     best = _indexed(connection, asked, tokens, covered, limit)
-    best = _newest([*best, *_tail(connection, asked, network_id, covered)], limit)
+    best = _newest([*best, *_tail(connection, asked, buffer_id, covered)], limit)
     best.reverse()
     return best
 
@@ -138,11 +174,9 @@ def _those(connection: Connection, asked: _Asked, ids: list[int]) -> Iterator[Ro
         yield from filter(asked.takes, _BY_IDS(connection, ids=listed))
 
 
-def _tail(
-    connection: Connection, asked: _Asked, network_id: int, covered: Covered
-) -> Iterator[Row]:
+def _tail(connection: Connection, asked: _Asked, buffer_id: int, covered: Covered) -> Iterator[Row]:
+    values = {"network_id": asked.network_id, "buffer_id": buffer_id, **asked.patterns()}
     for low, high in coverage.uncovered(connection, covered):
-        values = {"network_id": network_id, "high": high, "limit": MAX_CHUNK}
-        while rows := _TAIL(connection, low=low, **values):
+        while rows := _TAIL(connection, low=low, high=high, limit=MAX_CHUNK, **values):
             yield from filter(asked.takes, rows)
             low = rows[-1].id + 1

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from storage import index, messages
 from storage.messages import Position
-from storage.search import search
+from storage.search import _TAIL, ANY_BUFFER, _Asked, search
 from storage.store import Store, open_store
 from storage.tokens import network_token
 from storage.words import Wanted, words
@@ -84,6 +84,37 @@ async def test_nobody_speaks_into_the_search_of_another_network(
         await store.catch_up()
     assert await store.read(search, mine, "needle") == []
     assert await store.read(search, theirs, "needle b") == [trick]
+
+
+async def test_what_the_index_has_not_yet_is_found_by_any_letter(store: Store) -> None:
+    network = await add_network(store)
+    kelvin = said(store, network, "273 \u212aELVIN", 1)
+    joined = said(store, network, "fire\x01ACTION wall", 3)
+    shout = said(store, network, "GRÖSSE and MiXed%", 4, source="A_b[]!x@y")
+    await store.append([kelvin, joined, shout])
+
+    async def find(text: str, sender: str = "") -> list[messages.Row]:
+        return await store.read(search, network, text, sender)
+
+    with store._indexer._lock:  # it does not get on
+        assert await find("kelvin") == [kelvin]
+        assert await find("firewall") == [joined]
+        assert await find("größe") == []
+        assert await find("grösse") == await find("grösse mixed") == await find("mix*") == [shout]
+        assert await find("", "a_B{}") == [shout]
+        assert await find("", "ab[]") == await find("", "a_b") == []
+
+
+async def test_of_what_the_index_has_not_yet_python_sees_what_may_be_meant_alone(
+    store: Store,
+) -> None:
+    network = await add_network(store)
+    rows = [said(store, network, f"word{n % 100} x", n, f"#c{n % 2}") for n in range(1000)]
+    await store.append(rows)
+    asked = _Asked(network, Wanted.parse("x WORD42"), "", "", None, None)
+    only = asked.patterns() | {"network_id": network, "buffer_id": ANY_BUFFER, "limit": 1000}
+    seen = await store.read(lambda c: _TAIL(c, low=rows[0].id, high=rows[-1].id, **only))
+    assert seen == rows[42::100]
 
 
 @pytest.mark.parametrize("caught_up", [False, True])
