@@ -276,7 +276,7 @@ class Announcer:
         self.standing = Standing.JOINING
         last_regain = trio.current_time()
         while True:
-            self._send_all(self.venue.moves(time.time()))
+            self._send_all(self.venue.moves(time.time(), identified=self.identified))
             await trio.sleep(self.look_again_s if self.joined else self.enter_again_s)
             self._send(Message("PING", ("alive",)))
             if self._muted_until is not None and trio.current_time() > self._muted_until:

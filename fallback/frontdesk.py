@@ -129,14 +129,37 @@ class FrontDesk:
 
     @_do.register
     def _(self, action: claims.Admit) -> None:
-        network = action.connection.network
-        announcer = self._announcers[network]
+        announcer = self._announcers[action.connection.network]
         room = announcer.state.channel(announcer.config.room)
+        place = announcer.config.room
         if room is not None and announcer.state.fold(action.nick) in room.members:
             self.voice(action.connection, action.nick)
+        elif not announcer.is_op:
+            self._write(action.connection, action.nick, wording.waits_outside(place))
+            text = wording.no_operator(place, announcer.state.nick)
+            for claim in self._standing(action.connection.network):
+                if claim.connection != action.connection:
+                    self._write(claim.connection, claim.nick, text)
+            return
         else:
-            announcer.command(Message("INVITE", (action.nick, announcer.config.room)))
-        self._write(action.connection, action.nick, wording.admitted(announcer.config.room))
+            announcer.command(Message("INVITE", (action.nick, place)))
+        self._write(action.connection, action.nick, wording.admitted(place))
+
+    def _standing(self, network: str) -> list[claims.Claim]:
+        return [
+            claim
+            for claim in self._conduct.desk.claims
+            if claim.connection.network == network and claim.phase is claims.Phase.VERIFIED
+        ]
+
+    def let_in(self, network: str) -> None:
+        """We are operator now: whoever was verified and waits outside, or has no voice, gets it."""
+        announcer = self._announcers[network]
+        room = announcer.state.channel(announcer.config.room)
+        for claim in self._standing(network):
+            member = room.members.get(announcer.state.fold(claim.nick)) if room else None
+            if member is None or not member.prefixes:
+                self._do(claims.Admit(claim.connection, claim.nick))
 
     def voice(self, connection: claims.Connection, nick: str) -> None:
         """Let somebody speak in the room."""

@@ -185,6 +185,13 @@ class Reception:
                 connection, _ = people.meet(user.mask, shares=True)
                 host = f"{user.user}@{user.host}"
                 self.conduct.put_claim(claims.StillVoiced(connection, member.nick, host))
+        if self.announcers[network].is_op:
+            self.front.let_in(network)
+
+    def _on_mode(self, network: str, message: Message) -> None:
+        announcer = self.announcers[network]
+        if announcer.is_op and announcer.state.nick in message.params[2:]:
+            self.front.let_in(network)
 
     # -- accounts ---------------------------------------------------------------------------------
 
@@ -381,6 +388,7 @@ _HANDLERS: dict[str, Handler] = {
     "QUIT": _R._on_quit,
     "PART": _R._on_left,
     "KICK": _R._on_left,
+    "MODE": _R._on_mode,
     "CHGHOST": _R._on_host,
     "ACCOUNT": _R._on_account,
     "276": _R._on_whois_certfp,

@@ -61,7 +61,7 @@ def _about_room(announcer: Announcer) -> Iterator[Finding]:
     if not announcer.is_op:
         yield fail(
             f"{name}: not an operator of {place.room}",
-            "give its account the rights (ChanServ), or no one can be voiced",
+            "give its account the rights (ChanServ), or op it: else no one can be voiced",
         )
     missing = [letter for letter in ROOM_MODES if letter not in room.modes]
     if missing:

@@ -14,6 +14,7 @@ from fallback.config import NetworkConfig
 from fallback.wording import lately_moved
 
 _NOBODYS = re.compile(r"(?:is not|isn't) registered")  # Atheme, OFTC; Anope
+STAYS = frozenset("rP")  # registered, permanent: such a room outlives its last member
 ROOM_MODES = "ims"  # invite only, moderated, secret: voiced = verified
 
 
@@ -53,10 +54,11 @@ class Venue:
         member = channel.members.get(self.state.folded_nick) if channel else None
         return member is not None and "@" in member.prefixes
 
-    def moves(self, now_s: float) -> list[Message]:
+    def moves(self, now_s: float, *, identified: bool = True) -> list[Message]:
         """JOINs of what we are not in, PARTs of a former place once its 14 days are over.
 
         Most channels take no line from outside, so an agent stands in the former place, too.
+        `identified`: services know us, so that it is theirs to make us operator.
         """
         place = self.config
         places = [(place.lobby, ""), (place.room, place.room_key)]
@@ -75,7 +77,21 @@ class Venue:
                 for name in former
                 if self.state.channel(name) is not None
             ]
-        return lines
+        return lines if identified else lines + self._made_anew()
+
+    def _made_anew(self) -> list[Message]:
+        """Whoever enters an empty room is its operator. So who is alone in it and is not, as after
+        a restart where no services are, leaves it and enters again."""
+        room, place = self.state.channel(self.config.room), self.config
+        if room is None or self.is_op or not (room.names_complete and room.modes_known):
+            return []
+        if room.members.keys() != {self.state.folded_nick} or STAYS & room.modes.keys():
+            return []
+        key = (place.room_key,) if place.room_key else ()
+        return [
+            Message("PART", (place.room, "making it anew")),
+            Message("JOIN", (place.room, *key)),
+        ]
 
     def entered(self, name: str) -> list[Message]:
         """We are in: ask for its modes, and who is who where the network can tell (WHOX); in the

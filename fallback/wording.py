@@ -108,6 +108,18 @@ def admitted(room: str) -> str:
     return f"verified, invited to {room}"
 
 
+def waits_outside(room: str) -> str:
+    return f"verified, but I am no operator of {room} now; I invite you as soon as I am"
+
+
+def no_operator(room: str, me: str) -> str:
+    """For those inside; the room itself hears nobody who has neither op nor voice there."""
+    return (
+        f"somebody verified waits outside {room}, and I am no operator there: /mode {room} +o {me};"
+        " if nobody can, leave it all of you: I make it anew and invite you"
+    )
+
+
 def lately_moved(place: NetworkConfig, now_s: float) -> bool:
     """Whether the place changed in the last 14 days: then old and new are announced."""
     if place.moved is None:

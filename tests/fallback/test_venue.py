@@ -108,3 +108,28 @@ def test_it_leaves_other_channels_alone() -> None:
 def test_with_whox_it_asks_who_is_who() -> None:
     scene = Scene("WHOX")
     assert [str(each) for each in scene.venue.entered("#lobby")][1].startswith("WHO #lobby %")
+
+
+def test_alone_in_a_room_that_obeys_nobody_it_makes_it_anew() -> None:
+    """RFC 1459 1.3: "the channel is created and the creating user becomes a channel operator". So
+    it gets its rights back after kill -9 where no services are, once its ghost is gone."""
+    scene = Scene()
+    scene.is_in("#lobby")
+    scene.hears(":fb!~f@host JOIN #room", ":s 353 fb = #room :@ghost fb", ":s 366 fb #room :End")
+    scene.hears(":s 324 fb #room +ims")
+    assert scene.venue.moves(NOW, identified=False) == [], "somebody else is there"
+    scene.hears(":ghost!g@h QUIT :Ping timeout")
+    assert scene.venue.moves(NOW) == [], "services will give us the rights"
+    moves = [str(each) for each in scene.venue.moves(NOW, identified=False)]
+    assert moves == ["PART #room :making it anew", "JOIN #room sesame"]
+    scene.hears(":s MODE #room +o fb")
+    assert scene.venue.moves(NOW, identified=False) == []
+
+
+def test_a_room_that_outlives_its_members_is_not_left() -> None:
+    for modes in ("+imsr", "+imsP"):
+        scene = Scene()
+        scene.is_in("#lobby", "#room")
+        assert scene.venue.moves(NOW, identified=False) == [], "its modes are not known yet"
+        scene.hears(f":s 324 fb #room {modes}")
+        assert scene.venue.moves(NOW, identified=False) == []
