@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from storage.coverage import FIRST_ID, Covered, next_stretch, note
 from storage.driver import run_sqlite
 from storage.tokens import MARK, VERSION
-from storage.words import Wanted
+from storage.words import MARKS, Wanted
 
 _UNICODE_3_2 = unicodedata.ucd_3_2_0
+EMOJI = range(0x1F000, 0x1FB00)  # blocks that are not full yet
 
 
 class SqliteIndex:
@@ -45,7 +46,8 @@ class SqliteIndex:
                 run(f"DROP TABLE IF EXISTS search.{table}")
             run(
                 "CREATE VIRTUAL TABLE search.fts USING fts5(words, content='', detail=none, "
-                "columnsize=0, tokenize='unicode61 remove_diacritics 0')"
+                'columnsize=0, tokenize="unicode61 remove_diacritics 0 '
+                f"separators '{separators()}'\")"
             )
             run(
                 "CREATE TABLE search.zones "
@@ -130,4 +132,16 @@ class SqliteIndex:
 def surely_alike(word: str) -> bool:
     """Whether SQLite sees the same word: it knows Unicode 6.1, Python a later one. What already
     was a letter or digit in 3.2 is one in both."""
-    return all(_UNICODE_3_2.category(char)[0] in "LN" for char in word)
+    return all(_UNICODE_3_2.category(char)[0] in "LN" or char in MARKS for char in word)
+
+
+def separators() -> str:
+    """What is no part of a word, and was no sign in Unicode 3.2 yet: FTS5 takes what it does not
+    know for letters, so that a word before an emoji would not be found."""
+    return "".join(
+        char
+        for char in map(chr, (*range(0x80, 0xD800), *range(0xF900, 0x20000)))
+        if (_UNICODE_3_2.category(char) == "Cn" or _UNICODE_3_2.category(char)[0] in "LN")
+        and (unicodedata.category(char) != "Cn" or ord(char) in EMOJI)
+        and not char.isalnum()
+    )

@@ -60,7 +60,7 @@ _TAIL = Rows(
     _candidates(lambda column: func.lower(collate(column, "C"))),
     _candidates(lambda column: column),  # SQLite's LIKE knows no case of ASCII letters
 )
-_ALSO_OF_OTHERS = str.maketrans("ki", "__")  # small letters also of the Kelvin sign, the dotted I
+_ALSO_OF_OTHERS = str.maketrans("k", "_")  # it is the small letter of the Kelvin sign too
 _FOLDED_IN_NICKS = str.maketrans(dict.fromkeys("[]\\^{}|~%_", "_"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from storage.words import fold_nick
 
 MARK = "\ue000"
-VERSION = 1  # of what is a token or a word: an index of another version is built anew
+VERSION = 2  # of what is a token or a word: an index of another version is built anew
 _MSGID_TAIL = 6  # characters of a msgid in the index; whoever looks one up compares the rest
 
 

@@ -1,6 +1,7 @@
 """What a word is, for search. Pure; agrees with the `unicode61` tokenizer of SQLite's FTS5.
 
-A word is a run of letters and digits, compared without case. Colour codes are not part of it.
+A word is a run of letters and digits, with the marks that combine with them, compared without case.
+Colour codes are not part of it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,20 @@ from functools import lru_cache
 _COLOUR = re.compile(
     "\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?"
 )
-_WORD = re.compile(r"[^\W_]+")
-_WANTED = re.compile(r"[^\W_]+\*?")
+# The marks that FTS5 takes for a part of a word, whatever it is told.
+MARKS = (
+    "".join(
+        map(
+            chr,
+            (*range(0x300, 0x305), *range(0x306, 0x30D), 0x30F, 0x311, 0x31B, *range(0x323, 0x329)),
+        )
+    )
+    + "\u032d\u032e\u0330\u0331"
+)
+_PART = f"(?:[^\\W_]|[{MARKS}])"
+_WORD = re.compile(f"[^\\W_]{_PART}*")
+_WANTED = re.compile(f"[^\\W_]{_PART}*\\*?")
+_DOTTED_I = "\u0130"  # FTS5 leaves it as it is; Python makes two characters of it
 _FOLD_NICK = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ[]\\^", "abcdefghijklmnopqrstuvwxyz{}|~")
 
 MAX_WANTED = 32  # words of one search; more are ignored
@@ -33,7 +46,13 @@ def words(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return without_colours(text).replace("\x01ACTION ", "").lower()
+    return lower(without_colours(text).replace("\x01ACTION ", ""))
+
+
+def lower(text: str) -> str:
+    if _DOTTED_I in text:
+        return _DOTTED_I.join(map(str.lower, text.split(_DOTTED_I)))
+    return text.lower()
 
 
 def fold_nick(nick: str) -> str:
@@ -50,7 +69,7 @@ class Wanted:
 
     @classmethod
     def parse(cls, text: str) -> Wanted:
-        found = list(dict.fromkeys(_WANTED.findall(text.lower())))[:MAX_WANTED]
+        found = list(dict.fromkeys(_WANTED.findall(lower(text))))[:MAX_WANTED]
         return cls(
             tuple(word for word in found if not word.endswith("*")),
             tuple(word[:-1] for word in found if word.endswith("*")),
@@ -68,7 +87,7 @@ class Wanted:
 def _patterns(wanted: Wanted) -> tuple[re.Pattern[str], ...]:
     """One for each word. Its letters come first, for these are found fast."""
     return tuple(
-        re.compile(f"{word}{end}(?<![^\\W_]{word})")
-        for words, end in ((wanted.whole, r"(?![^\W_])"), (wanted.beginnings, ""))
+        re.compile(f"{word}{end}(?<!{_PART}{word})")
+        for words, end in ((wanted.whole, f"(?!{_PART})"), (wanted.beginnings, ""))
         for word in words
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from storage.messages import Position
 from storage.search import _TAIL, ANY_BUFFER, _Asked, search
 from storage.store import Store, open_store
 from storage.tokens import network_token
-from storage.words import Wanted, words
+from storage.words import MARKS, Wanted, words
 from tests.storage.model import add_network, said
 
 
@@ -84,6 +85,55 @@ async def test_nobody_speaks_into_the_search_of_another_network(
         await store.catch_up()
     assert await store.read(search, mine, "needle") == []
     assert await store.read(search, theirs, "needle b") == [trick]
+
+
+def test_what_is_no_part_of_a_word_for_python_parts_words_for_fts5(sqlite_url: str) -> None:
+    """Else a word beside it would be found until it is indexed, and not any more after that."""
+    signs = [
+        char
+        for char in map(chr, range(0x80, 0x110000))
+        if not char.isalnum() and unicodedata.category(char) not in ("Cn", "Co", "Cs")
+    ]
+
+    async def main() -> list[int]:
+        async with open_store(sqlite_url) as store:
+            network = await add_network(store)
+            texts = [f"q{n}q{char}zz{n}" for n, char in enumerate(signs)]
+            await store.append([said(store, network, text, 1) for text in texts])
+            await store.catch_up()
+            alone = "SELECT count(*) FROM search.fts WHERE fts MATCH ?"
+
+            def parted(connection: Connection) -> list[bool]:
+                ask = connection.exec_driver_sql
+                return [ask(alone, (f'"q{n}q"',)).scalar() == 1 for n in range(len(signs))]
+
+            return [n for n, is_parted in enumerate(await store.read(parted)) if not is_parted]
+
+    assert [signs[n] for n in trio.run(main)] == sorted(MARKS)
+
+
+@pytest.mark.parametrize("caught_up", [False, True])
+@pytest.mark.parametrize(
+    ("text", "found_by", "not_by"),
+    [
+        ("deployed\U0001f973 now", ["deployed", "DEPLOYED NOW", "dep*"], ["ployed", "deploye"]),
+        ("cafe\u0301 bar", ["cafe\u0301", "CAFE\u0301 bar", "caf*"], ["cafe", "caf\xe9"]),
+        ("\u0130stanbul", ["\u0130stanbul", "\u0130STAN*"], ["istanbul", "stanbul"]),
+        ("5\u20bf each", ["5", "each"], ["5each"]),
+    ],
+)
+async def test_a_word_is_found_by_itself(
+    store: Store, caught_up: bool, text: str, found_by: list[str], not_by: list[str]
+) -> None:
+    network = await add_network(store)
+    row = said(store, network, text, 1)
+    await store.append([row])
+    if caught_up:
+        await store.catch_up()
+    for wanted in found_by:
+        assert await store.read(search, network, wanted) == [row], wanted
+    for wanted in not_by:
+        assert await store.read(search, network, wanted) == [], wanted
 
 
 async def test_what_the_index_has_not_yet_is_found_by_any_letter(store: Store) -> None:
