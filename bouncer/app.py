@@ -140,6 +140,7 @@ class Bouncer:
         self._gate = Gate(config.limits.connects_per_min)
         self._idents = Idents()
         self._intake = Intake(store.together)
+        self._cursors = keeping.Cursors(store)
         self._wire_log = WireLog()
         self._policies: Policies | None = None
         self._found: dict[int, keeping.Found] = {}  # by user, for hubs that begin with the start
@@ -210,6 +211,7 @@ class Bouncer:
             defaults=self.config.user_defaults,
             idents=self._idents,
             sender=self._sender,
+            cursors=self._cursors,
             wire_log=self._wire_log,
             policies=self._policies,
             found=self._found.pop(user.id, None),
@@ -385,8 +387,7 @@ class Bouncer:
     async def _save_cursors(self) -> None:
         while True:
             await trio.sleep(SAVE_CURSORS_S)
-            for hub in list(self.hubs.values()):
-                await hub.save_cursors()
+            await self._cursors.save()
 
     async def _prune(self) -> None:
         """Let go of what is kept too long, every hour, in steps that hinder nobody."""
@@ -425,5 +426,4 @@ class Bouncer:
                     hub.say_goodbye("The bouncer is stopping")
                 for hub in self.hubs.values():
                     nursery.start_soon(hub.gone)
-        for hub in self.hubs.values():
-            await hub.save_cursors()
+        await self._cursors.save()

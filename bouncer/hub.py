@@ -75,6 +75,7 @@ class Hub:
         defaults: UserDefaults,
         idents: Idents,
         sender: Sender,
+        cursors: keeping.Cursors,
         chathistory_max: int = 0,
         wire_log: WireLog,
         policies: Policies,
@@ -109,7 +110,7 @@ class Hub:
         )
         self._pushes = Pushes(sender, store, self.networks.post_to)
         self._store = store
-        self._cursors = keeping.Cursors(store)
+        self._cursors = cursors
         self._undone = Undone()
         self._awaited: Batch | None = None  # whose end we are told
         self._nursery: trio.Nursery | None = None  # None before and after `run`
@@ -228,10 +229,6 @@ class Hub:
         """Hand an event to the session of a network, if there is one."""
         if link := self.links.get(network):
             await self.post(link, event)
-
-    async def save_cursors(self) -> None:
-        """Write what clients have confirmed since the last call."""
-        await self._cursors.save()
 
     # --- deciding and performing ---
 

@@ -142,7 +142,7 @@ async def expire(store: Store, subscription: Subscription) -> None:
 
 
 class Cursors:
-    """What clients have confirmed, ahead of what the database knows."""
+    """What all clients have confirmed, ahead of what the database knows."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
