@@ -50,11 +50,14 @@ class Readers:
         else:
             self._waiting.append(job)
 
-    def close(self) -> None:
-        """End the threads. What is still being read is not waited for."""
+    async def close(self) -> None:
+        """End the threads. What is still being read is not waited for: it may be a long search."""
         self._closed = True
         for reader in self._idle:
             reader.jobs.put(None)
+        with trio.CancelScope(shield=True):
+            for reader in self._idle:  # their connections are closed at once
+                await trio.to_thread.run_sync(reader.thread.join)
 
     def _go_on(self, reader: _Reader, job: Job, result: outcome.Outcome[Any]) -> None:
         while self._waiting and self._waiting[0].then is None:
@@ -80,7 +83,8 @@ class _Reader:
         self._done = done
         self._token = trio.lowlevel.current_trio_token()
         self._connection: Connection | None = None
-        threading.Thread(target=self._work, name="muster-reader", daemon=True).start()
+        self.thread = threading.Thread(target=self._work, name="muster-reader", daemon=True)
+        self.thread.start()
 
     def _work(self) -> None:
         while (job := self.jobs.get()) is not None:

@@ -204,7 +204,7 @@ class Store:
                 listener(trouble)
 
     async def _close(self) -> None:
-        self._readers.close()
+        await self._readers.close()
         await self._writer.close()
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._indexer.close)
