@@ -112,7 +112,7 @@ def test_with_whox_it_asks_who_is_who() -> None:
 
 def test_alone_in_a_room_that_obeys_nobody_it_makes_it_anew() -> None:
     """RFC 1459 1.3: "the channel is created and the creating user becomes a channel operator". So
-    it gets its rights back after kill -9 where no services are, once its ghost is gone."""
+    it gets its rights back where no services are, once its own ghost is gone."""
     scene = Scene()
     scene.is_in("#lobby")
     scene.hears(":fb!~f@host JOIN #room", ":s 353 fb = #room :@ghost fb", ":s 366 fb #room :End")
