@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from sys import intern
 from types import MappingProxyType
 from typing import NamedTuple
@@ -38,7 +39,7 @@ class ChannelModes(NamedTuple):
     d: frozenset[str]
 
 
-DEFAULT_PREFIX: Mapping[str, str] = MappingProxyType({"o": "@", "v": "+"})
+DEFAULT_PREFIX = "(ov)@+"
 DEFAULT_CHANMODES = ChannelModes(
     frozenset("beI"), frozenset("k"), frozenset("l"), frozenset("imnpst")
 )
@@ -79,12 +80,11 @@ class ISupport:
         get = self.tokens.get
         self.casemapping = CaseMapping.named(get("CASEMAPPING"))
         self.fold: Callable[[str], str] = self.casemapping.fold
-        self.prefix = _prefix(self.tokens)
-        self.symbols = {symbol: letter for letter, symbol in self.prefix.items()}
-        self.chanmodes = _chanmodes(get("CHANMODES"), self.prefix)
+        self.prefix, self.symbols = _memberships(_text(self.tokens, "PREFIX", DEFAULT_PREFIX))
+        self.chanmodes = _chanmodes(get("CHANMODES"), "".join(self.prefix))
         # An empty CHANTYPES says that the server has no channels.
-        self.chantypes = frozenset(_text(self.tokens, "CHANTYPES", "#&"))
-        self.statusmsg = frozenset(get("STATUSMSG") or "")
+        self.chantypes = _letters(_text(self.tokens, "CHANTYPES", "#&"))
+        self.statusmsg = _letters(get("STATUSMSG") or "")
         self.network = get("NETWORK") or ""
         self.nicklen = _number(get("NICKLEN")) or 9
         self.channellen = _number(get("CHANNELLEN")) or 200
@@ -169,28 +169,39 @@ def _number(text: str | None) -> int | None:
     return min(int(text), MAX_NUMBER)
 
 
-def _prefix(tokens: Mapping[str, str | None]) -> dict[str, str]:
-    if "PREFIX" not in tokens:
-        return dict(DEFAULT_PREFIX)
-    value = tokens["PREFIX"] or ""
-    if not value:
-        return {}  # "no value": the server has no membership prefixes
+# Users of one network are told the same, and share what that means.
+_shared = lru_cache(maxsize=64)
+
+
+@_shared
+def _letters(value: str) -> frozenset[str]:
+    return frozenset(value)
+
+
+@_shared
+def _memberships(value: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """`(ov)@+`: symbols by letter, highest first, and letters by symbol."""
     letters, closed, symbols = value[1:].partition(")")
-    if value[0] != "(" or not closed or len(letters) != len(symbols):
-        return dict(DEFAULT_PREFIX)
-    return dict(zip(letters[:MAX_PREFIXES], symbols[:MAX_PREFIXES], strict=True))
+    if value and (value[0] != "(" or not closed or len(letters) != len(symbols)):
+        return _memberships(DEFAULT_PREFIX)
+    # "no value": the server has no membership prefixes
+    prefix = dict(zip(letters[:MAX_PREFIXES], symbols[:MAX_PREFIXES], strict=True))
+    by_symbol = {symbol: letter for letter, symbol in prefix.items()}
+    return MappingProxyType(prefix), MappingProxyType(by_symbol)
 
 
-def _chanmodes(value: str | None, prefix: Mapping[str, str]) -> ChannelModes:
+@_shared
+def _chanmodes(value: str | None, memberships: str) -> ChannelModes:
     if value is None:
         return DEFAULT_CHANMODES
     # "To allow for future modes, more than four types may be sent": they take unknown arguments.
-    groups = [frozenset(group) - prefix.keys() for group in value.split(",")[:4]]
+    groups = [frozenset(group).difference(memberships) for group in value.split(",")[:4]]
     groups += [frozenset[str]()] * (4 - len(groups))
     return ChannelModes(*groups)
 
 
-def _limits(value: str | None) -> dict[str, int]:
+@_shared
+def _limits(value: str | None) -> Mapping[str, int]:
     """`beI:100,q:50` by letter."""
     limits = {}
     for pair in (value or "").split(","):
@@ -198,14 +209,15 @@ def _limits(value: str | None) -> dict[str, int]:
         number = _number(text)
         if number is not None:
             limits.update(dict.fromkeys(letters, number))
-    return limits
+    return MappingProxyType(limits)
 
 
-def _targmax(value: str | None) -> dict[str, int | None]:
+@_shared
+def _targmax(value: str | None) -> Mapping[str, int | None]:
     """`PRIVMSG:4,NOTICE:` by command; an empty number is no limit."""
     limits = {}
     for pair in (value or "").split(","):
         command, colon, text = pair.partition(":")
         if command and colon:
             limits[command.upper()] = _number(text)
-    return limits
+    return MappingProxyType(limits)

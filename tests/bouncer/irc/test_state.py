@@ -55,6 +55,8 @@ def test_users_of_one_network_keep_what_it_tells_them_once() -> None:
     assert mine.users["alice"].host is theirs.users["alice"].host
     assert mine.users["alice"].nick is theirs.users["alice"].nick
     assert mine.isupport.network is theirs.isupport.network
+    assert mine.isupport.prefix is theirs.isupport.prefix
+    assert mine.isupport.chanmodes is theirs.isupport.chanmodes
     assert {*map(id, mine.isupport.tokens)} == {*map(id, theirs.isupport.tokens)}
     assert {*map(id, mine.users)} == {*map(id, theirs.users)}
 
