@@ -213,6 +213,9 @@ def revoke(call: Call) -> list[str]:
     for other in conduct.desk.remote:  # another agent's: it knows the connection by its evidence
         if (other.network, other.nick) == (call.network, call.words[0]):
             evidence = evidence or other.evidence
+    account = call.reception.account_of(call.network, call.words[0])
+    if not evidence and call.reception.member_by_account(call.network, account):
+        evidence = claims.digest_of(claims.account_evidence(call.network, account))
     conduct.put_claim(claims.Revoked(connection, call.admin))
     if evidence:
         _give(call, "revoke", evidence=evidence)

@@ -160,3 +160,11 @@ class Proving:
                 for key in member.keys
             ):
                 self._conduct.put_claim(claims.CodeSpilled(digest))
+
+
+def member_by_certfp(roster: Roster, fingerprint: str) -> Member | None:
+    """Whose client certificate this is."""
+    for member in roster.staff:
+        if any(key.kind == "certfp" and key.public == fingerprint for key in member.keys):
+            return member
+    return None

@@ -23,7 +23,7 @@ from fallback.frontdesk import FrontDesk
 from fallback.journal import Journal
 from fallback.mesh import Mesh
 from fallback.people import People, why_gone
-from fallback.proving import Proving
+from fallback.proving import Proving, member_by_certfp
 from fallback.relay import Relay, Shown
 from fallback.selfcheck import Pulse
 
@@ -95,6 +95,7 @@ class Reception:
         if people.state is not state:
             people.clear(state)
         self.conduct.put(voter.ForNetwork(network, speaker.NetworkJoined()))
+        self._look_around(network)  # put out of the lobby, we may have stayed in the room
 
     def lost(self, network: str) -> None:
         self._people[network].clear(self.announcers[network].state)
@@ -174,12 +175,15 @@ class Reception:
                 self.conduct.put_claim(claims.Voiced(claim.connection, host))
 
     def _on_who_ended(self, network: str, message: Message) -> None:
-        """We know all hosts now: whoever we voiced before we were away may be in the room."""
+        fold, room = self.announcers[network].state.fold, self.announcers[network].config.room
+        if fold("".join(message.params[1:2])) == fold(room):
+            self._look_around(network)  # we know all hosts now
+
+    def _look_around(self, network: str) -> None:
+        """Whoever we voiced before we were away may be in the room still."""
         state, people = self.announcers[network].state, self._people[network]
         room = state.channel(self.announcers[network].config.room)
-        if room is None or state.fold("".join(message.params[1:2])) != state.fold(room.name):
-            return
-        for member in room.members.values():
+        for member in room.members.values() if room else ():
             user = state.user_named(member.nick)
             if "+" in member.prefixes and user is not None and user.host:
                 connection, _ = people.meet(user.mask, shares=True)
@@ -370,14 +374,6 @@ class Reception:
     def reply(self, network: str, nick: str, text: str) -> None:
         """A NOTICE to one person."""
         self.front.answer(network, nick, text)
-
-
-def member_by_certfp(roster: Roster, fingerprint: str) -> Member | None:
-    """Whose client certificate this is."""
-    for member in roster.staff:
-        if any(key.kind == "certfp" and key.public == fingerprint for key in member.keys):
-            return member
-    return None
 
 
 Handler = Callable[[Reception, str, Message], None]

@@ -135,15 +135,17 @@ def metrics_text(voter: Voter) -> str:
 async def serve_status(path: Path, answers: Mapping[str, Callable[[], list[str]]]) -> None:
     """On the socket (0600): one word in, its lines out, closed. An unknown word is `status`."""
     path.unlink(missing_ok=True)
-    raw = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)  # the whole process's: nothing else may run meanwhile
     try:
-        await raw.bind(str(path))
+        made.bind(str(path))
     except BaseException:
-        raw.close()
+        made.close()
         raise
     finally:
         os.umask(before)
+    made.setblocking(False)
+    raw = trio.socket.from_stdlib_socket(made)
     raw.listen(4)
 
     async def answer(stream: trio.SocketStream) -> None:

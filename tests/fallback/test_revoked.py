@@ -79,3 +79,18 @@ async def test_who_was_verified_by_another_agent_is_revoked_there(tmp_path: Path
         await here.says(":bob2!b@h2 PRIVMSG fb-fra :roster")
         assert "NOT VERIFIED" in await here.hears("NOTICE bob2")
         assert fra.reception.person("pub", "al"), "nobody else's account"
+
+
+async def test_an_account_is_revoked_before_it_has_claimed_anything(tmp_path: Path) -> None:
+    """Else it comes in by another connection."""
+    async with open_two(tmp_path) as two:
+        here, there = two.servers["fra"], two.servers["hel"]
+        hel = two.agents["hel"]
+        await until(lambda: not hel.conduct.performer.speaks("pub"))
+        await there.says(ALICE, BOB)
+        await there.says(":al!a@h PRIVMSG fb-hel :revoke bo")
+        await there.hears("NOTICE al :bo revoked")
+        await until(lambda: two.agents["fra"].conduct.desk.revoked)
+        await here.says(AGAIN)
+        await here.says(":bob2!b@h2 PRIVMSG fb-fra :roster")
+        assert "NOT VERIFIED" in await here.hears("NOTICE bob2")
