@@ -10,7 +10,7 @@ import structlog
 from outcome import Outcome
 from sqlalchemy import Connection
 
-from bouncer.irc.chathistory import HistoryRequest, MsgId, Selector, Subcommand, Timestamp
+from bouncer.irc.chathistory import MsgId, Selector, Subcommand, Timestamp
 from bouncer.session.lookups import (
     Answer,
     Done,
@@ -126,18 +126,12 @@ def _history(connection: Connection, network_id: int, question: ReadHistory) -> 
         assert isinstance(request.end, Timestamp)
         bounds = (request.start.time_ms, request.end.time_ms)
         return Targets(messages.targets(connection, network_id, *bounds, request.limit))
-    return Rows(_page(connection, network_id, question.target, request, events=question.events))
+    return Rows(_page(connection, network_id, question))
 
 
-def _page(
-    connection: Connection,
-    network_id: int,
-    target: str,
-    request: HistoryRequest,
-    *,
-    events: bool,
-) -> list[Row]:
+def _page(connection: Connection, network_id: int, question: ReadHistory) -> list[Row]:
     """IRCv3 chathistory: the selectors are exclusive, but for AROUND."""
+    request, target, events = question.request, question.target, question.events
     limit = request.limit
 
     def at(selector: Selector | None, *, later: bool) -> Position:
@@ -145,7 +139,8 @@ def _page(
         millisecond."""
         match selector:
             case MsgId(msgid):
-                found = messages.find_msgid(connection, network_id, target, msgid)
+                numbers = question.numbers
+                found = messages.find_msgid(connection, network_id, target, msgid, numbers)
                 if found is None:
                     raise _UnknownMessage
                 return found

@@ -7,6 +7,7 @@ that a page ends between two of them and the next one begins there. Results asce
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, literal_column, or_, select, tuple_
@@ -106,7 +107,7 @@ MSGID_CANDIDATES = 1000
 _OF_MSGID = select(_m.time_ms, _m.id).where(
     _m.buffer_id == bindparam("buffer_id"), _m.msgid == bindparam("msgid")
 )
-_OWN_MSGID = Query(_OF_MSGID.where(_m.id == bindparam("message_id")))
+_NUMBERED = Query(_OF_MSGID.where(_m.id == bindparam("message_id")))
 _MSGID_TAIL = Query(
     _OF_MSGID.where(
         _m.network_id == bindparam("network_id"),
@@ -253,14 +254,26 @@ def buffer_targets(connection: Connection, network_id: int) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def find_msgid(connection: Connection, network_id: int, target: str, msgid: str) -> Position | None:
-    """Where the message with this msgid stands in the buffer; None where it is not (any more)."""
+def find_msgid(
+    connection: Connection,
+    network_id: int,
+    target: str,
+    msgid: str,
+    numbers: Sequence[int] = (),
+) -> Position | None:
+    """Where the message with this msgid stands in the buffer; None where it is not (any more).
+
+    `numbers` are ids that it may well have: one of these is found without a search.
+    """
     buffer_id = buffer_number(connection, network_id, target)
     if not msgid or buffer_id is None:
         return None
     own = id_of(msgid)
+    guesses = [(msgid, number) for number in numbers]
     if own is not None:
-        found = _OWN_MSGID(connection, buffer_id=buffer_id, msgid="", message_id=own)
+        guesses.append(("", own))
+    for kept, number in guesses:
+        found = _NUMBERED(connection, buffer_id=buffer_id, msgid=kept, message_id=number)
         if found:
             return Position(*found[0])
     return _find_network_msgid(connection, network_id, buffer_id, msgid)

@@ -8,9 +8,11 @@ from typing import NamedTuple
 from bouncer.irc.monitor import MonitorList
 from bouncer.irc.multiline import MultilineReader
 from bouncer.session.dialect import Dialect
+from storage.message import Row
 
 CONFIRM_TOKEN = "muster-"  # our PING's token: this and the message id that its PONG confirms
 CONFIRM_EVERY_MS = 2_000
+MAX_PAGE_ENDS = 64  # remembered; full: the memory starts anew
 MAX_SAID = 1_000  # own messages during a playback; full: the playback tells the rest again
 
 
@@ -34,6 +36,7 @@ class Client:
     pasted_label: str = ""
     subscriptions: set[str] = field(default_factory=set)  # metadata keys; bounded by metadata
     monitor: MonitorList | None = None
+    page_ends: dict[str, int] = field(default_factory=dict)  # msgids of messages, their numbers
     asked_ms: int = 0  # when our last confirming PING was put
     asked_id: int = 0  # what its PONG will confirm
 
@@ -46,6 +49,12 @@ class Client:
         """It knows this message, for it has said it while it caught up."""
         if len(self.said) < MAX_SAID:
             self.said.add(message_id)
+
+    def has_page(self, rows: list[Row]) -> None:
+        """It was told these: it mostly goes on from one of their ends."""
+        if len(self.page_ends) >= MAX_PAGE_ENDS:
+            self.page_ends.clear()
+        self.page_ends.update((row.msgid, row.id) for row in (*rows[:1], *rows[-1:]) if row.msgid)
 
     def fetched(self) -> None:
         """It reads the history itself: nothing has to be played back to it."""

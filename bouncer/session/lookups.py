@@ -20,6 +20,7 @@ class ReadHistory:
     request: HistoryRequest
     target: str
     events: bool = False  # also who came and went, and the like
+    numbers: tuple[int, ...] = ()  # of messages that the client was told, with msgids asked for
 
 
 @dataclass(frozen=True, slots=True)

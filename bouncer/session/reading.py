@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bouncer.irc.chathistory import (
     HISTORY_BATCH,
     TARGETS_BATCH,
+    MsgId,
     invalid_target,
     message_error,
     parse_request,
@@ -55,7 +56,9 @@ def chathistory(session: Session, client: Client, message: Message, out: Effects
     request = request._replace(target=session.canonical(request.target))
     client.fetched()
     events = "draft/event-playback" in client.dialect.caps
-    session.look_up(client, ReadHistory(request, target, events), out)
+    asked = [at.msgid for at in (request.start, request.end) if isinstance(at, MsgId)]
+    numbers = tuple(client.page_ends[msgid] for msgid in asked if msgid in client.page_ends)
+    session.look_up(client, ReadHistory(request, target, events, numbers), out)
 
 
 def search(session: Session, client: Client, message: Message, out: Effects) -> None:
@@ -93,6 +96,7 @@ def found(session: Session, event: Found, out: Effects) -> None:
         return
     match event.question, event.answer:
         case ReadHistory(request), Rows(rows):
+            client.has_page(rows)
             lines = batch(session, client, HISTORY_BATCH, request.target, rows)
         case ReadHistory(), Targets(targets):
             reference = session.reference()

@@ -81,6 +81,23 @@ async def test_what_is_put_together_shares_a_commit(store: Store) -> None:
     assert [row.text for row in kept] == ["one", "two", "three"]
 
 
+async def test_of_messages_with_one_msgid_the_one_is_found_whose_number_is_known(
+    store: Store,
+) -> None:
+    network = await a_network(store)
+    one, two = (said(store, network, "x", n)._replace(msgid="twin") for n in (1, 2))
+    other = said(store, network, "x", 3, "#dev")._replace(msgid="twin")
+    gone = store.next_id()
+    await store.append([one, two, other])
+    for row in (one, two):
+        for numbers in ((row.id,), (gone, other.id, row.id)):
+            found = await store.read(messages.find_msgid, network, "#ops", "twin", numbers)
+            assert found == Position(row.time_ms, row.id)
+    found = await store.read(messages.find_msgid, network, "#ops", "twin", (gone,))
+    assert found is not None, "it is searched for"
+    assert await store.read(messages.find_msgid, network, "#ops", "none", (one.id,)) is None
+
+
 async def test_msgids_are_found_again(store: Store) -> None:
     network = await a_network(store)
     first, second = said(store, network, "a", 5), said(store, network, "b", 6)

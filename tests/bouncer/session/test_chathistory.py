@@ -8,8 +8,11 @@ import pytest
 
 from bouncer.irc.wire import Message
 from bouncer.session.arrival import FETCH_MS
-from bouncer.session.effects import PlayBack
+from bouncer.session.clients import MAX_PAGE_ENDS
+from bouncer.session.effects import Lookup, PlayBack
 from bouncer.session.events import Tick
+from bouncer.session.lookups import ReadHistory
+from storage import messages
 from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
 from tests.bouncer.session.stored import Stored, stored
 
@@ -37,6 +40,23 @@ def page(lines: list[str]) -> list[tuple[str, str]]:
     assert messages[0].params[1:] == ("chathistory", "#ops")
     assert messages[-1].params[0] == "-" + messages[0].params[0][1:]
     return [(m.tags["msgid"], m.params[-1]) for m in messages[1:-1]]
+
+
+async def test_who_pages_on_from_a_page_it_has_is_searched_no_place(tmp_path: Path) -> None:
+    async with stored(tmp_path) as talk:
+        await say_500_of_one_millisecond(talk, msgids=True)
+        (first, _), *_, (last, _) = page(await talk.ask(1, "CHATHISTORY LATEST #ops * 7"))
+        for asked in (f"BEFORE #ops msgid={first}", f"BETWEEN #ops msgid={last} msgid={first}"):
+            talk.types(1, f"CHATHISTORY {asked} 7")
+        asked_for = [other.question for other in talk.others if isinstance(other, Lookup)]
+        numbers = [question.numbers for question in asked_for if isinstance(question, ReadHistory)]
+        rows = await talk.store.read(messages.latest, talk.network.id, "#ops", 7)
+        ends = rows[0].id, rows[-1].id
+        assert numbers == [ends[:1], ends[::-1]]
+        client = talk.session.clients.by_id[1]
+        for row in rows * MAX_PAGE_ENDS:
+            client.has_page([row._replace(msgid=f"{row.msgid}{len(client.page_ends)}")])
+        assert len(client.page_ends) <= MAX_PAGE_ENDS
 
 
 @pytest.mark.parametrize("msgids", [True, False], ids=["msgids of the network", "our own"])
