@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import trio
@@ -49,3 +51,24 @@ async def test_many_users_ask_the_database_no_more_than_one(tmp_path: Path) -> N
     one = await statements_of_a_start(tmp_path / "one", 1)
     assert one
     assert await statements_of_a_start(tmp_path / "many", 12) == one
+
+
+def test_garbage_is_collected_once_clients_are_served(tmp_path: Path) -> None:
+    """The command line switches that off for the time of a start."""
+    script = """
+import gc, signal, sys
+from pathlib import Path
+from bouncer import app, config
+
+def serving(_store):
+    print(gc.isenabled(), gc.get_freeze_count() > 0, file=sys.stderr)
+    signal.raise_signal(signal.SIGTERM)
+
+gc.disable()
+app.run(config.load(Path(sys.argv[1])), ready=serving)
+"""
+    conf = tmp_path / "bouncer.toml"
+    conf.write_text('data_dir = "."\n[[listen]]\naddress = "unix:irc.sock"\n')
+    words = [sys.executable, "-c", script, str(conf)]
+    said = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert said.stderr == "True True\n", said
