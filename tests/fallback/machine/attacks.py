@@ -143,6 +143,19 @@ def recordings_after_a_restart(world: Desks, here: Agent) -> None:
     assert not _admits(world, here, _code(world, bob, digest)), "S8: a code was good twice"
 
 
+def nick_taken_while_the_agent_was_away(world: Desks, here: Agent) -> None:
+    """By somebody who has a voice of their own: they are not who held the nick before."""
+    alice, bob, carol = (_asked(world, here, name=name) for name in ("alice", "bob", "carol"))
+    for at, name in ((alice, "alice"), (bob, "bob"), (carol, "carol")):
+        _proves(world, here, at, name)
+    world.restart(here)
+    world.nicks[alice], world.nicks[bob] = "elsewhere", world.nicks[alice]
+    world.looks_around(here)
+    known = [(claim.connection, claim.handle) for claim in claims.standing(here.desk)]
+    assert (carol, "carol") in known, "who stayed is known again"
+    assert not {alice, bob} & {at for at, _ in known}, "S6: a nick was proof"
+
+
 def one_code_in_two_places(world: Desks, here: Agent) -> None:
     """ "spent in two components at once it suspends both"."""
     (other,) = (agent for agent in world.agents if agent is not here)
@@ -223,6 +236,7 @@ ATTACKS: tuple[Attack, ...] = (
     code_said_in_public,
     revoked_account,
     recordings_after_a_restart,
+    nick_taken_while_the_agent_was_away,
     one_code_in_two_places,
     one_code_heard_of_by_its_claim_alone,
     code_burned_by_who_was_killed,

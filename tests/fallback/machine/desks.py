@@ -49,6 +49,7 @@ class Agent:
     roster: bytes = b""
     untold: dict[str, bytes] = field(default_factory=dict)  # journal entries not yet received
     booted: int = 0
+    away: bool = False  # off the network: what happens there it does not see
 
     asked: dict[Connection, Asked] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)  # nonces and codes that it knows to be used
@@ -218,6 +219,7 @@ class Desks:
     def looks_around(self, agent: Agent) -> None:
         """The agent is back in the room and sees who has a voice there, under numbers of its own
         that are the world's here."""
+        agent.away = False
         for at in sorted(self.voiced & self.nicks.keys(), key=lambda one: one.number):
             self.feed(agent, claims.StillVoiced(at, self.nicks[at], self.host(at)))
 
@@ -264,6 +266,7 @@ class Desks:
     def restart(self, agent: Agent) -> None:
         """kill -9 and start: nobody is seen yet; what was burned is burned."""
         agent.booted += 1
+        agent.away = True
         agent.peers = self._peers(agent.name)
         agent.untold.clear()
         agent.asked.clear()

@@ -123,13 +123,14 @@ class People(RuleBasedStateMachine):
         old = [nick for nick in (f"n{takes}", f"m{takes}") if nick not in world.nicks.values()]
         world.nicks[at] = old[0] if old else f"x{at.number}"
         for here in world.agents:
-            world.feed(here, claims.NickChanged(at, world.nicks[at]))
+            if not here.away:
+                world.feed(here, claims.NickChanged(at, world.nicks[at]))
 
     @rule(who=which, gone=st.sampled_from(Gone))
     def leaves(self, who: int, gone: Gone) -> None:
         """Whoever comes under this nick next is another connection, and proves anew."""
         at, world = self.world.person(who), self.world
-        for here in world.agents:
+        for here in [agent for agent in world.agents if not agent.away]:
             world.feed(here, claims.Lost(at, gone))
             claim = claims.claim_of(here.desk, at)
             by_account = claim is not None and claim.proof is Proof.ACCOUNT
@@ -169,7 +170,9 @@ class People(RuleBasedStateMachine):
 
     @rule(index=agent)
     def network_drops(self, index: int) -> None:
-        self.world.feed(self._agent(index), claims.NetworkDropped(NET))
+        here = self._agent(index)
+        here.away = True
+        self.world.feed(here, claims.NetworkDropped(NET))
 
     @rule(index=agent)
     def looks_around(self, index: int) -> None:
