@@ -108,11 +108,13 @@ _OF_MSGID = select(_m.time_ms, _m.id).where(
     _m.buffer_id == bindparam("buffer_id"), _m.msgid == bindparam("msgid")
 )
 _NUMBERED = Query(_OF_MSGID.where(_m.id == bindparam("message_id")))
-_MSGID_TAIL = Query(
+_MSGID_TAIL = Query(  # from the newest: there a client begins to page
     _OF_MSGID.where(
         _m.network_id == bindparam("network_id"),
         _m.id.between(bindparam("low"), bindparam("high")),
     )
+    .order_by(_m.id.desc())
+    .limit(1)
 )
 
 

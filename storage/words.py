@@ -69,7 +69,7 @@ class Wanted:
 
     @classmethod
     def parse(cls, text: str) -> Wanted:
-        found = list(dict.fromkeys(_WANTED.findall(lower(text))))[:MAX_WANTED]
+        found = list(dict.fromkeys(_WANTED.findall(_plain(text))))[:MAX_WANTED]
         return cls(
             tuple(word for word in found if not word.endswith("*")),
             tuple(word[:-1] for word in found if word.endswith("*")),

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
 from sqlalchemy import Engine, event
 
 from storage import messages
-from storage.message import LAST_POSITION, Position, own_msgid
+from storage.message import LAST_POSITION, Position, Row, own_msgid
 from storage.search import search
 from storage.store import Store, open_store
 from tests.storage.model import add_network, said
@@ -61,7 +62,9 @@ async def steps(store: Store, ask: Ask, handlers: list[sqlite3.Connection]) -> i
     return count
 
 
-async def worked(url: str, length: int) -> dict[str, int]:
+@asynccontextmanager
+async def observed(url: str) -> AsyncIterator[tuple[Store, list[sqlite3.Connection]]]:
+    """A store, and the connections that read from it, as they are made."""
     readers: list[sqlite3.Connection] = []
 
     def met(connection: sqlite3.Connection, _record: object) -> None:
@@ -70,19 +73,44 @@ async def worked(url: str, length: int) -> dict[str, int]:
     async with open_store(url) as store:
         event.listen(Engine, "connect", met)  # what else there is has connected
         try:
-            network = await add_network(store)
-            rows = [
-                said(store, network, f"the disk ticket{n}", n, msgid=f"id-{n}")
-                for n in range(length)
-            ]
-            await store.append(rows)
-            await store.catch_up()
-            asked = questions(network, rows[AT_MS].id)
-            for fn, values in asked.values():
-                await store.read(fn, *values)  # each connection reads the schema once
-            return {name: await steps(store, ask, readers) for name, ask in asked.items()}
+            yield store, readers
         finally:
             event.remove(Engine, "connect", met)
+
+
+async def say(store: Store, length: int) -> list[Row]:
+    network = await add_network(store)
+    rows = [said(store, network, f"the disk ticket{n}", n, msgid=f"id-{n}") for n in range(length)]
+    await store.append(rows)
+    return rows
+
+
+async def worked(url: str, length: int) -> dict[str, int]:
+    async with observed(url) as (store, readers):
+        rows = await say(store, length)
+        await store.catch_up()
+        asked = questions(rows[0].network_id, rows[AT_MS].id)
+        for fn, values in asked.values():
+            await store.read(fn, *values)  # each connection reads the schema once
+        return {name: await steps(store, ask, readers) for name, ask in asked.items()}
+
+
+async def worked_behind(url: str, length: int) -> int:
+    async with observed(url) as (store, readers):
+        with store._indexer._lock:  # it does not get on
+            rows = await say(store, length)
+            newest = (messages.find_msgid, (rows[0].network_id, "#ops", rows[-9].msgid))
+            await store.read(newest[0], *newest[1])
+            return await steps(store, newest, readers)
+
+
+def test_a_newest_msgid_takes_the_same_work_however_far_the_index_is_behind(tmp_path: Any) -> None:
+    async def main() -> tuple[int, int]:
+        few = await worked_behind(f"sqlite:///{tmp_path}/few.db", 1_000)
+        return few, await worked_behind(f"sqlite:///{tmp_path}/many.db", SHORT)
+
+    few, many = trio.run(main)
+    assert 0 < many <= few * 2
 
 
 def test_a_question_takes_the_same_work_however_long_the_history_is(tmp_path: Any) -> None:

@@ -62,6 +62,7 @@ async def test_search_by_everything(store: Store, caught_up: bool) -> None:
     assert await find("crit*") == [red]
     assert await find("critical") == [red]
     assert await find("crit") == []
+    assert await find(red.text) == [red], "what was said can be pasted"
     assert await find("action") == []
     assert await find("disk", sender="mon{1}") == [red], "nicks fold as in RFC 1459"
     assert await find(sender="BOB") == [disk, private, action]
