@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 # IRC colours: ^C with up to two digits each for ink and paper, ^D with six hexadecimal ones.
 # modern.ircdocs.horse/formatting
@@ -16,15 +15,8 @@ _COLOUR = re.compile(
     "\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?"
 )
 # The marks that FTS5 takes for a part of a word, whatever it is told.
-MARKS = (
-    "".join(
-        map(
-            chr,
-            (*range(0x300, 0x305), *range(0x306, 0x30D), 0x30F, 0x311, 0x31B, *range(0x323, 0x329)),
-        )
-    )
-    + "\u032d\u032e\u0330\u0331"
-)
+MARKS = "".join(map(chr, (*range(0x300, 0x305), *range(0x306, 0x30D), *range(0x323, 0x329))))
+MARKS += "\u030f\u0311\u031b\u032d\u032e\u0330\u0331"
 _PART = f"(?:[^\\W_]|[{MARKS}])"
 _WORD = re.compile(f"[^\\W_]{_PART}*")
 _WANTED = re.compile(f"[^\\W_]{_PART}*\\*?")
@@ -80,14 +72,22 @@ class Wanted:
 
     def match(self, text: str) -> bool:
         plain = _plain(text)
-        return all(pattern.search(plain) for pattern in _patterns(self))
+        return all(_stands_in(plain, word, whole=True) for word in self.whole) and all(
+            _stands_in(plain, word, whole=False) for word in self.beginnings
+        )
 
 
-@lru_cache(64)
-def _patterns(wanted: Wanted) -> tuple[re.Pattern[str], ...]:
-    """One for each word. Its letters come first, for these are found fast."""
-    return tuple(
-        re.compile(f"{word}{end}(?<!{_PART}{word})")
-        for words, end in ((wanted.whole, f"(?!{_PART})"), (wanted.beginnings, ""))
-        for word in words
-    )
+def _stands_in(text: str, word: str, *, whole: bool) -> bool:
+    """Without a pattern: to compile one takes longer than the rest of a search for a rare word."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not _is_part(text[at - 1 : at]) and not (whole and _is_part(text[end : end + 1])):
+            return True
+        at = text.find(word, at + 1)
+    return False
+
+
+def _is_part(char: str) -> bool:
+    """Whether the character is one of a word; '' is none."""
+    return char.isalnum() or (char != "" and char in MARKS)
