@@ -1,8 +1,9 @@
 """The thread that lets the search index trail behind the messages, and copies back the WAL.
 
-It looks once a second. While messages pour in faster than SPARE_ROWS_S it steps aside, for the
-relay needs the processor more; a search then scans a longer tail, inside the database. Beyond
-MAX_TAIL it works anyway.
+It looks for messages once a second, at the WAL ten times, so that the writer finds little left to
+copy. While messages pour in faster than SPARE_ROWS_S it steps aside, for the relay needs the
+processor more; a search then scans a longer tail, inside the database. Beyond MAX_TAIL it works
+anyway.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -25,6 +27,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 PERIOD_S = 1.0
+CHECKPOINT_EVERY_S = 0.1
 STEP_ROWS = 4096  # per transaction: about 0.1 s
 SPARE_ROWS_S = 5_000  # indexing them would take an eighth of a core from the relay
 MAX_TAIL = 500_000  # to scan them for a word takes SQLite a third of a second
@@ -37,6 +40,7 @@ class Indexer:
     def __init__(self, engines: Engines, last_id: Callable[[], int]) -> None:
         self._engines = engines
         self._last_id = last_id
+        self._copied_at_ns = 0  # when what was copied back last had been written
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._connection = engines.indexing.connect()
@@ -73,11 +77,13 @@ class Indexer:
 
     def _work(self) -> None:
         seen, failing = self._last_id(), False
-        while not self._stop.wait(PERIOD_S):
-            now = self._last_id()
-            busy, seen = now - seen > SPARE_ROWS_S * PERIOD_S, now
+        looked_at = time.monotonic()
+        while not self._stop.wait(CHECKPOINT_EVERY_S):
             try:
-                self._follow(now, busy)
+                if time.monotonic() >= looked_at + PERIOD_S:
+                    looked_at, now = time.monotonic(), self._last_id()
+                    busy, seen = now - seen > SPARE_ROWS_S * PERIOD_S, now
+                    self._follow(now, busy)
                 self._checkpoint()
             except (SQLAlchemyError, sqlite3.Error) as error:
                 # The thread's own border. Searches are complete without it; said once, not always.
@@ -97,7 +103,7 @@ class Indexer:
             if now - covered.high < MAX_TAIL:
                 return
         while not self._stop.is_set() and self._step() == STEP_ROWS:
-            pass
+            self._checkpoint()
 
     def _have_it_rebuilt(self) -> None:
         """Mark the index as unusable: the next start builds it anew."""
@@ -108,10 +114,11 @@ class Indexer:
         if not self._engines.is_sqlite:
             return
         try:
-            size = os.stat(f"{self._engines.url.database}-wal").st_size
+            wal = os.stat(f"{self._engines.url.database}-wal")
         except FileNotFoundError:
             return
-        if size > CHECKPOINT_BYTES:
+        if wal.st_size > CHECKPOINT_BYTES and wal.st_mtime_ns != self._copied_at_ns:
+            self._copied_at_ns = wal.st_mtime_ns
             with self._lock:
                 driver = self._connection.connection.driver_connection
                 assert driver is not None
