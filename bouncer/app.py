@@ -6,14 +6,10 @@ outside of it, commits what is left.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import signal
 import ssl
-import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,10 +28,12 @@ from bouncer.control.registry import dispatch
 from bouncer.database import open_database
 from bouncer.downstream import Door as ClientDoor
 from bouncer.endurance import Endurance
+from bouncer.figures import figures
 from bouncer.hub import Hub
 from bouncer.identd import Idents
 from bouncer.intake import Intake
 from bouncer.keys import MeshKey
+from bouncer.memory import give_back_large_blocks
 from bouncer.passwords import Hasher
 from bouncer.policies import Policies
 from bouncer.pushing import Sender
@@ -57,7 +55,6 @@ from storage.trouble import Trouble
 if TYPE_CHECKING:
     from httpcore import AsyncNetworkBackend
 
-M_MMAP_THRESHOLD = -3  # malloc.h
 MESH_KEY = "mesh.key"
 TICK_S = 1.0
 SAVE_CURSORS_S = 2.0
@@ -72,7 +69,7 @@ def run(config: Config, *, ready: Callable[[Store], None] = lambda _store: None)
 
     Raises ListenFault, CertificateFault, KeyFault or StorageError when it cannot begin.
     """
-    _give_back_large_blocks()
+    give_back_large_blocks()
 
     def serving(store: Store) -> None:
         # What was made until now stays: no collection needs to look at it again.
@@ -81,16 +78,6 @@ def run(config: Config, *, ready: Callable[[Store], None] = lambda _store: None)
         ready(store)
 
     trio.run(partial(serve, config, ready=serving), strict_exception_groups=True)
-
-
-def _give_back_large_blocks() -> None:
-    """Have glibc give blocks of a megabyte back when they are freed.
-
-    It raises that threshold by itself; then every thread that has checked a password keeps
-    argon2's 19 MiB for ever (measured: 139 MiB for 80 clients instead of 83).
-    """
-    with suppress(OSError, AttributeError):  # another libc: it has its own ways
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
 async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _store: None) -> None:
@@ -179,7 +166,7 @@ class Bouncer:
             nursery.start_soon(self.renewals.watch)
             nursery.start_soon(self._prune)
             if config.metrics is not None:
-                nursery.start_soon(metrics.serve, config.metrics, self.figures)
+                nursery.start_soon(metrics.serve, config.metrics, partial(figures, self))
             log.info("serving", addresses=[str(listen.address) for listen in config.listen])
             ready(self.store)
 
@@ -356,25 +343,6 @@ class Bouncer:
         self._tell_ops(text)
         for hub in self.hubs.values():
             hub.notify(text)
-
-    def figures(self) -> str:
-        """How the bouncer stands, for Prometheus."""
-        states = Counter(each.state for hub in self.hubs.values() for each in hub.networks.status())
-        values = {
-            "muster_uptime_seconds": self.uptime_s,
-            "muster_users": len(self.hubs),
-            "muster_clients": sum(len(hub.clients) for hub in self.hubs.values()),
-            "muster_store_trouble": self.store.trouble is not None,
-            "muster_last_message_id": self.store.last_id,
-        }
-        if self.tls is not None:
-            values["muster_certificate_left_seconds"] = self.tls.served.left_s(time.time())
-        acked = {voter.name: voter.acked_s for voter in self.voters() if voter.acked_s is not None}
-        return (
-            metrics.gauges(values)
-            + metrics.family("muster_networks", "gauge", "state", states)
-            + metrics.family("muster_voter_acked_seconds_ago", "gauge", "voter", acked)
-        )
 
     # --- tasks ---
 

@@ -16,7 +16,7 @@ import trio
 
 from bouncer.errands import Errand
 
-READ_CHUNK = 65_536  # octets of one read; a connection's flood may do no more before others' turn
+READ_CHUNK = 32_768  # octets of one read; a connection's flood may do no more before others' turn
 SLICE_S = 0.002  # of reading, before other tasks have their turn
 # After a go that brought little from each, more may gather for GATHER times as long as it took, at
 # most for GATHER_S: what a wake-up, a commit and a send cost is then shared by more lines.

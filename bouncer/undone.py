@@ -13,7 +13,7 @@ from bouncer.session.events import Event
 from storage.writer import Batch
 
 UNDONE_EVENTS = 64  # full: who has more waits, and so pauses TCP
-UNDONE_ROWS = 512  # of these events; a chunk that goes beyond is the last
+UNDONE_ROWS = 256  # of these events; a chunk that goes beyond is the last
 
 
 class Decided(NamedTuple):

@@ -311,12 +311,7 @@ class Session:
         return name if known is None else known.name if isinstance(known, Channel) else known.nick
 
     def keep(
-        self,
-        row: Row,
-        out: Effects,
-        said: Asked | None = None,
-        *,
-        hidden: bool = False,
+        self, row: Row, out: Effects, said: Asked | None = None, *, hidden: bool = False
     ) -> None:
         """Keep a message and tell it to the clients that follow live.
 

@@ -15,6 +15,7 @@ from trio.testing import memory_stream_pair
 from bouncer import selfsigned, tls
 from bouncer.attachment import Attachment
 from bouncer.certificates import CertificateFault
+from bouncer.figures import figures
 from bouncer.outbox import Outbox
 from tests.bouncer.session.dialogue import MODERN, Dialogue
 from tests.complaints import venue
@@ -184,7 +185,7 @@ async def test_c21_a_renewed_certificate_is_served_without_a_restart(tmp_path: P
         assert served.context(False) is not first  # for the next connection,
         told = await muster.bouncer._operator_says("status")
         assert re.search(r"cert\w* \d+d", " ".join(told)), told
-        assert re.search(r"^muster_certificate_left_seconds \d", muster.bouncer.figures(), re.M)
+        assert re.search(r"^muster_certificate_left_seconds \d", figures(muster.bouncer), re.M)
     pair[0].write_text("half a certificate")  # and never a half-loaded one
     with pytest.raises(CertificateFault):
         served.reload()

@@ -150,6 +150,14 @@ class Checked:
                 return
             position = Position(*place(page[0 if backward else -1]))
 
+    async def between(self, row: Row, other: Row, mine: list[Row]) -> None:
+        """What lies between two messages, counted from the first named."""
+        first, second = Position(*place(row)), Position(*place(other))
+        low, high = sorted((first, second))
+        inside = [each for each in mine if low < place(each) < high]
+        got = await self.store.read(messages.between, self.network, row.target, first, second, 3)
+        assert got == (inside[:3] if first <= second else inside[-3:])
+
     async def check_all(self) -> None:
         assert await self.store.read(messages.since, self.network, 0, 10_000) == self.rows
         for target in TARGETS:
@@ -169,6 +177,8 @@ class Checked:
                 )
                 assert found == Position(*place(row))
                 assert mine[index] == row
+                for other in mine[-2:]:
+                    await self.between(row, other, mine)
         await self.page("#ops", 3, LAST_POSITION.time_ms, True)
         await self.page("#dev", 3, FIRST_POSITION.time_ms, False)
         said = [row for row in self.rows if row.command in ("PRIVMSG", "NOTICE")]
