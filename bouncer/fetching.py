@@ -13,6 +13,7 @@ from outcome import Outcome, Value
 
 from bouncer import history
 from bouncer.attachment import Attachment, Link
+from bouncer.errands import Errand
 from bouncer.session.effects import Lookup, PlayBack
 from bouncer.session.events import Event, Found, PageRead
 from bouncer.session.lookups import Answer
@@ -23,30 +24,28 @@ from storage.store import Store
 PAGE_ROWS = 500  # of a playback; the next page is read when this one has left
 LOOKUPS = 64  # questions of the history not answered yet; full: the client is dropped
 
-Held = tuple[Link, Lookup, Outcome[Answer]]
-
 log = structlog.get_logger("hub")
 
 
 class Fetching:
-    """For the `clients` of one hub. `post` hands it an event and waits for room; `offer` does so
-    only where there is room, and says whether."""
+    """For the `clients` of one hub, which `post` and `hand` give an event (see `Upstream`)."""
 
     def __init__(
         self,
         clients: Mapping[int, Attachment],
         store: Store,
         post: Callable[[Link, Event], Awaitable[None]],
-        offer: Callable[[Link, Event], bool],
+        hand: Callable[[Link, Event], Errand | None],
     ) -> None:
         self._clients = clients
         self._store = store
         self._post = post
-        self._offer = offer
+        self._hand = hand
         self._lookups: deque[tuple[Link, Lookup]] = deque()
         self._is_asking = False
-        # answers that found no room: one at most, for the next question waits for it
-        self._hold, self._held = trio.open_memory_channel[Held](1)
+        # what is to be done for an answer that found no room: one at most, for the next question
+        # waits for it
+        self._hold, self._held = trio.open_memory_channel[Errand](1)
 
     async def read_page(self, link: Link, wanted: PlayBack) -> None:
         client = self._clients.get(wanted.client)
@@ -83,19 +82,25 @@ class Fetching:
 
     def _answered(self, link: Link, lookup: Lookup, answer: Outcome[Answer]) -> None:
         """Called in trio's thread, by no task: there is nothing to wake on the way."""
-        if isinstance(answer, Value) and self._offer(link, _found(lookup, answer.value)):
+        errand: Errand | None
+        if isinstance(answer, Value):
+            found = Found(lookup.client, lookup.question, answer.value, lookup.label)
+            errand = self._hand(link, found)
+        else:
+            errand = partial(_fail, answer)
+        if errand is None:
             self._is_asking = False
             self._ask_next()
         else:
-            self._hold.send_nowait((link, lookup, answer))
+            self._hold.send_nowait(errand)
 
     async def run(self) -> None:
         """Hand over the answers that found no room, and raise what is a fault of ours."""
-        async for link, lookup, answer in self._held:
-            await self._post(link, _found(lookup, answer.unwrap()))
+        async for errand in self._held:
+            await errand()
             self._is_asking = False
             self._ask_next()
 
 
-def _found(lookup: Lookup, answer: Answer) -> Found:
-    return Found(lookup.client, lookup.question, answer, lookup.label)
+async def _fail(fault: Outcome[Answer]) -> None:
+    fault.unwrap()

@@ -87,7 +87,7 @@ class Hub:
         self.links: dict[str, Link] = {}
         self.announcing = Announcing(self.links, self.clients, self._tell, server_name)
         self._answering = Answering(services, self.announcing, self.post, self._decide)
-        self._fetching = Fetching(self.clients, store, self.post, self.offer)
+        self._fetching = Fetching(self.clients, store, self.post, self.hand)
         self.networks = Networks(
             self.links,
             store,
@@ -213,17 +213,12 @@ class Hub:
         await self._undone.room()
         self._as_own(self._decide, link, event)
 
-    def offer(self, link: Link, event: Event) -> bool:
-        """The same where there is room at once; whether there was."""
-        if self._undone.is_full:
-            return False
-        self._as_own(self._decide, link, event)
-        return True
-
     def hand(self, link: Link, event: Event) -> Errand | None:
-        """The same at once. Returns what must be waited for before the next, if anything."""
+        """The same at once, where there is room; else how, to be waited for before the next."""
+        if self._undone.is_full:
+            return partial(self.post, link, event)
         self._as_own(self._decide, link, event)
-        return self._undone.room if self._undone.is_full else None
+        return None
 
     async def post_to(self, network: str, event: Event) -> None:
         """Hand an event to the session of a network, if there is one."""

@@ -108,8 +108,8 @@ class SendQueue:
 class Upstream:
     """Keeps one session connected. `run` ends only when cancelled or stopped for good.
 
-    `post` has an event decided, and waits for its turn; `hand` does so at once, and says what must
-    be waited for before the next. `follow` reads the connection.
+    `post` has an event decided, and waits for room; `hand` does so at once where there is some, and
+    else says how, to be waited for before the next. `follow` reads the connection.
     """
 
     def __init__(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 
 from bouncer.attachment import Attachment, Link
+from bouncer.errands import Errand
 from bouncer.fetching import LOOKUPS, Fetching
 from bouncer.irc.chathistory import HistoryRequest, Subcommand
 from bouncer.outbox import Outbox
@@ -31,10 +33,11 @@ class Hub:
     heard: list[str] = field(default_factory=list)
     _free: trio.Event = field(default_factory=trio.Event)
 
-    def offer(self, _: Link, event: Event) -> bool:
-        if self.room:
-            self._hear(event)
-        return self.room
+    def hand(self, link: Link, event: Event) -> Errand | None:
+        if not self.room:
+            return partial(self.post, link, event)
+        self._hear(event)
+        return None
 
     async def post(self, _: Link, event: Event) -> None:
         await self._free.wait()
@@ -70,7 +73,7 @@ async def scene(store: Store) -> AsyncIterator[Scene]:
     clients = {number: Attachment(number, Outbox(10_000), lambda _: None) for number in (1, 2)}
     network = Network(1, "net", "", id=1)
     link = Link(Session(network, (), server_name="muster.test", new_id=lambda: 1))
-    fetching = Fetching(clients, store, hub.post, hub.offer)
+    fetching = Fetching(clients, store, hub.post, hub.hand)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(fetching.run)
         yield Scene(hub, fetching, clients, link)

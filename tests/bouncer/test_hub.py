@@ -97,6 +97,23 @@ async def test_who_posts_too_much_waits_and_nothing_is_lost(tmp_path: Path) -> N
         assert client.texts == said
 
 
+async def test_what_is_handed_to_a_full_hub_is_decided_when_there_is_room(tmp_path: Path) -> None:
+    chunk = FromNetwork([":bob!b@h PRIVMSG #ops :again"] * UNDONE_ROWS)
+    late = FromNetwork([":bob!b@h PRIVMSG #ops :late"])
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice/net", MODERN)
+        hub, link = muster.hub, muster.hub.links["net"]
+        async with busy(muster.store):
+            assert hub.hand(link, chunk) is None
+            decided = link.session.last_kept_id
+            errand = hub.hand(link, late)
+            assert errand is not None
+            assert link.session.last_kept_id == decided
+        await errand()
+        await client.hears("late")
+        assert client.texts == ["again"] * UNDONE_ROWS + ["late"]
+
+
 async def test_an_end_lets_go_of_who_waits(tmp_path: Path) -> None:
     async with running_network() as network, running_bouncer(tmp_path, network) as muster:
         hub, link = muster.hub, muster.hub.links["net"]
