@@ -17,7 +17,7 @@ from bouncer.session.telling import event, tell_untold
 from storage.message import Row
 
 if TYPE_CHECKING:
-    from bouncer.session.session import Session
+    from bouncer.session.session import Session, Target
 
 Stamp = tuple[int, str, str]  # epoch milliseconds, msgid, the other tags raw
 
@@ -40,10 +40,10 @@ def line(session: Session, line: str, out: Effects) -> bool:
         return False
     raw_tags, second, ms, msgid, tags, source, command, addressee, text = match.groups("")
     if msgid and (at_ms := second_ms(second)) is not None and not (tags and _OURS.search(tags)):
-        time_ms, whole = at_ms + int(ms), line  # as we would write them: most clients have it so
+        # as we would write them: most clients have the line so
+        stamp, whole = (at_ms + int(ms), msgid, tags), line
     else:
-        time_ms, msgid, tags = read_tags(raw_tags, session.now_ms)
-        whole = ""
+        stamp, whole = read_tags(raw_tags, session.now_ms), ""
     target = session.target(addressee)
     if (
         target.is_channel
@@ -51,10 +51,7 @@ def line(session: Session, line: str, out: Effects) -> bool:
         and not session.screened
         and session.target(source.partition("!")[0]).folded != session.state.folded_nick
     ):  # nearly all: what others say, told later in one go
-        row = Row(
-            session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid,
-            command, source, tags, "" if addressee == target.name else addressee, text,
-        )  # fmt: skip
+        row = _row(session, target, stamp, command, source, addressee, text)
         session.last_kept_id = row.id
         out.keep.append(row)
         out.untold.append(whole)
@@ -62,7 +59,6 @@ def line(session: Session, line: str, out: Effects) -> bool:
             session.webpush.said(session, row, out)
     else:
         tell_untold(session, out)
-        stamp = time_ms, msgid, tags
         said(session, stamp, raw_tags, source, command, addressee, text, out)
     return True
 
@@ -100,7 +96,6 @@ def said(
     """Keep it, then tell it."""
     if session.screened and session.screen.ignores(session, source):
         return
-    time_ms, msgid, tags = stamp
     target = session.target(addressee)
     nick, bang, _ = source.partition("!")
     folded_me = session.state.folded_nick
@@ -123,10 +118,7 @@ def said(
         told = Message(command, (addressee, single_lines(text)[0]), source, raw_tags)
         event(session, told, out, echo_only=own)
         return
-    row = Row(
-        session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid, command,
-        source, tags, "" if addressee == target.name else addressee, text,
-    )  # fmt: skip
+    row = _row(session, target, stamp, command, source, addressee, text)
     if own:
         _own_echo(session, row, raw_tags, out, hidden=not target.is_channel)
     else:
@@ -135,7 +127,23 @@ def said(
             session.webpush.said(session, row, out)
     if text[:1] == "!":
         message = Message(command, (addressee, single_lines(text)[0]), source)
-        session.ops_heard(message, parse_tags(tags).get("account", ""), out)
+        session.ops_heard(message, parse_tags(stamp[2]).get("account", ""), out)
+
+
+def _row(
+    session: Session,
+    target: Target,
+    stamp: Stamp,
+    command: str,
+    source: str,
+    addressee: str,
+    text: str,
+) -> Row:
+    time_ms, msgid, tags = stamp
+    return Row(
+        session.new_id(), session.network.id, target.folded, target.name, time_ms, msgid, command,
+        source, tags, "" if addressee == target.name else addressee, text,
+    )  # fmt: skip
 
 
 def _own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden: bool) -> None:
