@@ -60,3 +60,12 @@ def _read_address(value: object) -> Address:
 
 
 ListenOn = Annotated[Address, BeforeValidator(_read_address)]
+
+
+def is_ip(text: str) -> bool:
+    """Whether it is an IP address, not a name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import trio
 
+from bouncer.address import is_ip
 from bouncer.socks import Proxy
 from bouncer.socks import connect as socks_connect
 
@@ -157,7 +158,7 @@ async def _open(address: ServerAddress, source: str | None, proxy: str) -> trio.
 async def _open_one(host: str, port: int, source: str | None, proxy: str) -> trio.SocketStream:
     """Directly, IPv6 and IPv4 raced, or through a proxy."""
     if not proxy:
-        if source is None and _is_address(host):
+        if source is None and is_ip(host):
             return await _open_address(host, port)
         return await trio.open_tcp_stream(host, port, local_address=source)
     try:
@@ -183,14 +184,6 @@ async def _open_address(host: str, port: int) -> trio.SocketStream:
         sock.close()
         raise
     return trio.SocketStream(sock)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 async def _start_tls(

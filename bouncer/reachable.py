@@ -6,6 +6,7 @@ import ipaddress
 
 import trio
 
+from bouncer.address import is_ip
 from bouncer.config import Config, Listen
 from bouncer.dial import ServerAddress
 
@@ -34,17 +35,15 @@ async def reachable(config: Config, towards: str) -> list[str]:
 def pinned(text: str) -> str:
     """Read a network URI whose host is an IP address. Raises ValueError."""
     host = ServerAddress.parse(text).host
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        raise ValueError(f'"{host}" is a name; write the IP address') from None
+    if not is_ip(host):
+        raise ValueError(f'"{host}" is a name; write the IP address')
     return text
 
 
 async def _hosts(listen: Listen, server_name: str, towards: str) -> list[str]:
     host = listen.address.host
     family = _EVERY.get(host)
-    if family is None and _is_ip(host):
+    if family is None and is_ip(host):
         return [host]
     names = await _resolved(server_name if family else host)
     # A machine often knows itself by name as 127.0.1.1, where nobody else reaches it.
@@ -72,11 +71,3 @@ async def _source_towards(address: str) -> list[str]:
             return [str(probe.getsockname()[0]).partition("%")[0]]
     except OSError:
         return []
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

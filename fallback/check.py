@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import trio
 from cryptography import x509
 
+from bouncer.address import is_ip
 from bouncer.dial import describe
 from bouncer.heartbeat import NO_NONCE
 from bouncer.keys import KeyFault, MeshKey
@@ -308,7 +309,7 @@ def about_voters(config: Config, roster: Roster) -> Iterator[Finding]:
     hosts = [(voter.name, voter.address.rpartition(":")[0]) for voter in roster.voters]
     hosts += [("the primary", address.host) for address in config.primary]
     for name, host in hosts:
-        if not is_address(host):
+        if not is_ip(host.strip("[]")):
             todo = "pair it by its address: in an outage its name may not be found"
             yield warn(f"{name} is known as {host}", todo)
     for index, (name, host) in enumerate(hosts):
@@ -318,12 +319,6 @@ def about_voters(config: Config, roster: Roster) -> Iterator[Finding]:
                 yield warn(f"{name} and {other} are neighbours", "put them at different providers")
     if config.role == "agent" and not roster.on_call():
         yield warn("nobody is on call", "`bouncer staff set HANDLE --oncall 1`")
-
-
-def is_address(host: str) -> bool:
-    with suppress(ValueError):
-        return bool(ipaddress.ip_address(host.strip("[]")))
-    return False
 
 
 def alike(one: str, two: str) -> bool:

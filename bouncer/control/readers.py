@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
+from bouncer.address import is_ip
 from bouncer.control.grammar import Reader
 from bouncer.dial import ServerAddress
 from bouncer.irc.wire import Message, ProtocolError
@@ -178,11 +178,8 @@ def proxy(text: str) -> str:
 
 def source_address(text: str) -> str:
     """An address of this machine to connect from; '' leaves the choice to the system."""
-    if text:
-        try:
-            ipaddress.ip_address(text)
-        except ValueError:
-            raise ValueError(f'"{text}" is no IP address') from None
+    if text and not is_ip(text):
+        raise ValueError(f'"{text}" is no IP address')
     return text
 
 
