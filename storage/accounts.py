@@ -60,7 +60,6 @@ __all__ = [
     "list_certificates",
     "list_channels",
     "list_clients",
-    "list_markers",
     "list_marks",
     "list_networks",
     "list_staff",
@@ -299,13 +298,6 @@ def put_marker(connection: Connection, network_id: int, target: str, time_ms: in
 def get_marker(connection: Connection, network_id: int, target: str) -> int | None:
     query = select(schema.markers.c.time_ms).filter_by(network_id=network_id, target=target)
     return connection.execute(query).scalar_one_or_none()
-
-
-def list_markers(connection: Connection, network_id: int) -> dict[str, int]:
-    """All read markers of a network: target -> milliseconds."""
-    columns = schema.markers.c
-    query = select(columns.target, columns.time_ms).filter_by(network_id=network_id)
-    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def put_mark(connection: Connection, network_id: int, target: str, key: str, value: str) -> None:

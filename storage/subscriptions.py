@@ -13,10 +13,6 @@ from storage.records import Subscription
 MOST = 20  # of one user, over all networks; full: a new one is refused
 
 
-def of_network(connection: Connection, network_id: int) -> list[Subscription]:
-    return rows.find(connection, schema.subscriptions, Subscription, network_id=network_id)
-
-
 def put(connection: Connection, subscription: Subscription) -> Subscription:
     """Add it in the place of one with the same endpoint. Raises AlreadyThere when the user has
     MOST others."""

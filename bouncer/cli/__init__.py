@@ -117,7 +117,8 @@ def _main(words: list[str]) -> int:
             import gc
             import os
 
-            gc.disable()  # a start makes what stays; `app.run` enables it then
+            if command == "run":
+                gc.disable()  # a start makes what stays; `app.run` enables it then
             # pydantic would look for some in every package that is installed.
             os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
             from bouncer.cli import serve

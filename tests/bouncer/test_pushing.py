@@ -16,7 +16,6 @@ import trio
 from bouncer.irc.wire import Message
 from bouncer.pushing import WAITING, Pushes, Sender
 from bouncer.webpush import VapidKey
-from storage import subscriptions
 from storage.records import Subscription
 from tests.complaints.venue import (
     MODERN,
@@ -28,6 +27,7 @@ from tests.complaints.venue import (
     until,
 )
 from tests.real.pushservice import Phone, PushService, outside, push_service
+from tests.storage import noted
 
 CAPS = (*MODERN, "soju.im/webpush", "draft/read-marker")
 STOPS_WITHIN_S = 5.0
@@ -66,7 +66,7 @@ async def registers(muster: Muster, *phones: Phone) -> Client:
 
 async def kept(muster: Muster) -> list[str]:
     network_id = muster.session.network.id
-    found = await muster.store.read(subscriptions.of_network, network_id)
+    found = await muster.store.read(noted.subscriptions, network_id)
     return [each.endpoint for each in found]
 
 

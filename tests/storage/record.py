@@ -16,7 +16,7 @@ from typing import Any
 import trio
 from sqlalchemy import Connection, Engine, event
 
-from storage import accounts, messages
+from storage import accounts, belongings, messages
 from storage import store as opening
 from storage.appender import Appender
 from storage.engine import Engines, make_engines
@@ -86,7 +86,7 @@ async def serve(store: Store) -> None:
     (alice,) = await store.read(accounts.list_users)
     (network,) = await store.read(accounts.list_networks, alice.id)
     await store.read(accounts.list_channels, network.id)
-    await store.read(accounts.list_markers, network.id)
+    await store.read(belongings.of_everybody)
     await store.read(accounts.list_marks, network.id)
     bob = await store.run(accounts.add_user, User("bob", password_hash="h"))
     await store.run(lambda c: accounts.change_user(c, bob.id, nick="bobby", keep_age_s=5))

@@ -12,6 +12,7 @@ from storage import accounts
 from storage.errors import AlreadyThere, NotFound, StorageError
 from storage.records import Agent, Certificate, Channel, Network, Staff, User
 from storage.store import Store, open_store
+from tests.storage import noted
 
 
 async def test_a_user_is_added_found_changed_removed(store: Store) -> None:
@@ -57,7 +58,7 @@ async def test_cursors_and_markers_never_move_back(store: Store) -> None:
     assert found.delivered_id == 12
     assert await store.run(accounts.put_marker, network.id, "#ops", 50) == 50
     assert await store.run(accounts.put_marker, network.id, "#ops", 40) == 50
-    assert await store.read(accounts.list_markers, network.id) == {"#ops": 50}
+    assert await store.read(noted.markers, network.id) == {"#ops": 50}
 
 
 async def test_agents_staff_certificates_and_single_values(store: Store) -> None:

@@ -16,6 +16,7 @@ from storage.records import Agent, Channel, Network, Staff, User
 from storage.search import search
 from storage.store import Store, open_store
 from storage.vault import add_key, drop_old_keys, load_key
+from tests.storage import noted
 from tests.storage.model import add_network, said
 
 
@@ -36,7 +37,7 @@ async def everything(store: Store, network: int) -> list[object]:
         await store.read(accounts.list_networks),
         await store.read(accounts.list_channels, network),
         await store.read(accounts.list_clients, network),
-        await store.read(accounts.list_markers, network),
+        await store.read(noted.markers, network),
         await store.read(accounts.list_agents),
         await store.read(accounts.list_staff),
         await store.read(messages.since, network, 0, 10_000),

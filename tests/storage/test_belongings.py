@@ -11,6 +11,7 @@ from storage.belongings import Belongings
 from storage.errors import StorageError
 from storage.records import Channel, Network, Subscription, User
 from storage.store import Store, open_store
+from tests.storage import noted
 
 
 def furnish(connection: Connection, name: str) -> None:
@@ -52,7 +53,7 @@ async def test_each_user_is_given_what_is_theirs(store: Store) -> None:
         {"#ops": 50},
         {("#ops", "pinned"): "1"},
         ("bore!*@*", "troll!*@*"),
-        tuple(await store.read(subscriptions.of_network, full.network.id)),
+        tuple(await store.read(noted.subscriptions, full.network.id)),
     )
     assert [channel.key for channel in full.channels] == ["Bob", ""]
     assert full.network.password == "secret"

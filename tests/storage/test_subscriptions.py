@@ -10,6 +10,7 @@ from storage import accounts, subscriptions
 from storage.errors import AlreadyThere
 from storage.records import Network, Subscription, User
 from storage.store import Store, open_store
+from tests.storage import noted
 
 
 async def test_they_are_bounded_and_go_with_their_network(store: Store) -> None:
@@ -17,7 +18,7 @@ async def test_they_are_bounded_and_go_with_their_network(store: Store) -> None:
     network = await store.run(accounts.add_network, Network(alice.id, "n", "ircs://n"))
     given = Subscription(network.id, "https://push.example.net/x", "p", "secret", caps=("batch",))
     kept = await store.run(subscriptions.put, given)
-    assert await store.read(subscriptions.of_network, network.id) == [kept]
+    assert await store.read(noted.subscriptions, network.id) == [kept]
     other = await store.run(accounts.add_network, Network(alice.id, "m", "ircs://m"))
     for number in range(subscriptions.MOST - 1):  # of one user, over all networks
         more = Subscription(other.id, f"https://push.example.net/{number}", "p", "s")
@@ -26,9 +27,9 @@ async def test_they_are_bounded_and_go_with_their_network(store: Store) -> None:
         await store.run(subscriptions.put, Subscription(other.id, "https://x.example", "p", "s"))
     again = await store.run(subscriptions.put, given)
     await store.run(subscriptions.expire, kept)  # it was another one
-    assert await store.read(subscriptions.of_network, network.id) == [again]
+    assert await store.read(noted.subscriptions, network.id) == [again]
     await store.run(accounts.remove_network, network.id)
-    assert await store.read(subscriptions.of_network, network.id) == []
+    assert await store.read(noted.subscriptions, network.id) == []
 
 
 async def test_their_secrets_are_sealed(url: str) -> None:

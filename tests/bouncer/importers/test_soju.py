@@ -17,6 +17,7 @@ from storage import accounts, messages
 from storage.errors import StorageError
 from storage.store import Store
 from tests.bouncer.importers.soju_file import say, soju_database
+from tests.storage import noted
 
 
 async def test_a_soju_comes_over_once(store: Store, tmp_path: Path) -> None:
@@ -48,7 +49,7 @@ async def test_a_soju_comes_over_once(store: Store, tmp_path: Path) -> None:
     (ops,) = await store.read(accounts.list_channels, libera.id)
     assert (ops.key, ops.detached, ops.relay_detached) == ("k", True, "highlight")
     assert ops.detach_after_s == 600
-    assert await store.read(accounts.list_markers, libera.id) == {"#ops": 1_704_067_205_000}
+    assert await store.read(noted.markers, libera.id) == {"#ops": 1_704_067_205_000}
 
     rows = await store.read(messages.latest, libera.id, "#ops", 20_000)
     assert [row.text for row in rows[:12_000]] == [f"line {n}" for n in range(12_000)]

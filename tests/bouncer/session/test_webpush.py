@@ -17,6 +17,7 @@ from storage.records import Network, Subscription
 from tests.bouncer.session.dialogue import MODERN, Dialogue
 from tests.bouncer.session.stored import Stored, stored
 from tests.real.pushservice import Phone
+from tests.storage import noted
 
 CAP = "soju.im/webpush"
 PHONE = MODERN | {CAP, "draft/read-marker"}
@@ -70,7 +71,7 @@ async def test_a_subscription_is_made_and_ended(tmp_path: Path) -> None:
         talk.attach(1, PHONE | {"labeled-response"})
         said = await talk.ask(1, f"@label=r {phone.registers}")
         assert said == [f"@label=r :muster.test WEBPUSH REGISTER {phone.endpoint}"]
-        (kept,) = await talk.store.read(subscriptions.of_network, talk.network.id)
+        (kept,) = await talk.store.read(noted.subscriptions, talk.network.id)
         assert (kept.endpoint, kept.p256dh, kept.auth) == (
             phone.endpoint,
             phone.p256dh,
@@ -81,7 +82,7 @@ async def test_a_subscription_is_made_and_ended(tmp_path: Path) -> None:
         lower = f"webpush unregister {phone.endpoint}"  # "It has a case-insensitive subcommand"
         said = await talk.ask(1, lower)
         assert said == [f":muster.test WEBPUSH UNREGISTER {phone.endpoint}"]
-        assert await talk.store.read(subscriptions.of_network, talk.network.id) == []
+        assert await talk.store.read(noted.subscriptions, talk.network.id) == []
         talk.says(":bob!b@h PRIVMSG me :psst")
         assert called(talk) == []
         # "Servers MUST silently ignore `UNREGISTER` commands for non-existing subscriptions."
@@ -93,9 +94,9 @@ async def test_the_same_endpoint_replaces(tmp_path: Path) -> None:
     old, new = Phone(), Phone()
     async with stored(tmp_path) as talk:
         await registered(talk, old)
-        (first,) = await talk.store.read(subscriptions.of_network, talk.network.id)
+        (first,) = await talk.store.read(noted.subscriptions, talk.network.id)
         await talk.ask(1, new.registers)
-        (kept,) = await talk.store.read(subscriptions.of_network, talk.network.id)
+        (kept,) = await talk.store.read(noted.subscriptions, talk.network.id)
         assert kept.p256dh == new.p256dh
         talk.event(SubscriptionGone(first))  # a late word about the old one
         talk.says(":bob!b@h PRIVMSG me :psst")
