@@ -15,8 +15,10 @@ from pydantic import Field
 from bouncer.heartbeat import MAX_BODY, Age, Counter, Short
 
 Blob = Annotated[str, Field(max_length=1000)]  # base64
+Word = Annotated[str, Field(pattern=r"^[a-z0-9.+-]{1,24}$")]  # shown to the operator as it is
 PADDING = MAX_BODY - 80  # of a question
 MAX_PLACES = 8  # networks told in a greeting
+MAX_SETTINGS = 32  # told in a greeting: a newer release may have more than we
 MAX_OVER = 16  # closings in one answer
 
 
@@ -25,8 +27,10 @@ class SettingsSaid:
     """In a HELLO: what must be equal at all voters. Places are digests of lobby and room."""
 
     k: Annotated[int, Field(ge=1, le=16)]
-    announce_home: bool
     places: Annotated[dict[Short, Short], Field(max_length=MAX_PLACES)] = field(
+        default_factory=dict
+    )
+    settings: Annotated[dict[Short, Word], Field(max_length=MAX_SETTINGS)] = field(
         default_factory=dict
     )
 
