@@ -129,7 +129,7 @@ class Bouncer:
         self._intake = Intake(store.together)
         self._cursors = keeping.Cursors(store)
         self._wire_log = WireLog()
-        self._policies: Policies | None = None
+        self._policies = Policies(store)
         self._found: dict[int, keeping.Found] = {}  # by user, for hubs that begin with the start
         self._started_at = trio.current_time()
         self._nursery: trio.Nursery | None = None
@@ -174,7 +174,7 @@ class Bouncer:
 
     async def _start_all(self) -> None:
         """All at once, by what one look at the store has found: they are many."""
-        self._policies = await Policies.of(self.store)
+        await self._policies.load()
         everybody = await keeping.everybody(self.store)
         self._found = {user.id: found for user, found in everybody}
         assert self._nursery is not None
@@ -185,7 +185,6 @@ class Bouncer:
         await self._nursery.start(self._endurance.serve, user)
 
     def _hub(self, user: User) -> Hub:
-        assert self._policies is not None
         return Hub(
             user,
             self.store,
@@ -262,6 +261,9 @@ class Bouncer:
             self._wire_log.end()
         else:
             self._wire_log.begin(user_name)
+
+    def policy_dropped(self, host: str) -> None:
+        self._policies.forget(host)
 
     def network_status(self, user_name: str) -> list[NetworkStatus]:
         hub = self.hubs.get(user_name)

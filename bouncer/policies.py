@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 import structlog
+from sqlalchemy import Connection
 
 from bouncer.dial import ServerAddress
 from storage import directory
@@ -27,46 +28,60 @@ class Kept:
     until_s: int
 
 
+def kept(connection: Connection, host: str, now: float) -> Kept | None:
+    """What the store has kept of this host and still holds."""
+    text = directory.get_meta(connection, _key(host))
+    found = Kept(**json.loads(text)) if text else None
+    return found if found and now < found.until_s else None
+
+
+def drop(connection: Connection, host: str) -> None:
+    """Forget in the store what this host has asked for; a running bouncer must be told, too."""
+    directory.drop_meta(connection, _key(host))
+
+
 class Policies:
-    """Kept in the store and known here, by host; made by `of`. `wall` gives seconds since the
+    """Kept in the store and, once loaded, known here by host. `wall` gives seconds since the
     epoch."""
 
-    def __init__(self, store: Store, known: dict[str, Kept], wall: Callable[[], float]) -> None:
+    def __init__(self, store: Store, wall: Callable[[], float] = time.time) -> None:
         self._store = store
-        self._known = known
+        self._known: dict[str, Kept] = {}
         self._wall = wall
 
-    @classmethod
-    async def of(cls, store: Store, wall: Callable[[], float] = time.time) -> Policies:
-        """Those that the store has kept. Raises StorageError."""
-        texts = await store.read(directory.list_meta, PREFIX)
-        known = {key: Kept(**json.loads(text)) for key, text in texts.items()}
-        return cls(store, known, wall)
+    async def load(self) -> None:
+        """Learn what the store has kept. Raises StorageError."""
+        texts = await self._store.read(directory.list_meta, PREFIX)
+        self._known = {key: Kept(**json.loads(text)) for key, text in texts.items()}
 
     def applied(self, address: ServerAddress) -> ServerAddress:
         """The address as it may be connected to. "it then MUST only use a secure transport to
         connect to the server at the requested hostname in future, until the policy expires" """
         if address.tls or address.path:
             return address
-        kept = self._known.get(_key(address))
-        if kept is None or kept.until_s <= self._wall():
+        known = self._known.get(_key(address.host))
+        if known is None or known.until_s <= self._wall():
             return address
-        return replace(address, tls=True, port=kept.port)
+        return replace(address, tls=True, port=known.port)
+
+    def forget(self, host: str) -> None:
+        """It was dropped from the store."""
+        self._known.pop(_key(host), None)
 
     async def keep(self, address: ServerAddress, duration_s: int) -> None:
         """`address`, which TLS was spoken with, wants nothing else for so long from now. "A
         duration value of 0 indicates an immediate expiry" """
-        key = _key(address)
+        key = _key(address.host)
         try:
             if duration_s:
-                kept = self._known[key] = Kept(address.port, int(self._wall()) + duration_s)
-                await self._store.run(directory.put_meta, key, json.dumps(asdict(kept)))
+                known = self._known[key] = Kept(address.port, int(self._wall()) + duration_s)
+                await self._store.run(directory.put_meta, key, json.dumps(asdict(known)))
             else:
-                self._known.pop(key, None)
-                await self._store.run(directory.drop_meta, key)
+                self.forget(address.host)
+                await self._store.run(drop, address.host)
         except StorageError as error:
             log.error("a policy of TLS alone was not kept", host=address.host, reason=str(error))
 
 
-def _key(address: ServerAddress) -> str:
-    return PREFIX + address.host.lower()
+def _key(host: str) -> str:
+    return PREFIX + host.lower()

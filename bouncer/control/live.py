@@ -52,6 +52,9 @@ class Live(Protocol):
     async def quote(self, user_name: str, network: str, line: str) -> bool:
         """Send a line of IRC to a network as it is; False where it is not connected."""
 
+    def policy_dropped(self, host: str) -> None:
+        """The store no longer keeps that this host is to be gone to by TLS alone."""
+
     def debug(self, user_name: str | None) -> None:
         """Log the lines of this user's connections for a while, or of everybody's for ''; None
         ends it."""

@@ -24,6 +24,7 @@ from bouncer.control import (
     server,
     soju,
     staff,
+    sts,
     users,
     znc,
 )
@@ -178,6 +179,7 @@ RUN = Command(
 
 COMMANDS: tuple[Command, ...] = (
     *networks.COMMANDS,
+    *sts.COMMANDS,
     *channels.COMMANDS,
     *clients.COMMANDS,
     *ignores.COMMANDS,

@@ -31,6 +31,7 @@ class Noted:
     networks: dict[str, list[NetworkStatus]] = field(default_factory=dict)
     attached: dict[str, list[str]] = field(default_factory=dict)
     debugged: list[str | None] = field(default_factory=list)
+    policies: list[str] = field(default_factory=list)
     rosters: int = 0
     reloads: int = 0
     fault: str = ""
@@ -52,6 +53,9 @@ class Noted:
     async def quote(self, user_name: str, network: str, line: str) -> bool:
         self.quoted.append((user_name, network, line))
         return True
+
+    def policy_dropped(self, host: str) -> None:
+        self.policies.append(host)
 
     def debug(self, user_name: str | None) -> None:
         self.debugged.append(user_name)

@@ -13,6 +13,8 @@ from pathlib import Path
 import trio
 import trustme
 
+from bouncer.control.actors import OPERATOR
+from bouncer.control.registry import dispatch
 from bouncer.dial import ServerAddress
 from bouncer.irc.wire import Message
 from bouncer.policies import Policies
@@ -34,11 +36,13 @@ async def test_a_policy_outlives_us_and_ends_in_its_time(tmp_path: Path) -> None
 
     url = f"sqlite:///{tmp_path / 'muster.db'}"
     async with open_store(url) as store:
-        policies = await Policies.of(store, wall)
+        policies = Policies(store, wall)
+        await policies.load()
         assert policies.applied(PLAIN) == PLAIN
         await policies.keep(SECURE, 100)
     async with open_store(url) as store:
-        policies = await Policies.of(store, wall)
+        policies = Policies(store, wall)
+        await policies.load()
         other_port = ServerAddress.parse("irc+insecure://IRC.test:6660")
         assert policies.applied(PLAIN) == SECURE
         assert policies.applied(other_port).tls
@@ -120,6 +124,35 @@ async def test_where_tls_cannot_be_had_nothing_else_is_used(tmp_path: Path) -> N
         upstream = muster.hub.links["net"].upstream
         await until(lambda: "not the one pinned" in upstream.error)
         assert plain.came == 1
+
+
+async def test_a_network_that_broke_its_tls_is_reached_once_its_policy_is_dropped(
+    tmp_path: Path,
+) -> None:
+    """ "Clients should allow users or administrators to delete cached STS policies on a per-host
+    basis" """
+    async with two_doors() as (plain, secure, pin):
+        async with running_bouncer(tmp_path, plain, fingerprint=pin) as muster:
+            broken = partial(accounts.change_network, fingerprint="sha256:" + "0" * 64)
+            await muster.store.run(broken, muster.session.network.id)
+            await muster.bouncer.refresh("alice")
+            upstream = muster.hub.links["net"].upstream
+            await until(lambda: "not the one pinned" in upstream.error)
+            plain.policy = ""
+            desk = muster.bouncer.desk
+            [shown] = await dispatch("network sts alice net", OPERATOR, desk)
+            assert f"by TLS on port {secure.port} or not at all" in shown
+            line = "network sts alice net --drop 127.0.0.1"
+            dropped, warning = await dispatch(line, OPERATOR, desk)
+            assert dropped.startswith("127.0.0.1 is no longer bound to TLS until 2")
+            assert warning.startswith("WARNING")
+            for enabled in ("false", "true"):
+                await dispatch(f"network set alice net --enabled {enabled}", OPERATOR, desk)
+            await until(lambda: muster.session.ready)
+            assert "JOIN #ops" in plain.heard
+        before = plain.came
+        async with running_bouncer(tmp_path, plain):
+            assert plain.came == before + 1
 
 
 async def test_a_policy_counts_from_the_end_of_the_connection(tmp_path: Path) -> None:

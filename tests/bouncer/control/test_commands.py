@@ -192,7 +192,7 @@ async def test_words_may_be_short(line: str, meant: str, tmp_path: Path) -> None
     [
         ("", "say what to do"),
         ("s", '"s" may be sasl, staff, status, server'),
-        ("network", "say which: add, set, list, quote, remove"),
+        ("network", "say which: add, set, list, quote, remove, sts"),
         ("user 'a", "a quotation mark is not closed"),
         ("network add alice x y --sasl-plain", "--sasl-plain needs LOGIN"),
         ("network add alice x ircs://y --nick a --nick b", "--nick is there twice"),

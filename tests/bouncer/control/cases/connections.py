@@ -54,6 +54,12 @@ CASES = {
         "network remove alice",
         r"NAME is missing",
     ),
+    "network sts": of_libera(
+        "network sts alice libera",
+        r"libera: irc\.libera\.chat has not asked for TLS alone",
+        "network sts alice libera --drop",
+        r"--drop needs HOST",
+    ),
     "channel add": of_libera(
         "channel add alice libera '#ops' --key k",
         r"channel #ops added on libera",
