@@ -81,6 +81,8 @@ AFTERWARDS = frozenset({"329", "333", "266"})
 SAYING_ERRORS = frozenset({"301", "401", "403", "404", "407", "415", "477", "531", "716", "717"})
 # What follows a JOIN; where the JOIN was labelled it belongs to the answer.
 ENTERING = frozenset({"331", "332", "333", "353", "366", "328", "329", "324"})
+# How something stands: the answer to a command that names it and changes nothing.
+STATES = frozenset({"221", "324", "331", "332"})
 # Errors that end whatever question was put about the same thing.
 ERRORS = frozenset({"263", "401", "402", "403", "404", "406", "421", "461", "481", "723"})
 
@@ -97,6 +99,7 @@ class Asked:
     answer: Answer | None = None
     label: str = ""
     who: WhoRequest | None = None  # fields that the network does not know
+    asks: bool = True  # it has nothing but its subject, and so changes nothing
 
 
 class Reply(NamedTuple):
@@ -143,7 +146,9 @@ class Routing:
             self._pushed_out.append(self._open[0])
             self.end(self._open[0])
         subject = message.params[0] if message.params else ""
-        question = Asked(asker, message.command, subject, now_ms, answer, label)
+        question = Asked(
+            asker, message.command, subject, now_ms, answer, label, asks=len(message.params) < 2
+        )
         self._open.append(question)
         if label:
             self._labels[label] = question
@@ -200,32 +205,49 @@ class Routing:
         return lost
 
     def route(self, message: Message) -> Reply | None:
-        """The question that `message`, a numeric without a label, answers; None for no one's."""
+        """The question that `message`, a numeric without a label, answers; None for no one's.
+
+        Of several the oldest that fits best: not all are answered, for a MODE that changes nothing
+        has no answer, and such a one must not take the answers of others.
+        """
         numeric = message.command
+        found: Reply | None = None
+        best = -1
         for question in self._open:
             if not numeric.isdigit():  # FAIL, WARN, NOTE: the command comes first
                 if question.command == message.params[0].upper():
                     whole = question.answer is None or question.label
                     return self._answered(question, last=bool(whole) and numeric == "FAIL")
                 continue
-            replies = QUESTIONS.get(question.command)
-            if replies is not None and numeric in replies.body:
-                return self._answered(question, last=False)
-            if replies is not None and numeric in replies.ends:
-                fenced = question.answer is not None and question.command not in SELF_ENDING
-                return self._answered(question, last=bool(question.label) or not fenced)
-            if numeric in ERRORS and self._about(question, message):
-                # WHOIS answers an unknown nick with 401 and then its end
-                last = replies is None or not (replies.ends & {"318", "369"})
-                return self._answered(question, last=last)
-            entering = question.command == "JOIN" and numeric in ENTERING
-            if entering and question.answer is not None and self._about(question, message):
-                return Reply(question, last=False)
+            last = self._answers(question, message)
+            if last is not None and (fits := self._fits(question, message)) > best:
+                found, best = Reply(question, last), fits
+        if found is not None:
+            if numeric not in ENTERING or found.question.command != "JOIN":
+                self._last = found.question
+            return found
         if numeric in SAYING_ERRORS and len(message.params) > 1:
             said = self._speakers.get(message.params[1].lower())
             return Reply(said, last=True) if said is not None else None
         if numeric in AFTERWARDS and self._last is not None:
             return Reply(self._last, last=False)
+        return None
+
+    def _answers(self, question: Asked, message: Message) -> bool | None:
+        """Whether a numeric can be the last of the answer to this; None where it is no part."""
+        numeric = message.command
+        replies = QUESTIONS.get(question.command)
+        if replies is not None and numeric in replies.body:
+            return False
+        if replies is not None and numeric in replies.ends:
+            fenced = question.answer is not None and question.command not in SELF_ENDING
+            return bool(question.label) or not fenced
+        if numeric in ERRORS and self._about(question, message):
+            # WHOIS answers an unknown nick with 401 and then its end
+            return replies is None or not (replies.ends & {"318", "369"})
+        entering = question.command == "JOIN" and numeric in ENTERING
+        if entering and question.answer is not None and self._about(question, message):
+            return False
         return None
 
     def _answered(self, question: Asked, *, last: bool) -> Reply:
@@ -236,3 +258,12 @@ class Routing:
     def _about(question: Asked, message: Message) -> bool:
         words = {word.lower() for word in message.params[1:-1]}
         return question.subject.lower() in words or question.command.lower() in words
+
+    @staticmethod
+    def _fits(question: Asked, message: Message) -> int:
+        """How well a reply fits a question that it may answer: by what it names first."""
+        # RPL_UMODEIS names only whom it is said to: RFC 2812 section 5.1
+        named = message.params[:1] if message.command == "221" else message.params[1:]
+        subjects = question.subject.lower().split(",")
+        names = not {word.lower() for word in named}.isdisjoint(subjects)
+        return 2 * names + (question.asks and message.command in STATES)

@@ -186,6 +186,31 @@ def test_replies_go_to_the_client_that_asked() -> None:
     assert [line.split()[1] for line in talk.seen(2)] == ["322", "323"]
 
 
+@pytest.mark.parametrize(
+    ("silent", "asked", "reply"),
+    [
+        ("MODE me +i", "MODE #ops", "324 me #ops +nt"),
+        ("MODE #ops +o bob", "MODE #ops", "324 me #ops +nt"),
+        ("MODE #ops +o bob", "MODE me", "221 me +i"),
+        ("MODE #other +o bob", "MODE #ops b", "368 me #ops :End of ban list"),
+        ("TOPIC #ops :as it was", "TOPIC #ops", "332 me #ops :as it was"),
+        ("WHOIS ghost", "WHOIS bob", "318 me bob :End of WHOIS"),
+    ],
+)
+def test_what_has_no_answer_takes_none_from_who_asks_next(
+    silent: str, asked: str, reply: str
+) -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.types(1, silent)
+    talk.leaves(1)
+    talk.attach(2, caps=())
+    talk.types(2, asked)
+    talk.says(f":irc.test {reply}")
+    assert talk.seen(2) == [f":irc.test {reply}"]
+
+
 def test_an_error_about_a_message_goes_to_who_said_it() -> None:
     talk = Dialogue()
     talk.connect()
