@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAMES…] [--rounds 3] [--short]`: figures as ratios to a peer.
+"""`python -m tests.bench [NAMES…] [--rounds 3] [--short] [--tls]`: figures as ratios to a peer.
 
 Absolute figures drift by a third from day to day on the same machine; rounds are therefore taken
 in turn (A B C, A B C, …) and the medians of one run compared.
@@ -87,8 +87,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="SUBJECT")
     parser.add_argument("--messages", type=int, help="the largest history of `history`")
     parser.add_argument("--json", type=Path, help="write all readings to this file as well")
+    parser.add_argument(
+        "--tls",
+        choices=("on", "asking"),
+        nargs="?",
+        const="on",
+        default="",
+        help="to network and clients; `asking`: Muster asks clients for certificates",
+    )
     options = parser.parse_args(arguments)
     scale = SHORT if options.short else FULL
+    scale = scale._replace(tls=options.tls)
     if options.messages:
         smaller = tuple(size for size in FULL.history_sizes if size < options.messages)
         scale = scale._replace(history_sizes=(*smaller, options.messages))

@@ -36,11 +36,11 @@ _MSGID = re.compile(rb"msgid=([^; ]+)")
 def measure(kind: type[Subject], scale: Scale) -> Reading:
     channels = channel_names(scale.attach_channels)
     people = accounts(1, channels)
-    with stage(kind, people, MEMBERS) as scene:
+    with stage(kind, people, MEMBERS, tls=scale.tls) as scene:
         _, subject, _ = scene
         account = people[0]
         # A first visit, so that the bouncer knows the client and keeps its place.
-        with dialogue(subject.port, subject.login(account), WANTED) as client:
+        with dialogue(subject.connect, subject.login(account), WANTED) as client:
             client.state(len(channels))
         reading = {}
         if kind is not Floor:  # it keeps no backlog for clients
@@ -48,11 +48,11 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
             reading["playback"] = playback(subject, account, scale)
         times = []
         for _ in range(scale.attach_times):
-            with dialogue(subject.port, subject.login(account), WANTED) as client:
+            with dialogue(subject.connect, subject.login(account), WANTED) as client:
                 times.append(client.state(len(channels)) * 1000)
         reading["state"] = statistics.median(times)
         reading["worst"] = max(times)
-        with dialogue(subject.port, subject.login(account, "pager"), HISTORY_CAPS) as client:
+        with dialogue(subject.connect, subject.login(account, "pager"), HISTORY_CAPS) as client:
             client.state(len(channels))
             if "draft/chathistory" in client.caps:
                 reading["first"], reading["pages"] = read_pages(client, channels, scale)
@@ -70,7 +70,7 @@ def fill(scene: Stage, lines: int, channels: list[str]) -> None:
 def playback(subject: Subject, account: Account, scale: Scale) -> float:
     """Seconds until a client that knows no history commands has the whole backlog."""
     began = time.monotonic()
-    with dialogue(subject.port, subject.login(account), WANTED) as client:
+    with dialogue(subject.connect, subject.login(account), WANTED) as client:
         numbers = client.shown(scale.attach_backlog, timeout_s=10)
         took = time.monotonic() - began - client.hash_wait_s
     if len(set(numbers)) < scale.attach_backlog:

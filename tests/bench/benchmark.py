@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from bouncer import selfsigned
 from tests.bench.crowd import NotServed
 from tests.bench.network import FakeNetwork, NetworkFailed, fake_network
 from tests.bench.process import LONG_REST_S, Failed, cpu_s, settled_cpu_s
+from tests.bench.secure import Pair
 from tests.bench.subjects.floor import Floor
 from tests.bench.subjects.muster import Muster
 from tests.bench.subjects.subject import Account, Subject
@@ -56,7 +58,7 @@ class Metric(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """How much is done. The aims are meant for `FULL`."""
+    """How much is done, and over what. The aims are meant for `FULL`."""
 
     relay_lines: int = 100_000
     warm_up_lines: int = 5_000
@@ -74,6 +76,7 @@ class Scale(NamedTuple):
     history_asks: int = 200
     kill_rate: int = 5_000
     kill_s: float = 3.0
+    tls: str = ""  # "on"; "asking": of clients that might show a certificate
 
 
 FULL = Scale()
@@ -132,16 +135,25 @@ def channel_names(count: int) -> list[str]:
 
 @contextlib.contextmanager
 def stage(
-    kind: type[Subject], people: Sequence[Account], members: int = 50, timeout_s: float = 60.0
+    kind: type[Subject],
+    people: Sequence[Account],
+    members: int = 50,
+    timeout_s: float = 60.0,
+    tls: str = "",
 ) -> Iterator[Stage]:
-    """Set a subject up from scratch in a folder of its own; everything is gone at the end."""
+    """Set a subject up from scratch in a folder of its own; everything is gone at the end.
+
+    With `tls`, see `Scale`, the network and the clients speak nothing else.
+    """
     kind.check()
-    with tempfile.TemporaryDirectory(prefix="bench-") as place, fake_network(members) as network:
-        outer = Path(place)
+    with contextlib.ExitStack() as stack:
+        outer = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         outer.chmod(0o755)  # a subject may run as another user
         folder = outer / "subject"
         folder.mkdir()
-        subject = kind(folder, network.port, people)
+        pair = _make_pair(folder, tls) if tls else None
+        network = stack.enter_context(fake_network(members, pair))
+        subject = kind(folder, network.port, people, pair)
         try:
             subject.prepare()
             began = time.monotonic()
@@ -153,6 +165,12 @@ def stage(
             raise Failed(f"{error}; its last words: {subject.last_words()}") from error
         finally:
             subject.stop()
+
+
+def _make_pair(folder: Path, tls: str) -> Pair:
+    pair = Pair(folder / "certificate.pem", folder / "key.pem", asking=tls == "asking")
+    selfsigned.make(pair.certificate, pair.key, ["127.0.0.1"])
+    return pair
 
 
 class Meter:

@@ -9,11 +9,12 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.bench.corpus import NUMBER, STAMP
+from tests.bench.secure import NOT_NOW
 
 WANTED = ("server-time", "message-tags", "account-tag")
 RECEIVE_OCTETS = 1 << 18
@@ -60,8 +61,8 @@ class Tally:
 class Crowd:
     """Clients of one bouncer. Use as a context: they are gone at its end."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+        self._connect = connect
         self._epoll = select.epoll()
         self._members: dict[int, Member] = {}
 
@@ -91,7 +92,7 @@ class Crowd:
 
         Returns each one's seconds from connect to its last 366. Raises NotServed.
         """
-        new = [self._connect(login) for login in logins]
+        new = [self._greet(login) for login in logins]
         deadline = time.monotonic() + timeout_s
         while any(not self._complete(member, channels) for member in new):
             ready = self._epoll.poll(max(0.0, deadline - time.monotonic()))
@@ -171,10 +172,9 @@ class Crowd:
     def _least(self) -> int:
         return min(member.lines for member in self._members.values())
 
-    def _connect(self, login: Login) -> Member:
+    def _greet(self, login: Login) -> Member:
         began = time.monotonic()
-        sock = socket.create_connection(("127.0.0.1", self._port), 10)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = self._connect()
         member = Member(login, sock, began)
         hello = (
             f"CAP LS 302\r\nPASS {login.user}:{login.password}\r\n"
@@ -197,7 +197,7 @@ class Crowd:
         """The whole lines that have come. A PING among them is answered."""
         try:
             data = member.sock.recv(RECEIVE_OCTETS)
-        except BlockingIOError:
+        except NOT_NOW:
             return b""
         if not data:
             raise NotServed(f"the bouncer closed on {member.login.user}: {member.refused!r}")

@@ -20,14 +20,13 @@ _END = re.compile(rb"(?:@\S+ )?(?::\S+ )?(?:BATCH -|FAIL )")
 class Dialogue:
     """A connected client. `hash_wait_s` is how long the verdict on its password took."""
 
-    def __init__(self, port: int, login: Login) -> None:
+    def __init__(self, connect: Callable[[], socket.socket], login: Login) -> None:
         self._login = login
         self._rest = b""
         self.caps: set[str] = set()
         self.hash_wait_s = 0.0
         self.began = time.monotonic()
-        self._sock = socket.create_connection(("127.0.0.1", port), ANSWER_S)
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock = connect()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -154,9 +153,11 @@ HISTORY_CAPS = (
 
 
 @contextlib.contextmanager
-def dialogue(port: int, login: Login, wanted: Sequence[str]) -> Iterator[Dialogue]:
+def dialogue(
+    connect: Callable[[], socket.socket], login: Login, wanted: Sequence[str]
+) -> Iterator[Dialogue]:
     """A client that has sent its login. It leaves politely at the end."""
-    client = Dialogue(port, login)
+    client = Dialogue(connect, login)
     try:
         client.register(wanted)
         yield client

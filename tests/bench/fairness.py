@@ -26,8 +26,8 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
     flooded, *quiet = accounts(1 + QUIET_USERS, channels)
     nicks = [account.nick for account in quiet]
     with (
-        stage(kind, [flooded, *quiet]) as (network, subject, _),
-        Crowd(subject.port) as crowd,
+        stage(kind, [flooded, *quiet], tls=scale.tls) as (network, subject, _),
+        Crowd(subject.connect) as crowd,
     ):
         crowd.attach([subject.login(account) for account in (flooded, *quiet)], len(channels))
         lines = int(scale.trickle_s / 2 * RATE)

@@ -16,6 +16,8 @@ from typing import Any
 
 import trio
 
+from tests.bench.secure import Pair, client_context
+
 CAPS = b"server-time message-tags account-tag"
 CHUNK_OCTETS = 1 << 16
 WAITING = 64  # chunks on their way to the writer, of all users  # full: networks wait in TCP
@@ -74,8 +76,10 @@ class User:
         self.state: list[bytes] = []  # the lines that tell a client where we are
         self.outboxes: set[trio.MemorySendChannel[bytes]] = set()
 
-    async def run(self, port: int) -> None:
-        stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async def run(self, port: int, tls: bool) -> None:
+        stream: trio.abc.Stream = await trio.open_tcp_stream("127.0.0.1", port)
+        if tls:
+            stream = trio.SSLStream(stream, client_context(), https_compatible=True)
         await stream.send_all(
             b"CAP REQ :%b\r\nCAP END\r\nNICK %b\r\nUSER %b 0 * :floor\r\n"
             % (CAPS, self.nick, self.name)
@@ -105,7 +109,7 @@ class User:
                     await outbox.send(chunk)
 
     async def _other(
-        self, stream: trio.SocketStream, source: bytes, command: bytes, line: bytes
+        self, stream: trio.abc.Stream, source: bytes, command: bytes, line: bytes
     ) -> None:
         if source == b"PING":
             await stream.send_all(b"PONG" + line[4:] + b"\r\n")
@@ -117,7 +121,7 @@ class User:
             for outbox in tuple(self.outboxes):
                 await outbox.send(line + b"\r\n")
 
-    async def serve(self, stream: trio.SocketStream) -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
         burst = [b":floor 001 %b :Welcome" % self.nick, *self.state, b""]
         outbox, chunks = trio.open_memory_channel[bytes](OUTBOX)
         self.outboxes.add(outbox)  # before the burst goes out: nothing is missed meanwhile
@@ -132,7 +136,7 @@ class User:
             self.outboxes.discard(outbox)
 
     async def _write(
-        self, stream: trio.SocketStream, chunks: trio.MemoryReceiveChannel[bytes]
+        self, stream: trio.abc.Stream, chunks: trio.MemoryReceiveChannel[bytes]
     ) -> None:
         async for chunk in chunks:
             parts = [chunk]
@@ -144,7 +148,7 @@ class User:
             await stream.send_all(b"".join(parts))
 
 
-async def heard(stream: trio.SocketStream, word: bytes) -> bytes:
+async def heard(stream: trio.abc.Stream, word: bytes) -> bytes:
     """Read until the client has said a word and ended the line. Raises when it goes first."""
     data = b""
     while word not in data or not data.endswith(b"\r\n"):
@@ -155,7 +159,7 @@ async def heard(stream: trio.SocketStream, word: bytes) -> bytes:
     return data
 
 
-async def welcome(users: dict[bytes, User], stream: trio.SocketStream) -> None:
+async def welcome(users: dict[bytes, User], stream: trio.abc.Stream) -> None:
     """A client's handshake, just enough of it; then serve."""
     async with stream:
         try:
@@ -172,13 +176,17 @@ async def welcome(users: dict[bytes, User], stream: trio.SocketStream) -> None:
 
 async def main(config: dict[str, Any]) -> None:
     store = Store(Path(config["database"]))
+    pair = config["pair"]
+    context = Pair(*map(Path, pair)).context() if pair else None
     users = {account["name"].encode(): User(account, store) for account in config["accounts"]}
     async with trio.open_nursery() as nursery:
         nursery.start_soon(store.run)
         for user in users.values():
-            nursery.start_soon(user.run, config["network_port"])
+            nursery.start_soon(user.run, config["network_port"], pair is not None)
 
-        async def handle(stream: trio.SocketStream) -> None:
+        async def handle(stream: trio.abc.Stream) -> None:
+            if context:
+                stream = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
             await welcome(users, stream)
 
         nursery.start_soon(trio.serve_tcp, handle, config["port"])

@@ -44,10 +44,10 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
     channels = channel_names(scale.history_channels)
     people = accounts(1, channels)
     reading: dict[str, float] = {}
-    with stage(kind, people) as scene:
+    with stage(kind, people, tls=scale.tls) as scene:
         _, subject, _ = scene
         empty = disk_octets(subject.data())
-        with dialogue(subject.port, subject.login(people[0], "reader"), HISTORY_CAPS) as client:
+        with dialogue(subject.connect, subject.login(people[0], "reader"), HISTORY_CAPS) as client:
             client.state(len(channels))
             if "draft/chathistory" not in client.caps:
                 raise NotYet("it does not offer draft/chathistory")
@@ -60,7 +60,9 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
                 fill_at_rest(scene, range(held, size), channels)
             held = size
             reading[f"disk-{size}"] = (disk_octets(subject.data()) - empty) / size
-            with dialogue(subject.port, subject.login(people[0], "reader"), HISTORY_CAPS) as client:
+            with dialogue(
+                subject.connect, subject.login(people[0], "reader"), HISTORY_CAPS
+            ) as client:
                 client.state(len(channels))
                 reading |= ask(client, scene, size, channels, scale.history_asks)
     return reading
@@ -70,7 +72,7 @@ def fill(scene: Stage, size: int, channels: list[str]) -> None:
     """Flood until the history holds so many lines, all of them shown and at rest."""
     network, subject, _ = scene
     meter = Meter(subject.pid)
-    with Crowd(subject.port) as crowd:
+    with Crowd(subject.connect) as crowd:
         crowd.attach([subject.login(subject.accounts[0], "filler")], len(channels))
         while (lines := min(BLAST_LINES, size - network.next_number())) > 0:
             network.blast(lines, channels)

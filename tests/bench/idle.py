@@ -18,13 +18,13 @@ ZNC_USERS = 30
 
 def measure(kind: type[Subject], scale: Scale) -> Reading:
     count = min(scale.idle_users, ZNC_USERS) if kind is Znc else scale.idle_users
-    with stage(kind, accounts(1, [CHANNEL]), MEMBERS) as (_, subject, _):
+    with stage(kind, accounts(1, [CHANNEL]), MEMBERS, tls=scale.tls) as (_, subject, _):
         settled_cpu_s(subject.pid)
         alone_kib = rss_kib(subject.pid)
     people = accounts(count, [CHANNEL])
     with (
-        stage(kind, people, MEMBERS, timeout_s=180) as (_, subject, joined_s),
-        Crowd(subject.port) as crowd,
+        stage(kind, people, MEMBERS, timeout_s=180, tls=scale.tls) as (_, subject, joined_s),
+        Crowd(subject.connect) as crowd,
     ):
         settled_cpu_s(subject.pid)
         networks_kib = rss_kib(subject.pid)

@@ -32,11 +32,11 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
     channels = channel_names(CHANNELS)
     people = accounts(1, channels)
     account = people[0]
-    with stage(kind, people) as (network, subject, _):
+    with stage(kind, people, tls=scale.tls) as (network, subject, _):
         # Known, then away: this client gets everything at its next visit.
-        with dialogue(subject.port, subject.login(account, "late"), WANTED) as client:
+        with dialogue(subject.connect, subject.login(account, "late"), WANTED) as client:
             client.state(CHANNELS)
-        with Crowd(subject.port) as crowd:
+        with Crowd(subject.connect) as crowd:
             crowd.attach([subject.login(account)], CHANNELS)
             network.pace(1_000_000, scale.kill_rate, channels)
             shown = crowd.watch(scale.kill_s * random.uniform(0.5, 1.5))
@@ -45,7 +45,7 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
         network.halt()
         killed_at = time.monotonic()
         subject.start()
-        with dialogue(subject.port, subject.login(account, "late"), WANTED) as client:
+        with dialogue(subject.connect, subject.login(account, "late"), WANTED) as client:
             client.until(rb" 001 ")
             cpu_used_s = cpu_s(subject.pid)
             serving_s = time.monotonic() - killed_at - client.hash_wait_s

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.bench.process import ROOT
+from tests.bench.secure import Pair
 
 
 class NetworkFailed(RuntimeError):
@@ -105,9 +106,11 @@ class FakeNetwork:
 
 
 @contextlib.contextmanager
-def fake_network(members: int = 50) -> Iterator[FakeNetwork]:
-    """A network of its own process, gone at the end."""
+def fake_network(members: int = 50, pair: Pair | None = None) -> Iterator[FakeNetwork]:
+    """A network of its own process, gone at the end; over TLS with a pair."""
     command = [sys.executable, "-m", "tests.bench.server", str(members)]
+    if pair:
+        command += [str(pair.certificate), str(pair.key)]
     pipes = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipes, stdout=pipes, cwd=ROOT) as process:
         try:

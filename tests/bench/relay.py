@@ -21,11 +21,14 @@ from tests.bench.subjects.subject import Subject
 CHANNELS = 10
 
 
-def flood(kind: type[Subject], clients: int, lines: int, warm_up: int) -> Reading:
+def flood(kind: type[Subject], scale: Scale, clients: int, lines: int, warm_up: int) -> Reading:
     """Lines per second to each of some clients; all of them are checked by the first one's."""
     channels = channel_names(CHANNELS)
     people = accounts(1, channels)
-    with stage(kind, people) as (network, subject, _), Crowd(subject.port) as crowd:
+    with (
+        stage(kind, people, tls=scale.tls) as (network, subject, _),
+        Crowd(subject.connect) as crowd,
+    ):
         logins = [subject.login(people[0], f"client{index}") for index in range(clients)]
         crowd.attach(logins, CHANNELS)
         network.blast(warm_up, channels)
@@ -46,11 +49,11 @@ def flood(kind: type[Subject], clients: int, lines: int, warm_up: int) -> Readin
 
 
 def relay(kind: type[Subject], scale: Scale) -> Reading:
-    return flood(kind, 1, scale.relay_lines, scale.warm_up_lines)
+    return flood(kind, scale, 1, scale.relay_lines, scale.warm_up_lines)
 
 
 def fanout(kind: type[Subject], scale: Scale) -> Reading:
-    return flood(kind, scale.fanout_clients, scale.fanout_lines, scale.warm_up_lines // 10)
+    return flood(kind, scale, scale.fanout_clients, scale.fanout_lines, scale.warm_up_lines // 10)
 
 
 RELAY = Benchmark(

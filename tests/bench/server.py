@@ -2,7 +2,8 @@
 
 It welcomes everybody, answers what bouncers ask, and says on order what the corpus holds, to every
 connection at once (tags only where negotiated). Orders are JSON lines on stdin, each answered by
-one JSON line on stdout; see `FakeNetwork` in `network.py`. `python -m tests.bench.server`
+one JSON line on stdout; see `FakeNetwork` in `network.py`.
+`python -m tests.bench.server MEMBERS [CERTIFICATE KEY]`
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import select
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from tests.bench.corpus import SPEAKERS, Corpus, Dialect, speaker
+from tests.bench.secure import NOT_NOW, Pair
 
 NAME = "bench.example.net"
 CAPS = (
@@ -73,10 +76,11 @@ class Pace:
 
 
 class Server:
-    def __init__(self, members: int) -> None:
+    def __init__(self, members: int, pair: Pair | None) -> None:
         self.members = min(members, SPEAKERS)
         self.session = os.urandom(4).hex()
         self.corpus = Corpus(self.session)
+        self.tls = pair.context() if pair else None
         self.epoll = select.epoll()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=LISTEN_BACKLOG)
         self.listener.setblocking(False)
@@ -201,6 +205,8 @@ class Server:
                 return
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls:  # whose handshake comes with the first reads
+                sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             self.peers[sock.fileno()] = Peer(sock)
             self.epoll.register(sock, select.EPOLLIN)
 
@@ -220,7 +226,7 @@ class Server:
         if event & select.EPOLLIN:
             try:
                 data = peer.sock.recv(RECEIVE_OCTETS)
-            except BlockingIOError:
+            except NOT_NOW:
                 return
             except OSError:
                 data = b""
@@ -251,7 +257,7 @@ class Server:
                     del peer.out[0]
                 else:
                     peer.out[0] = peer.out[0][sent:]
-        except BlockingIOError:
+        except NOT_NOW:
             pass
         except OSError:
             self.drop(peer)
@@ -352,4 +358,5 @@ def _now_ms() -> int:
 
 
 if __name__ == "__main__":
-    Server(members=int(sys.argv[1]) if len(sys.argv) > 1 else 50).run()
+    members, *files = sys.argv[1:]
+    Server(int(members), Pair(*map(Path, files)) if files else None).run()

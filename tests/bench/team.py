@@ -27,7 +27,10 @@ LOADS = {"1k": 1_000, "10k": 10_000, "20k": 20_000}
 
 def measure(kind: type[Subject], scale: Scale) -> Reading:
     people = accounts(scale.team_users, [CHANNEL])
-    with stage(kind, people) as (network, subject, _), Crowd(subject.port) as crowd:
+    with (
+        stage(kind, people, tls=scale.tls) as (network, subject, _),
+        Crowd(subject.connect) as crowd,
+    ):
         crowd.attach([subject.login(account) for account in people], 1)
         network.blast(scale.team_lines // 10, [CHANNEL])
         crowd.receive(scale.team_lines // 10)

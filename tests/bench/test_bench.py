@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 import shutil
+from contextlib import suppress
+from socket import create_connection
 
 import pytest
 from rich.console import Console
 
 from tests.bench.__main__ import BENCHMARKS, main, take
-from tests.bench.benchmark import TINY, Aim, Wrong, expect_all, stage
+from tests.bench.benchmark import TINY, Aim, Wrong, accounts, expect_all, stage
 from tests.bench.corpus import NUMBER, Corpus, Dialect, ticket
 from tests.bench.report import number, show
 from tests.bench.subjects.floor import Floor
@@ -68,11 +70,31 @@ def test_every_benchmark_measures(name: str) -> None:
         assert "floor" in console.export_text()
 
 
-def test_znc_is_measured_beside_us() -> None:
+@pytest.mark.parametrize("tls", ["on", "asking"])
+def test_it_is_measured_over_tls_too(tls: str) -> None:
+    console = Console(record=True, width=200)
+    for name in ("team", "attach"):
+        over_tls = TINY._replace(tls=tls)
+        taken, failed = take(BENCHMARKS[name], over_tls, 1, {"muster", "floor"}, console)
+        assert failed == 0, console.export_text()
+        assert taken.keys() == {"Muster", "floor"}
+
+
+def test_nothing_goes_in_clear_where_it_is_measured_over_tls() -> None:
+    with stage(Floor, accounts(1, ["#a"]), tls="on") as (network, subject, _):
+        for port in (network.port, subject.port):
+            with create_connection(("127.0.0.1", port)) as plain:
+                plain.sendall(b"CAP LS 302\r\n" * 100)
+                with suppress(ConnectionError):  # it may be reset instead
+                    assert b"CAP" not in plain.recv(4096)
+
+
+@pytest.mark.parametrize("tls", ["", "on"])
+def test_znc_is_measured_beside_us(tls: str) -> None:
     if not shutil.which("znc"):
         pytest.skip("znc is not installed")
     console = Console(record=True, width=200)
-    taken, failed = take(BENCHMARKS["relay"], TINY, 1, {"znc"}, console)
+    taken, failed = take(BENCHMARKS["relay"], TINY._replace(tls=tls), 1, {"znc"}, console)
     assert failed == 0, console.export_text()
     assert taken["ZNC"][0]["lines"] > 0
 

@@ -25,6 +25,7 @@ class Floor(Subject):
             "port": self.port,
             "network_port": self.network_port,
             "database": str(self._database()),
+            "pair": [str(path) for path in self.pair[:2]] if self.pair else None,
             "accounts": [account._asdict() for account in self.accounts],
         }
         (self.folder / "floor.json").write_text(json.dumps(config))

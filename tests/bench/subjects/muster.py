@@ -20,12 +20,19 @@ data_dir = "{data}"
 
 [[listen]]
 address = "127.0.0.1:{port}"
-tls = false
+{tls}
 
 [limits]
 upstream_lines_per_s = 0
 connects_per_min = 0
 login_per_min = 0
+"""
+_TLS = """\
+client_certs = {asking}
+
+[tls]
+certificate = "{certificate}"
+key = "{key}"
 """
 
 
@@ -45,7 +52,14 @@ class Muster(Subject):
         for package in ("bouncer", "storage"):
             compileall.compile_dir(ROOT / package, quiet=1)
         self.data().mkdir()
-        self._config().write_text(_CONFIG.format(data=self.data(), port=self.port))
+        tls = "tls = false"
+        if self.pair:
+            tls = _TLS.format(
+                asking=str(self.pair.asking).lower(),
+                certificate=self.pair.certificate,
+                key=self.pair.key,
+            )
+        self._config().write_text(_CONFIG.format(data=self.data(), port=self.port, tls=tls))
         self.start()
         try:
             with AdminSocket(self.data() / "bouncer.sock") as admin:
@@ -55,11 +69,14 @@ class Muster(Subject):
             self.stop()
 
     def _add(self, admin: AdminSocket, account: Account) -> None:
-        uri = f"irc+insecure://127.0.0.1:{self.network_port}"
+        scheme = "ircs" if self.pair else "irc+insecure"
+        uri = f"{scheme}://127.0.0.1:{self.network_port}"
         channels = ",".join(account.channels)
         admin.do("user", "add", account.name, "--password", account.password)
-        identity = ("--nick", account.nick, "--join", channels)
-        admin.do("network", "add", account.name, NETWORK, uri, *identity)
+        options = ["--nick", account.nick, "--join", channels]
+        if self.pair:
+            options += ["--pin", f"sha256:{self.pair.fingerprint}"]
+        admin.do("network", "add", account.name, NETWORK, uri, *options)
 
     def command(self) -> list[str]:
         script = Path(sys.executable).with_name("bouncer")

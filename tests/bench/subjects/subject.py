@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import ClassVar, NamedTuple
 
 from tests.bench.crowd import Login
 from tests.bench.process import Daemon, Failed
+from tests.bench.secure import Pair, connect
 from tests.real.ports import free_port
 
 NETWORK = "bench"
@@ -28,15 +30,25 @@ class Missing(RuntimeError):
 
 
 class Subject(ABC):
-    """One bouncer: `prepare` once, then `start` and `stop` or `kill` as often as needed."""
+    """One bouncer: `prepare` once, then `start` and `stop` or `kill` as often as needed.
+
+    With a pair, its network and its clients speak TLS.
+    """
 
     name: ClassVar[str]
     run_as: ClassVar[str | None] = None  # another user to run as, when we are root
 
-    def __init__(self, folder: Path, network_port: int, accounts: Sequence[Account]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        network_port: int,
+        accounts: Sequence[Account],
+        pair: Pair | None = None,
+    ) -> None:
         self.folder = folder
         self.network_port = network_port
         self.accounts = accounts
+        self.pair = pair
         self.port = free_port()
         self._daemon: Daemon | None = None
 
@@ -56,6 +68,10 @@ class Subject(ABC):
     @abstractmethod
     def data(self) -> Path:
         """The folder whose size is the cost on disk."""
+
+    def connect(self) -> socket.socket:
+        """A client's connection."""
+        return connect(self.port, tls=self.pair is not None)
 
     def login(self, account: Account, client: str = "desk") -> Login:
         return Login(f"{account.name}@{client}/{NETWORK}", account.password, account.nick)

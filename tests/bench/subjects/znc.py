@@ -17,12 +17,12 @@ ConnectDelay = 1
 ServerThrottle = 0
 AnonIPLimit = 100000
 MaxBufferSize = 100000
-<Listener bench>
+{files}<Listener bench>
     Host = 127.0.0.1
     Port = {port}
     IPv4 = true
     IPv6 = false
-    SSL = false
+    SSL = {ssl}
     AllowIRC = true
     AllowWeb = false
 </Listener>
@@ -41,7 +41,8 @@ _USER = """\
     MaxJoins = 0
     LoadModule = log
     <Network {network}>
-        Server = 127.0.0.1 {network_port}
+        Server = 127.0.0.1 {server}
+        TrustAllCerts = true
         FloodBurst = 1000
         FloodRate = 1000.00
         JoinDelay = 0
@@ -65,7 +66,11 @@ class Znc(Subject):
         configs = self.folder / "configs"
         configs.mkdir()
         users = "".join(self._user(account) for account in self.accounts)
-        (configs / "znc.conf").write_text(_HEAD.format(port=self.port) + users)
+        files = ""
+        if self.pair:
+            files = f"SSLCertFile = {self.pair.certificate}\nSSLKeyFile = {self.pair.key}\n"
+        head = _HEAD.format(port=self.port, ssl=str(self.pair is not None).lower(), files=files)
+        (configs / "znc.conf").write_text(head + users)
         if self.run_as:
             for path in (self.folder, *self.folder.rglob("*")):
                 shutil.chown(path, self.run_as)
@@ -78,7 +83,7 @@ class Znc(Subject):
             nick=account.nick,
             buffer=BUFFER_LINES,
             network=NETWORK,
-            network_port=self.network_port,
+            server=f"{'+' if self.pair else ''}{self.network_port}",
             channels=channels,
         )
 
