@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from bouncer.ahead import Ahead
 from bouncer.outbox import Outbox, OutboxFull
 from bouncer.session.session import Session
 from bouncer.upstream import Upstream
@@ -30,6 +31,7 @@ class Attachment:
     quit_id: int = 0  # what QUIT showed it to have
     follows_networks: bool = False  # soju.im/bouncer-networks-notify
     tap: Tap = field(default_factory=closed_tap)
+    ahead: Ahead = field(default_factory=Ahead)
 
     @property
     def delivered_id(self) -> int:

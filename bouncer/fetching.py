@@ -12,11 +12,12 @@ import trio
 from outcome import Outcome, Value
 
 from bouncer import history
+from bouncer.ahead import Page
 from bouncer.attachment import Attachment, Link
 from bouncer.errands import Errand
 from bouncer.session.effects import Lookup, PlayBack
 from bouncer.session.events import Event, Found, PageRead
-from bouncer.session.lookups import Answer
+from bouncer.session.lookups import Answer, Question
 from storage import messages
 from storage.errors import StorageError
 from storage.store import Store
@@ -74,14 +75,29 @@ class Fetching:
     def _ask_next(self) -> None:
         while self._lookups and not self._is_asking:
             link, lookup = self._lookups.popleft()
-            if lookup.client in self._clients:
-                self._is_asking = True
-                network_id = link.session.network.id
-                answered = partial(self._answered, link, lookup)
-                history.ask(self._store, network_id, lookup.question, answered)
+            if (client := self._clients.get(lookup.client)) is None:
+                continue
+            self._is_asking = True
+            answered = partial(self._answered, link, lookup)
+            page = client.ahead.take(lookup.question, trio.current_time())
+            if page is None:
+                self._ask(link, lookup.question, answered)
+            elif page.answer is None:
+                page.then = answered
+            else:
+                self._tell(link, lookup, page.answer)
+
+    def _ask(self, link: Link, question: Question, answered: history.Answered) -> None:
+        history.ask(self._store, link.session.network.id, question, answered)
 
     def _answered(self, link: Link, lookup: Lookup, answer: Outcome[Answer]) -> None:
         """Called in trio's thread, by no task: there is nothing to wake on the way."""
+        self._tell(link, lookup, answer)
+        self._ask_next()
+
+    def _tell(self, link: Link, lookup: Lookup, answer: Outcome[Answer]) -> None:
+        """Hand an answer over; what is likely to be asked next is read meanwhile."""
+        self._read_ahead(link, lookup, answer)
         errand: Errand | None
         if isinstance(answer, Value):
             found = Found(lookup.client, lookup.question, answer.value, lookup.label)
@@ -90,9 +106,28 @@ class Fetching:
             errand = partial(_fail, answer)
         if errand is None:
             self._is_asking = False
-            self._ask_next()
         else:
             self._hold.send_nowait(errand)
+
+    def _read_ahead(self, link: Link, lookup: Lookup, answer: Outcome[Answer]) -> None:
+        client = self._clients.get(lookup.client)
+        if client is None:
+            return
+        page = client.ahead.answered(lookup.question, answer, trio.current_time())
+        if page is not None:
+            self._ask(link, page.question, partial(self._has_read, link, client, page))
+
+    def _has_read(
+        self, link: Link, client: Attachment, page: Page, answer: Outcome[Answer]
+    ) -> None:
+        if not page.is_answered_by(answer):
+            client.ahead.forget(page)
+            if page.then is not None:
+                self._ask(link, page.question, page.then)
+        elif page.then is not None:
+            page.then(answer)
+        else:
+            page.answer = answer
 
     async def run(self) -> None:
         """Hand over the answers that found no room, and raise what is a fault of ours."""

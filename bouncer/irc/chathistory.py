@@ -26,6 +26,11 @@ class Subcommand(Enum):
     BETWEEN = "BETWEEN"
     TARGETS = "TARGETS"
 
+    @property
+    def goes_back(self) -> bool:
+        """Whether it asks for the newest, page after page."""
+        return self in (Subcommand.LATEST, Subcommand.BEFORE)
+
 
 class Timestamp(NamedTuple):
     """`timestamp=…`: milliseconds since 1970."""

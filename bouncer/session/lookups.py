@@ -6,10 +6,10 @@ back as the event `Found`, with the client's label if it gave one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from bouncer.irc.chathistory import HistoryRequest
-from storage.message import Row
+from bouncer.irc.chathistory import HistoryRequest, MsgId, Selector, Subcommand, Timestamp
+from storage.message import Row, msgid_of
 from storage.records import Subscription
 
 
@@ -20,7 +20,8 @@ class ReadHistory:
     request: HistoryRequest
     target: str
     events: bool = False  # also who came and went, and the like
-    numbers: tuple[int, ...] = ()  # of messages that the client was told, with msgids asked for
+    # of messages that the client was told, with msgids asked for: a help that changes no answer
+    numbers: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +102,31 @@ class NoAnswer:
 
 
 Answer = Rows | Targets | Marker | Subscription | Done | NoAnswer
+
+
+def is_full(question: ReadHistory, page: Rows) -> bool:
+    """Whether there may be more."""
+    return len(page.rows) >= question.request.limit
+
+
+def next_pages(question: ReadHistory, answer: Answer) -> list[ReadHistory]:
+    """How a client may go on from a page: by the msgid, or the time, of its last message. Empty
+    when there is no more, or the question is none that goes on."""
+    if not isinstance(answer, Rows) or not answer.rows or not is_full(question, answer):
+        return []
+    request = question.request
+    if request.subcommand.goes_back:
+        command, last = Subcommand.BEFORE, answer.rows[0]
+    elif request.subcommand is Subcommand.AFTER:
+        command, last = Subcommand.AFTER, answer.rows[-1]
+    else:
+        return []
+    ways: tuple[Selector, ...] = (MsgId(msgid_of(last)), Timestamp(last.time_ms))
+    return [
+        replace(
+            question,
+            request=request._replace(subcommand=command, start=way),
+            numbers=(last.id,) if last.msgid else (),
+        )
+        for way in ways
+    ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trio
@@ -14,13 +15,16 @@ import trio
 from bouncer.attachment import Attachment, Link
 from bouncer.errands import Errand
 from bouncer.fetching import LOOKUPS, Fetching
-from bouncer.irc.chathistory import HistoryRequest, Subcommand
+from bouncer.irc.chathistory import HistoryRequest, MsgId, Selector, Subcommand, Timestamp
 from bouncer.outbox import Outbox
 from bouncer.session.effects import Lookup
 from bouncer.session.events import Event, Found
-from bouncer.session.lookups import ReadHistory, ReadMarker
+from bouncer.session.lookups import ReadHistory, ReadMarker, Rows
 from bouncer.session.session import Session
-from storage.records import Network
+from storage import accounts
+from storage.job import Then
+from storage.message import Row, msgid_of
+from storage.records import Network, User
 from storage.store import Store, open_store
 from tests.real.process import until
 
@@ -31,6 +35,7 @@ class Hub:
 
     room: bool = True
     heard: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)  # of the last page
     _free: trio.Event = field(default_factory=trio.Event)
 
     def hand(self, link: Link, event: Event) -> Errand | None:
@@ -45,6 +50,8 @@ class Hub:
 
     def _hear(self, event: Event) -> None:
         assert isinstance(event, Found)
+        if isinstance(event.answer, Rows):
+            self.rows = event.answer.rows
         self.heard.append(event.label)
 
     def make_room(self) -> None:
@@ -62,6 +69,14 @@ class Scene:
     def ask(self, label: str, client: int = 1) -> None:
         latest = HistoryRequest(Subcommand.LATEST, "#ops", None, None, 10)
         self.fetching.look_up(self.link, Lookup(client, ReadHistory(latest, "#ops"), label))
+
+    async def page(self, command: Subcommand, start: Selector | None, limit: int) -> list[Row]:
+        """The answer to a question of the history."""
+        label = f"page {len(self.hub.heard)}"
+        asked = ReadHistory(HistoryRequest(command, "#ops", start, None, limit), "#ops")
+        self.fetching.look_up(self.link, Lookup(1, asked, label))
+        await until(lambda: self.hub.heard[-1:] == [label], 30, "the page is told")
+        return self.hub.rows
 
     def mark(self, label: str) -> None:
         self.fetching.look_up(self.link, Lookup(1, ReadMarker("#ops", "#ops", 5), label))
@@ -83,6 +98,8 @@ async def scene(store: Store) -> AsyncIterator[Scene]:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     async with open_store(f"sqlite:///{tmp_path}/muster.db") as opened:
+        owner = await opened.run(accounts.add_user, User("bob"))
+        await opened.run(accounts.add_network, Network(owner.id, "net", "irc://irc.test", id=1))
         yield opened
 
 
@@ -126,3 +143,64 @@ async def test_a_fault_of_ours_is_raised_in_the_hubs_own_task(store: Store) -> N
         async with scene(store) as at:
             at.fetching.look_up(at.link, Lookup(1, ReadHistory(targets, ""), ""))
             await trio.sleep(60)
+
+
+async def say(store: Store, count: int) -> list[Row]:
+    """Keep so many more lines."""
+    rows = []
+    for _ in range(count):
+        number = store.next_id()
+        place, text = ("#ops", "#ops", number, ""), f"line {number}"
+        rows.append(Row(number, 1, *place, "PRIVMSG", "bob!b@h", "", "", text))
+    await store.append(rows)
+    return rows
+
+
+@pytest.mark.parametrize("by", [MsgId, Timestamp])
+async def test_page_after_page_is_what_was_said_while_more_is_said(
+    store: Store, by: type[Selector]
+) -> None:
+    def at(row: Row) -> Selector:
+        return MsgId(msgid_of(row)) if by is MsgId else Timestamp(row.time_ms)
+
+    said = await say(store, 95)
+    async with scene(store) as scenery:
+        back = await scenery.page(Subcommand.LATEST, None, 10)
+        told, expected = list(back), list(said)
+        while len(back) == 10:
+            said += await say(store, 1)  # no matter for who goes back
+            back = await scenery.page(Subcommand.BEFORE, at(back[0]), 10)
+            told = back + told
+        assert told == expected
+        on = await scenery.page(Subcommand.AFTER, at(said[0]), 10)
+        told = list(on)
+        while on:
+            if len(told) < 200:
+                said += await say(store, 7)  # the end moves on before who follows
+            on = await scenery.page(Subcommand.AFTER, at(told[-1]), 10)
+            told += on
+        assert told == said[1:]
+
+
+class Watched:
+    """A store that notes what it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.starts: list[Selector | None] = []
+
+    def ask(self, then: Then, fn: Callable[..., object], network: int, asked: ReadHistory) -> None:
+        self.starts.append(asked.request.start)
+        self.store.ask(then, fn, network, asked)
+
+
+async def test_the_next_page_is_read_before_it_is_asked_for(store: Store) -> None:
+    said = await say(store, 50)
+    ends = [MsgId(msgid_of(said[number])) for number in (40, 30, 20)]
+    watched = Watched(store)
+    async with scene(cast(Store, watched)) as scenery:
+        await scenery.page(Subcommand.LATEST, None, 10)
+        await scenery.page(Subcommand.BEFORE, ends[0], 10)
+        await until(lambda: watched.starts == [None, *ends[:2]], 30, "the third page is read")
+        assert await scenery.page(Subcommand.BEFORE, ends[1], 10) == said[20:30]
+        assert watched.starts == [None, *ends], "the fourth page was asked for, the third was not"

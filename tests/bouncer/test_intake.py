@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -109,16 +110,36 @@ async def test_after_small_reads_more_gathers(
         await wait_all_tasks_blocked()
         many = goes.count
         assert sum(map(len, heard)) == 2 * intake.SMALL
-        await far.send_all(b"one")  # after much no time is lost
+        os.write(far.socket.fileno(), b"one")
+        os.write(further.socket.fileno(), b"two")
+        await wait_all_tasks_blocked()  # after much no time was lost
+        assert (sorted(heard[-2:]), goes.count) == ([b"one", b"two"], many + 1)
+        await far.send_all(b"three")
+        await further.send_all(b"four")
         await wait_all_tasks_blocked()
-        assert (heard[-1], goes.count) == (b"one", many + 1)
-        await far.send_all(b"two")
-        await further.send_all(b"three")
-        await wait_all_tasks_blocked()
-        assert (heard[-1], goes.count) == (b"one", many + 1)
+        assert (sorted(heard[-2:]), goes.count) == ([b"one", b"two"], many + 1)
         autojump_clock.jump(60.0)
         await wait_all_tasks_blocked()
-        assert (sorted(heard[-2:]), goes.count) == ([b"three", b"two"], many + 2)
+        assert (sorted(heard[-2:]), goes.count) == ([b"four", b"three"], many + 2)
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_speaks_alone_waits_for_nothing_to_gather(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    monkeypatch.setattr(intake, "GATHER", 1e9)
+    monkeypatch.setattr(intake, "GATHER_S", 60.0)
+    autojump_clock.autojump_threshold = math.inf
+    reader = Intake()
+    heard: list[bytes] = []
+    async with pairs(2) as [(near, far), (other, _)], trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        nursery.start_soon(reader.follow, near, heard.append)
+        nursery.start_soon(reader.follow, other, heard.append)
+        for question in (b"one", b"two"):  # a dialogue: the next comes when this is answered
+            await far.send_all(question)
+            await wait_all_tasks_blocked()
+            assert heard[-1] == question
         nursery.cancel_scope.cancel()
 
 
