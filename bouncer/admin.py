@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -33,16 +34,12 @@ class SocketTaken(OSError):
 
 
 async def serve(
-    path: Path,
+    listener: trio.SocketListener,
     dispatch: Dispatch,
     *,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Listen at `path` until cancelled; `dispatch` answers a line or raises ControlError.
-
-    A socket that a dead bouncer left behind is replaced. Raises SocketTaken for a living one.
-    """
-    listener = _listen(path)
+    """Answer who comes until cancelled; `dispatch` answers a line or raises ControlError."""
     limit = trio.CapacityLimiter(MAX_CONNECTIONS)
 
     async def handle(stream: trio.SocketStream) -> None:
@@ -58,10 +55,24 @@ async def serve(
         finally:
             limit.release()
 
+    await trio.serve_listeners(handle, [listener], task_status=task_status)
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[trio.SocketListener]:
+    """Listen at `path`; who comes waits for `serve`.
+
+    A socket that a dead bouncer left behind is replaced. Raises SocketTaken for a living one.
+    """
+    listener = _listen(path)
+    ours = path.stat().st_ino
     try:
-        await trio.serve_listeners(handle, [listener], task_status=task_status)
+        yield listener
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if path.stat().st_ino == ours:  # and not that of a bouncer that has begun meanwhile
+                path.unlink()
+        listener.socket.close()
 
 
 def _listen(path: Path) -> trio.SocketListener:

@@ -137,6 +137,10 @@ class Bouncer:
         store.on_trouble(self._store_trouble)
 
     async def run(self, ready: Callable[[Store], None]) -> None:
+        with admin.listening(self.config.admin_socket) as control:  # or another serves this data
+            await self._run(control, ready)
+
+    async def _run(self, control: trio.SocketListener, ready: Callable[[Store], None]) -> None:
         config = self.config
         door = ClientDoor(
             config.server_name,
@@ -154,10 +158,10 @@ class Bouncer:
             nursery = self._nursery
             await nursery.start(self._handle_signals)
             nursery.start_soon(self._intake.run)
-            await self._start_all()
+            await self._start_all(nursery)
             for listen, sockets in opened:
                 nursery.start_soon(listeners.serve, listen, sockets, door, self.tls)
-            await nursery.start(admin.serve, config.admin_socket, self._operator_says)
+            await nursery.start(admin.serve, control, self._operator_says)
             await nursery.start(self.beacon.run)
             if ident is not None:
                 nursery.start_soon(identd.serve, ident, self._idents)
@@ -172,17 +176,12 @@ class Bouncer:
 
     # --- users ---
 
-    async def _start_all(self) -> None:
+    async def _start_all(self, nursery: trio.Nursery) -> None:
         """All at once, by what one look at the store has found: they are many."""
         await self._policies.load()
         everybody = await keeping.everybody(self.store)
         self._found = {user.id: found for user, found in everybody}
-        assert self._nursery is not None
-        await self._endurance.begin([user for user, _ in everybody], self._nursery)
-
-    async def _start(self, user: User) -> None:
-        assert self._nursery is not None
-        await self._nursery.start(self._endurance.serve, user)
+        await self._endurance.begin([user for user, _ in everybody], nursery)
 
     def _hub(self, user: User) -> Hub:
         return Hub(
@@ -219,7 +218,8 @@ class Bouncer:
         if hub := self.hubs.get(user.name):
             await hub.refresh(user)
         elif not self._endurance.is_coming(user.name):
-            await self._start(user)
+            assert self._nursery is not None
+            await self._nursery.start(self._endurance.serve, user)
 
     async def _user(self, name: str) -> User:
         return await self.store.read(accounts.get_user, name)

@@ -114,7 +114,9 @@ class MeshKey:
         except (binascii.Error, ValueError):
             seed = b""
         if len(seed) != 32:
-            raise KeyFault(f"{path}: holds no mesh key")
+            raise KeyFault(
+                f"{path}: holds no mesh key; put your copy back, or move it away and pair anew"
+            )
         return cls(seed)
 
     @classmethod

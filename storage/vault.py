@@ -27,9 +27,7 @@ class Vault:
         try:
             self._fernet = MultiFernet([Fernet(line) for line in key.split()])
         except ValueError:
-            raise Unusable(
-                "the key file does not hold Fernet keys (44 characters of base64, one per line)"
-            ) from None
+            raise Unusable("the key file does not hold Fernet keys") from None
 
     def seal(self, secret: str) -> str:
         """The form to be stored; '' stays ''."""
@@ -53,8 +51,8 @@ class Vault:
             return self._fernet.decrypt(stored[len(_SEALED) :]).decode()
         except InvalidToken:
             raise StorageError(
-                "the key file does not open the stored passwords; it is not the one they were "
-                "sealed with"
+                "the key file does not open the stored passwords; put back the one they were "
+                "sealed with (secrets.key)"
             ) from None
 
 
@@ -64,7 +62,8 @@ def new_key() -> bytes:
 
 
 def load_key(path: Path) -> bytes:
-    """Read the key file; make it (mode 0600) where it does not exist."""
+    """Read the key file; make it (mode 0600) where it does not exist. Raises Unusable for a file
+    that holds none."""
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(new_key())
@@ -72,7 +71,15 @@ def load_key(path: Path) -> bytes:
             os.fsync(file.fileno())
     except FileExistsError:
         pass
-    return path.read_bytes()
+    key = path.read_bytes()
+    try:
+        Vault(key)
+    except Unusable:
+        raise Unusable(
+            f"{path}: holds no Fernet keys (44 characters of base64, one a line); "
+            "put your copy of it back"
+        ) from None
+    return key
 
 
 def add_key(path: Path) -> bytes:

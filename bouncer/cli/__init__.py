@@ -78,10 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    if not words or words[0] in ("--help", "-h", "help"):
+    if not words or words[0] in ("--help", "-h") or words == ["help"]:
         print(HELP, end="")
         return DONE if words else WRONG_USE
     config, words = take_config(words)
+    if words[:1] == ["help"] and words[1:]:  # as answers of the registry name it
+        words = [*words[1:], "--help"]
     match words:
         case []:
             raise Exit(WRONG_USE, "say what to do; `bouncer --help` lists the commands")

@@ -24,6 +24,15 @@ _HERE = (
     (re.compile(r"--((server-)?password)( PASSWORD)?(?![-\w])"), r"--\1-stdin"),
     (re.compile("--ssh-key KEY"), "--ssh-key FILE"),
 )
+# What a group has beside the registry's commands.
+_HERE_ONLY: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("history",): (
+        "history export USER NETWORK [TARGET] --out PATH [--format text|json]: write it as files",
+        "history backup FILE: copy the SQLite database while serving",
+        "history move URL: move everything to another database",
+        "history rekey: seal passwords with a new key",
+    )
+}
 
 
 def control(words: list[str], option: Path | None) -> int:
@@ -49,7 +58,8 @@ def control(words: list[str], option: Path | None) -> int:
     except (ControlError, StorageError) as error:
         raise Exit(FAILED, str(error)) from None
     except OSError as error:
-        raise Exit(FAILED, f"{settings.data_dir}: {error.strerror or error}") from None
+        place = error.filename or settings.data_dir
+        raise Exit(FAILED, f"{place}: {error.strerror or error}") from None
     for line in lines:
         print(line)
     return DONE
@@ -78,7 +88,7 @@ def explain(words: list[str]) -> int:
         lines = help_lines(" ".join(words), OPERATOR)
     except WrongUse as error:
         raise Exit(WRONG_USE, str(error)) from None
-    for line in lines:
+    for line in (*lines, *_HERE_ONLY.get(tuple(words), ())):
         for there, here in _HERE:
             line = there.sub(here, line)
         print(line if line.startswith(" ") else f"bouncer {line}")

@@ -21,6 +21,7 @@ STDIN_OPTIONS = {
     "--password-stdin": "--password",
     "--server-password-stdin": "--server-password",
 }
+HELP = frozenset({"--help", "-h"})
 SECRETS = {"--password": "--password", "--server-password": "--server-password"} | {
     "-password": "--password", "-pass": "--server-password",  # as soju has them
 }  # fmt: skip
@@ -28,8 +29,13 @@ SECRETS = {"--password": "--password", "--server-password": "--server-password"}
 
 def ctl(words: list[str], config: Path | None) -> int:
     """Any control command, for a running bouncer only."""
-    if len(words) == 1 and " " in words[0]:
-        words = shlex.split(words[0])  # `bouncer ctl 'network list alice'`
+    if len(words) == 1 and " " in words[0]:  # `bouncer ctl 'network list alice'`
+        try:
+            words = shlex.split(words[0])
+        except ValueError:
+            raise Exit(WRONG_USE, f"ctl: a quote in {words[0]!r} is not closed") from None
+    if _asks_for_help(words):
+        return _explain(words)
     path = _socket(config)
     answer = over_socket(path, outside_words(words) or ["help"])
     if answer is None:
@@ -39,10 +45,8 @@ def ctl(words: list[str], config: Path | None) -> int:
 
 def control(words: list[str], config: Path | None) -> int:
     """A control command, for the running bouncer or else on its database."""
-    if asked := [word for word in words if word in ("--help", "-h")]:
-        from bouncer.cli import direct
-
-        return direct.explain([word for word in words if word not in asked])
+    if _asks_for_help(words):
+        return _explain(words)
     path = _socket(config)
     words = outside_words(words)
     answer = over_socket(path, words)
@@ -51,6 +55,16 @@ def control(words: list[str], config: Path | None) -> int:
     from bouncer.cli import direct
 
     return direct.control(words, config)
+
+
+def _asks_for_help(words: list[str]) -> bool:
+    return not HELP.isdisjoint(words)
+
+
+def _explain(words: list[str]) -> int:
+    from bouncer.cli import direct
+
+    return direct.explain([word for word in words if word not in HELP])
 
 
 def _socket(config: Path | None) -> Path:

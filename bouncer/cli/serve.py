@@ -113,7 +113,10 @@ def _explained(error: BaseException) -> Exit | None:
 def _text(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}"
+        what_to_do = (
+            "; chown it to the bouncer's user" if isinstance(error, PermissionError) else ""
+        )
+        return f"{place}{error.strerror}{what_to_do}"
     return str(error)
 
 

@@ -6,7 +6,6 @@ import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,12 +32,13 @@ async def answer(line: str) -> list[str]:
 
 @asynccontextmanager
 async def serving(path: Path) -> AsyncIterator[trio.SocketStream]:
-    async with trio.open_nursery() as nursery:
-        await nursery.start(partial(admin.serve, path, answer))
-        stream = await trio.open_unix_socket(str(path))
-        async with stream:
-            yield stream
-        nursery.cancel_scope.cancel()
+    with admin.listening(path) as listener:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(admin.serve, listener, answer)
+            stream = await trio.open_unix_socket(str(path))
+            async with stream:
+                yield stream
+            nursery.cancel_scope.cancel()
 
 
 async def hear(stream: trio.SocketStream, lines: int) -> list[str]:
@@ -115,12 +115,24 @@ async def test_a_dead_bouncers_socket_is_replaced_and_a_living_ones_is_not(tmp_p
     assert not admin.answers(path)
     async with serving(path):
         with pytest.raises(admin.SocketTaken, match="running here already"):
-            await admin.serve(path, answer)
+            admin.listening(path).__enter__()
+        assert path.exists()
+    assert not path.exists()
+
+
+async def test_the_socket_of_a_bouncer_that_began_meanwhile_stays(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as next_one:
+        with admin.listening(path) as listener:
+            listener.socket.close()  # it has ended, but for the last of its work
+            path.unlink()
+            (tmp_path / "other").touch()  # lest the number of the file is given again
+            next_one.bind(str(path))
         assert path.exists()
 
 
 async def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("precious")
     with pytest.raises(admin.SocketTaken, match="is no socket"):
-        await admin.serve(tmp_path / "s", answer)
+        admin.listening(tmp_path / "s").__enter__()
     assert (tmp_path / "s").read_text() == "precious"

@@ -81,12 +81,13 @@ async def test_a_bouncer_that_runs_is_asked_and_its_addresses_are_no_fault(tmp_p
         assert line == "server status"
         return says
 
-    with socket.socket() as ours:
+    with socket.socket() as ours, contextlib.ExitStack() as stack:
         ours.bind(("127.0.0.1", 0))
         ours.listen()
         listen = [{"address": f"127.0.0.1:{ours.getsockname()[1]}", "tls": False}]
         async with trio.open_nursery() as nursery:
-            await nursery.start(admin.serve, tmp_path / "data" / "bouncer.sock", answer)
+            control = stack.enter_context(admin.listening(tmp_path / "data" / "bouncer.sock"))
+            await nursery.start(admin.serve, control, answer)
             assert await faults(tmp_path, listen=listen) == []
             says.append("HISTORY: The database has no room: the disk is full.")
             assert await faults(tmp_path, listen=listen) == [

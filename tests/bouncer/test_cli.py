@@ -188,6 +188,7 @@ def test_run_without_its_certificate_exits_2(site: Path) -> None:
         (("user", "create", "-username", "a", "-password", "x"), "use --password-stdin"),
         (("network", "update", "a", "n", "-pass=x"), "use --server-password-stdin"),
         (("ctl", "user", "add", "a\nb"), "is one line"),
+        (("ctl", "server notice 'it"), "a quote in"),
         (("user", "add", "a", "--config", "gone.toml"), "gone.toml: no such file"),
         (("staff", "add", "a", "--ssh-key", "gone.pub"), "gone.pub: No such file"),
     ],
@@ -208,6 +209,9 @@ def test_wrong_use_exits_2(
         (("network", "--help"), "bouncer network add USER NAME URI"),
         (("user", "passwd", "--help"), "[--password-stdin]"),
         (("staff", "add", "-h"), "--ssh-key FILE"),
+        (("help", "network", "add"), "bouncer network add USER NAME URI"),
+        (("ctl", "--help"), "bouncer network add: connect"),
+        (("history", "--help"), "bouncer history backup FILE"),
     ],
 )
 def test_help_teaches(

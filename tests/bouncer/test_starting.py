@@ -6,16 +6,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import trio
 from sqlalchemy import event
 
-from bouncer import config
+from bouncer import admin, config
 from bouncer.app import Bouncer
 from bouncer.database import open_database
 from bouncer.upstream import State
 from storage import accounts
 from storage.records import Network, User
-from tests.complaints.venue import running_network, until
+from tests.complaints.venue import FakeNetwork, running_network, until
+
+
+class CountingNetwork(FakeNetwork):
+    """Knows how many connections have come."""
+
+    came = 0
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        self.came += 1
+        await super().serve(stream)
 
 
 async def statements_of_a_start(folder: Path, users: int) -> list[str]:
@@ -51,6 +62,28 @@ async def test_many_users_ask_the_database_no_more_than_one(tmp_path: Path) -> N
     one = await statements_of_a_start(tmp_path / "one", 1)
     assert one
     assert await statements_of_a_start(tmp_path / "many", 12) == one
+
+
+async def test_a_second_bouncer_goes_to_no_network(tmp_path: Path) -> None:
+    """It would take the nicks there, each time that something starts it."""
+
+    tables = {"data_dir": str(tmp_path), "listen": [{"address": "127.0.0.1:0", "tls": False}]}
+    conf = config.parse(tables, tmp_path / "bouncer.toml")
+    async with running_network(CountingNetwork()) as network:
+        assert isinstance(network, CountingNetwork)
+        async with open_database(conf) as store:
+            user = await store.run(accounts.add_user, User("alice"))
+            await store.run(accounts.add_network, Network(user.id, "net", network.uri))
+            first = Bouncer(conf, store, None)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(first.run, lambda _store: None)
+                await until(lambda: network.came == 1)
+                with pytest.raises(admin.SocketTaken):
+                    await Bouncer(conf, store, None).run(lambda _store: None)
+                async with await trio.open_tcp_stream("127.0.0.1", network.port):
+                    await until(lambda: network.came >= 2)  # whoever came before is counted
+                nursery.cancel_scope.cancel()
+        assert network.came == 2
 
 
 def test_garbage_is_collected_once_clients_are_served(tmp_path: Path) -> None:

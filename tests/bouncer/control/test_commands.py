@@ -55,12 +55,13 @@ async def prepare(desk: Desk, case: Case) -> None:
 async def by_socket(desk: Desk, line: str) -> list[str]:
     """The reply as the command line gets it, without its last line; ControlError for ERROR."""
     path = desk.config.data_dir / "s"
-    async with trio.open_nursery() as nursery:
-        say = partial(dispatch, actor=OPERATOR, desk=desk)
-        await nursery.start(partial(admin.serve, path, say))
-        words = shlex.split(line)
-        reply = await trio.to_thread.run_sync(remote.over_socket, path, words)
-        nursery.cancel_scope.cancel()
+    with admin.listening(path) as listener:
+        async with trio.open_nursery() as nursery:
+            say = partial(dispatch, actor=OPERATOR, desk=desk)
+            await nursery.start(admin.serve, listener, say)
+            words = shlex.split(line)
+            reply = await trio.to_thread.run_sync(remote.over_socket, path, words)
+            nursery.cancel_scope.cancel()
     assert reply is not None
     if reply[-1] == "OK":
         return reply[:-1]
