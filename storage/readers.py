@@ -93,6 +93,7 @@ class _Reader:
                 self._token.run_sync_soon(self._done, self, job, result)
             except trio.RunFinishedError:
                 break
+            del job, result  # an error would keep whom it was told, until the next question
         self._disconnect()
 
     def _read(self, job: Job) -> Any:

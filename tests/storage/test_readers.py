@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -143,3 +145,25 @@ async def test_reading_goes_on_after_the_server_has_ended_the_connection(
                 "WHERE pid <> pg_backend_pid() AND datname = current_database()"
             )
         assert await store.read(messages.by_id, 1) is None
+
+
+async def test_a_reader_at_rest_keeps_nothing_of_its_last_answer(store: Store) -> None:
+    """The traceback of an error holds all that the asker had at hand: a whole user's hub, once."""
+
+    class Told(Exception):
+        pass
+
+    def fail(_: Connection) -> None:
+        raise Told
+
+    async def ask() -> weakref.ref[Told]:
+        with pytest.raises(Told) as caught:
+            await store.read(fail)
+        return weakref.ref(caught.value)
+
+    def is_gone() -> bool:
+        gc.collect()  # it is in a cycle with `ask`
+        return told() is None
+
+    told = await ask()
+    await until(is_gone, 10, "nobody holds the error")
