@@ -128,6 +128,7 @@ class Hub:
         finally:
             self._nursery = None
             self._undone.clear()
+            self.networks.let_go()
 
     async def stop(self, reason: str) -> None:
         """Say goodbye to everybody and end `run`."""

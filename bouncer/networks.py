@@ -196,6 +196,13 @@ class Networks:
             if link.upstream is not None:
                 await link.upstream.ended()
 
+    def let_go(self) -> None:
+        """The hub has ended, and its parts hold each other. Those that were there at the start are
+        beyond the reach of the garbage collector (`app.run`), so what is big goes by itself."""
+        for link in self.links.values():
+            link.upstream = None
+        self.links.clear()
+
     def listen_for_ops(self, ops: tuple[str, str] | None) -> None:
         """Make this user's connection the ops bot in (network, channel), or no longer."""
         self._ops = ops

@@ -124,9 +124,9 @@ async def test_an_end_lets_go_of_who_waits(tmp_path: Path) -> None:
             await trio.testing.wait_all_tasks_blocked()
             assert nursery.child_tasks
             await hub.stop("The user was removed")
-        decided_id = muster.session.last_kept_id
+        decided_id = link.session.last_kept_id
         await hub.post(link, chunk)
-        assert muster.session.last_kept_id == decided_id, "nothing is decided after the end"
+        assert link.session.last_kept_id == decided_id, "nothing is decided after the end"
 
 
 class BadOutbox(Outbox):

@@ -224,6 +224,11 @@ class Muster:
     def session(self):  # type: ignore[no-untyped-def]
         return self.hub.links["net"].session
 
+    @property
+    def is_connected(self) -> bool:
+        upstream = self.hub.links["net"].upstream
+        return upstream is not None and upstream.state is State.CONNECTED
+
     def stranger(self, *, slow: bool = False) -> Client:
         """A connection that has said nothing yet."""
         near, far = lockstep_stream_pair() if slow else memory_stream_pair()
@@ -313,8 +318,7 @@ async def running_bouncer(
         async with trio.open_nursery() as nursery:
             await nursery.start(run)
             muster = Muster(bouncer, nursery, ended)
-            upstream = muster.hub.links["net"].upstream
-            await until(lambda: upstream.state is State.CONNECTED and muster.session.ready)
+            await until(lambda: muster.is_connected and muster.session.ready)
             await until(lambda: len(muster.session.state.channels) == len(tuple(channels)))
             yield muster
             nursery.cancel_scope.cancel()
