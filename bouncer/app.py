@@ -173,6 +173,7 @@ class Bouncer:
                 nursery.start_soon(metrics.serve, config.metrics, partial(figures, self))
             log.info("serving", addresses=[str(listen.address) for listen in config.listen])
             ready(self.store)
+            nursery.start_soon(self.authenticator.get_ready)
 
     # --- users ---
 

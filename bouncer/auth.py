@@ -22,7 +22,7 @@ from bouncer.irc.registration import (
     ScramAttempt,
     ScramLookup,
 )
-from bouncer.irc.sasl import ScramKeys
+from bouncer.irc.sasl import ScramKeys, load_scram
 from bouncer.passwords import Hasher
 from bouncer.throttle import Throttle, source_of
 from storage import accounts
@@ -51,6 +51,10 @@ class Authenticator:
         self._throttle = Throttle(limits.login_per_min)
         self._trusted: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._secret = b""
+
+    async def get_ready(self) -> None:
+        """Load what the first login by SCRAM would have everybody wait for."""
+        await trio.to_thread.run_sync(load_scram)
 
     async def attempt(self, attempt: Attempt, peer: str) -> User | ScramKeys:
         """The user who logs in; for a ScramLookup the keys to go on with. Raises Refused.

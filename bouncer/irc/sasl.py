@@ -2,7 +2,7 @@
 
 Sources: IRCv3 sasl-3.1 and 3.2; RFC 4616 (PLAIN), RFC 4422 (EXTERNAL), RFC 5802 and 7677 (SCRAM).
 Pure but for the random nonces. Whatever the other side sends ends in a value or a SaslError.
-scramp is loaded by the first login that needs it: no start should wait for it.
+scramp is loaded by whoever needs it first, or by `load_scram`: no start should wait for it.
 """
 
 from __future__ import annotations
@@ -65,6 +65,11 @@ class Chunks:
             return b64decode(text, validate=True)
         except ValueError as error:
             raise SaslError("SASL message is not base64") from error
+
+
+def load_scram() -> None:
+    """Load scramp, which takes 20 ms. For a thread, once nobody waits for the start."""
+    import scramp  # noqa: F401
 
 
 # --- our end, towards a network ---
