@@ -202,6 +202,7 @@ class Bouncer:
             policies=self._policies,
             found=self._found.pop(user.id, None),
             follow=self._intake.follow,
+            is_crowded=self._intake.is_crowded,
         )
 
     def _ops_of(self, user: User) -> tuple[str, str] | None:

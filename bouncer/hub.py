@@ -81,6 +81,7 @@ class Hub:
         policies: Policies,
         found: keeping.Found | None = None,
         follow: Follow = alone,
+        is_crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self.user = user
         self.clients: dict[int, Attachment] = {}
@@ -111,7 +112,7 @@ class Hub:
         self._pushes = Pushes(sender, store, self.networks.post_to)
         self._store = store
         self._cursors = cursors
-        self._undone = Undone()
+        self._undone = Undone(is_crowded)
         self._awaited: Batch | None = None  # whose end we are told
         self._nursery: trio.Nursery | None = None  # None before and after `run`
 

@@ -17,6 +17,8 @@ import trio
 from bouncer.errands import Errand
 
 READ_CHUNK = 32_768  # octets of one read; a connection's flood may do no more before others' turn
+CROWD_CHUNK = 8_192  # the same where others speak as well,
+CROWD_S = 0.02  # for so long after one has spoken between two others
 SLICE_S = 0.002  # of reading, before other tasks have their turn
 # After a go that brought little from each of several, more may gather for GATHER times as long as
 # it took, at most for GATHER_S: what a wake-up, a commit and a send cost is then shared by more
@@ -55,6 +57,8 @@ class Intake:
         self._epoll = select.epoll()
         self._followers: dict[int, _Follower] = {}  # by their sockets' numbers
         self._octets = 0  # of this go
+        self._last = -1  # who was read last
+        self._crowd_until = 0.0
 
     async def follow(self, stream: trio.abc.ReceiveStream, take: Take) -> Errand | None:
         """The same as `alone`. Nobody may close the stream meanwhile."""
@@ -70,6 +74,10 @@ class Intake:
 
         errand: Errand | None = await trio.lowlevel.wait_task_rescheduled(abort)
         return errand
+
+    def is_crowded(self) -> bool:
+        """Whether several have spoken lately: then a flood must do less before others' turn."""
+        return time.perf_counter() < self._crowd_until
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -98,7 +106,9 @@ class Intake:
 
     def _read_one(self, fd: int, follower: _Follower) -> None:
         try:
-            data = os.read(fd, READ_CHUNK)
+            if fd != self._last:
+                self._last, self._crowd_until = fd, time.perf_counter() + CROWD_S
+            data = os.read(fd, CROWD_CHUNK if self.is_crowded() else READ_CHUNK)
             self._octets += len(data)
             errand = follower.take(data) if data else None
         except BlockingIOError:

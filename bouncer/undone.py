@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 import trio
@@ -14,6 +15,7 @@ from storage.writer import Batch
 
 UNDONE_EVENTS = 64  # full: who has more waits, and so pauses TCP
 UNDONE_ROWS = 256  # of these events; a chunk that goes beyond is the last
+CROWD_ROWS = 64  # the same where others wait for the store as well
 
 
 class Decided(NamedTuple):
@@ -28,7 +30,8 @@ class Decided(NamedTuple):
 class Undone:
     """A queue that waits for the store. Used in trio's thread alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_crowded: Callable[[], bool] = lambda: False) -> None:
+        self._is_crowded = is_crowded
         self._decided: deque[Decided] = deque()
         self._rows = 0
         self._is_held = False
@@ -40,7 +43,9 @@ class Undone:
 
     @property
     def is_full(self) -> bool:
-        return len(self._decided) >= UNDONE_EVENTS or self._rows >= UNDONE_ROWS
+        if len(self._decided) >= UNDONE_EVENTS or self._rows >= UNDONE_ROWS:
+            return True
+        return self._rows >= CROWD_ROWS and self._is_crowded()
 
     async def room(self) -> None:
         """Wait until there is room. No checkpoint where there is."""

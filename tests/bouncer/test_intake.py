@@ -143,6 +143,34 @@ async def test_who_speaks_alone_waits_for_nothing_to_gather(
         nursery.cancel_scope.cancel()
 
 
+async def test_a_flood_is_read_in_smaller_parts_while_others_speak(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "CROWD_S", 60.0)
+    reader = Intake()
+    parts: list[int] = []
+    async with pairs(2) as [(near, far), (other, further)], trio.open_nursery() as nursery:
+        nursery.start_soon(reader.follow, near, lambda data: parts.append(len(data)))
+        nursery.start_soon(reader.follow, other, lambda _: None)
+        await further.send_all(b"a line\r\n")
+        await far.send_all(b"x" * intake.READ_CHUNK)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(reader.run)
+        await wait_all_tasks_blocked()
+        assert reader.is_crowded()
+        assert sum(parts) == intake.READ_CHUNK
+        assert max(parts) == intake.CROWD_CHUNK
+        monkeypatch.setattr(intake, "CROWD_S", 0.0)
+        await further.send_all(b"another\r\n")
+        await wait_all_tasks_blocked()
+        assert not reader.is_crowded(), "it was long ago"
+        parts.clear()
+        await far.send_all(b"x" * intake.READ_CHUNK)
+        await wait_all_tasks_blocked()
+        assert max(parts) > intake.CROWD_CHUNK
+        nursery.cancel_scope.cancel()
+
+
 async def test_nothing_is_read_before_what_must_be_waited_for_is_over() -> None:
     reader = Intake()
     heard: list[bytes] = []

@@ -10,7 +10,7 @@ from bouncer.attachment import Link
 from bouncer.session.effects import Effects
 from bouncer.session.events import Tick
 from bouncer.session.session import Session
-from bouncer.undone import UNDONE_EVENTS, UNDONE_ROWS, Decided, Undone
+from bouncer.undone import CROWD_ROWS, UNDONE_EVENTS, UNDONE_ROWS, Decided, Undone
 from storage.message import Row
 from storage.records import Network
 from storage.writer import Batch
@@ -81,3 +81,17 @@ async def test_at_the_end_nobody_waits_any_more() -> None:
         nursery.start_soon(undone.room)
         await trio.testing.wait_all_tasks_blocked()
         undone.clear()
+
+
+async def test_in_a_crowd_less_waits_for_the_store() -> None:
+    crowd = [True]
+    undone = Undone(lambda: crowd[0])
+    undone.put(decided(Batch(), CROWD_ROWS - 1))
+    assert not undone.is_full
+    undone.put(decided(Batch(), 1))
+    assert undone.is_full
+    crowd.clear()
+    crowd.append(False)
+    assert not undone.is_full
+    undone.put(decided(Batch(), UNDONE_ROWS - CROWD_ROWS))
+    assert undone.is_full
