@@ -141,7 +141,10 @@ def describe(error: BaseException) -> str:
     if isinstance(cause, BaseExceptionGroup) and cause.exceptions:
         return describe(cause.exceptions[0])
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+        text = error.strerror
+        if text.startswith("Error connecting to "):  # trio's words; who tells it names the address
+            text = text.rpartition(": ")[2]
+        return text.lower()
     return str(error) or type(error).__name__
 
 
@@ -165,7 +168,11 @@ async def _open_one(host: str, port: int, source: str | None, proxy: str) -> tri
         through = Proxy.parse(proxy)
     except ValueError as error:
         raise DialError(str(error)) from None
-    stream = await trio.open_tcp_stream(through.host, through.port, local_address=source)
+    try:
+        stream = await trio.open_tcp_stream(through.host, through.port, local_address=source)
+    except OSError as error:
+        where = f"{through.host}:{through.port}"
+        raise DialError(f"the proxy {where}: {describe(error)}") from error
     try:
         await socks_connect(stream, through, host, port)
     except BaseException:

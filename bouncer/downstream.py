@@ -131,7 +131,14 @@ class Downstream:
         while await self.stream.receive_some(READ_CHUNK):
             pass
 
+    def _keep_nick(self) -> None:
+        """Once it is attached, its session knows what it is called."""
+        if link := self.client.link:
+            known = link.session.clients.by_id.get(self.client.id)
+            self.registration.nick = known.nick if known else self.registration.nick
+
     def _offer(self, network_caps: frozenset[str]) -> None:
+        self._keep_nick()
         offered = caps.offered(network_caps, serving=self._told_caps)
         self.say(self.registration.change_offer(offered))
 
@@ -194,6 +201,7 @@ class Downstream:
             self.say([warning])
 
     def _complain(self, numeric: str, *params: str) -> None:
+        self._keep_nick()
         nick = self.registration.nick or "*"
         self.say([Message(numeric, (nick, *params), self.door.server_name)])
 
@@ -312,6 +320,7 @@ class Downstream:
         for_hub = []
         for message in messages:
             if message.command in HANDSHAKE:
+                self._keep_nick()
                 before = frozenset(self.registration.caps)
                 await self._put_out(self.registration.receive(message))
                 enabled = frozenset(self.registration.caps)

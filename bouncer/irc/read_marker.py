@@ -25,6 +25,8 @@ def parse_markread(params: Sequence[str], command: str = "MARKREAD") -> MarkRead
     if not params or not params[0]:
         raise Refused(command, "NEED_MORE_PARAMS", text="Missing parameters")
     target = params[0]
+    if " " in target:
+        raise Refused(command, "INVALID_PARAMS", "*", text="Invalid target")
     if len(params) == 1:
         return MarkRead(target, None)
     kind, _, value = params[1].partition("=")

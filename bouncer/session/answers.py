@@ -19,6 +19,7 @@ from bouncer.session.events import ServiceSaid
 from bouncer.session.routing import SELF_ENDING, Asked, Reply
 
 if TYPE_CHECKING:
+    from bouncer.session.clients import Client
     from bouncer.session.session import Session
 
 OUR_SERVICES = {"bouncerserv": "BouncerServ", "*status": "*status"}
@@ -95,9 +96,9 @@ def tagged(line: str, tags: str) -> str:
     return f"@{tags};{line[1:]}" if line[:1] == "@" else f"@{tags} {line}"
 
 
-def service_echo(session: Session, service: str, text: str) -> str:
+def service_echo(session: Session, client: Client, service: str, text: str) -> str:
     """What a client said to our own service, as echo-message says it back."""
-    return str(Message("PRIVMSG", (service, text), session.state.mask))
+    return str(Message("PRIVMSG", (service, text), session.state.mask or client.nick))
 
 
 def service_said(session: Session, event: ServiceSaid, out: Effects) -> None:
@@ -108,7 +109,7 @@ def service_said(session: Session, event: ServiceSaid, out: Effects) -> None:
         return
     lines = [session.service_line(client, line, command.service) for line in event.lines]
     if command.label and client.dialect.echo:  # the answer begins with the echo
-        lines.insert(0, service_echo(session, command.service, command.text))
+        lines.insert(0, service_echo(session, client, command.service, command.text))
     session.answer(client, command.label, lines, out)
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bouncer.irc.burst import names_lines
 from bouncer.irc.labels import label_of
+from bouncer.irc.registration.downstream import is_nick
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.who import is_known, parse_who, who_lines
-from bouncer.irc.wire import Message, format_tags
+from bouncer.irc.wire import Message
 from bouncer.session import answers, arrival, metadata, pasted, tagged, webpush, znc
 from bouncer.session.bouncer_networks import command as bouncer_command
 from bouncer.session.clients import Client
@@ -96,13 +97,8 @@ def to_network(session: Session, message: Message, out: Effects) -> None:
 def network_tags(session: Session, message: Message) -> str:
     """The tags of a client's message that its network understands."""
     if message.raw_tags and "message-tags" in session.upstream_caps:
-        return client_tags(message)
+        return tagged.client_tags(message)
     return ""
-
-
-def client_tags(message: Message) -> str:
-    """The client-only tags of a message: IRCv3 message-tags, client-only tags."""
-    return format_tags({name: value for name, value in message.tags.items() if name[:1] == "+"})
 
 
 # --- handlers ---
@@ -134,7 +130,7 @@ def say(session: Session, client: Client, message: Message, out: Effects) -> Non
             label = session.take_label()
             out.others.append(ServiceCommand(client.id, service, text, label))
             if client.dialect.echo and not label:
-                out.tell(client.id, answers.service_echo(session, service, text))
+                out.tell(client.id, answers.service_echo(session, client, service, text))
         elif not session.ready:
             refuse_offline(session, client, one, out)
         elif addressee:
@@ -169,19 +165,12 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
     if session.state.is_me(addressee):  # the network delivers it to us, and so it is kept
         answers.say_back(session, said, message.command, addressee, text, out)
         return
-    row = session.own_row(message.command, addressee, text, client_tags(message))
+    row = session.own_row(message.command, addressee, text, tagged.client_tags(message))
     hidden = not session.target(addressee).is_channel
     session.keep(row, out, said=said, hidden=hidden)
     if client != BOT:
         said_as = message._replace(source=session.state.mask)
         session.ops_heard(said_as, session.state.account or "", out)
-
-
-def tagmsg(session: Session, client: Client, message: Message, out: Effects) -> None:
-    """Client-only tags alone."""
-    own = message._replace(source="", raw_tags=client_tags(message))
-    if own.raw_tags:
-        tagged.said(session, client, own, out)
 
 
 def join(session: Session, client: Client, message: Message, out: Effects) -> None:
@@ -192,6 +181,9 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
     keys = message.params[1].split(",") if len(message.params) > 1 else []
     for index, name in enumerate(message.params[0].split(",")):
         if not name:
+            continue
+        if not session.ready and (" " in name or not session.state.isupport.is_channel(name)):
+            reply(session, client, out, "403", name.replace(" ", "_"), "No such channel")
             continue
         key = keys[index] if index < len(keys) else ""
         channel = session.state.channel(name) if session.ready else None
@@ -247,6 +239,9 @@ def refused(session: Session, client: Client, message: Message, out: Effects) ->
 
 def nick(session: Session, client: Client, message: Message, out: Effects) -> None:
     """The nick asked for becomes the one wanted, here and after a reconnect."""
+    if not session.ready and not is_nick(message.params[0]):
+        reply(session, client, out, "432", "*", "Erroneous nickname")
+        return
     if not session.upkeep.nick.asked(session, message.params[0], out):
         forward(session, client, message, out)
 
@@ -350,7 +345,7 @@ COMMANDS: dict[str, Command] = {
     # conversation
     "PRIVMSG": Command(say, 2, needs_network=False),
     "NOTICE": Command(say, 2, needs_network=False),
-    "TAGMSG": Command(tagmsg, 1, needs_network=False),
+    "TAGMSG": Command(tagged.said, 1, needs_network=False),
     "REDACT": Command(redact, 2),
     # channels
     "JOIN": Command(join, 1, needs_network=False),

@@ -15,6 +15,7 @@ from bouncer.irc.wire import Message
 from bouncer.session.clients import Client
 from bouncer.session.effects import Effects
 from bouncer.session.lookups import ReadMarker
+from bouncer.session.unbound import is_unbound
 from storage.records import Subscription
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ def markread(session: Session, client: Client, message: Message, out: Effects) -
     known = session.markers.of(target.folded)
     if asked.time_ms is None or (known is not None and asked.time_ms <= known):
         out.tell(client.id, line(session, client, message.command, asked.target, known))
+        return
+    if is_unbound(session):  # of talk with our service: a client marks it by itself
+        session.markers.move(target.folded, asked.time_ms)
+        out.tell(client.id, line(session, client, message.command, asked.target, asked.time_ms))
         return
     # "it can clamp it between the last read timestamp and the current time": read-marker
     time_ms = min(asked.time_ms, session.now_ms + AHEAD_MS)

@@ -15,6 +15,7 @@ from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message
 from bouncer.session.clients import Client
 from bouncer.session.effects import Effects, KeepMark
+from bouncer.session.unbound import is_unbound
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -103,7 +104,7 @@ def _set(session: Session, client: Client, name: str, params: list[str], out: Ef
     key, value = (*params, "", "")[:2]
     if not _KEY.match(key):
         raise _invalid(key)
-    if key not in KEYS or name == "*" or session.state.is_me(name):
+    if key not in KEYS or name == "*" or session.state.is_me(name) or is_unbound(session):
         raise _no_permission(name, key)
     if value and value not in VALUES:
         raise Refused("METADATA", "VALUE_INVALID", text="The value is 0 or 1")

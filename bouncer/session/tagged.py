@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bouncer.irc.timestamps import format_time
-from bouncer.irc.wire import Message
+from bouncer.irc.wire import Message, format_tags
 from bouncer.session import answers, happenings
 from bouncer.session.clients import Client
 from bouncer.session.dialect import read_tags
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def said(session: Session, client: Client, message: Message, out: Effects) -> None:
-    """A client says `message`, whose tags are its client-only ones."""
+    """TAGMSG of a client."""
+    message = message._replace(source="", raw_tags=client_tags(message))
+    if not message.raw_tags or message.params[0].lower() in answers.OUR_SERVICES:
+        return
     if "message-tags" not in session.upstream_caps:
         return  # CLIENTTAGDENY has told the client that nobody will see it
     echoed = "echo-message" in session.upstream_caps
@@ -35,6 +38,11 @@ def said(session: Session, client: Client, message: Message, out: Effects) -> No
         return
     own = message._replace(source=session.state.mask)
     relay(session, happenings.keep(session, own, out), out, sender=client.id)
+
+
+def client_tags(message: Message) -> str:
+    """The client-only tags of a message: IRCv3 message-tags, client-only tags."""
+    return format_tags({name: value for name, value in message.tags.items() if name[:1] == "+"})
 
 
 def heard(session: Session, message: Message, out: Effects) -> None:

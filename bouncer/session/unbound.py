@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
 # What such a connection may send: nothing of it wishes anything of a network, nor is kept for one.
 TAKEN = frozenset({
-    "AWAY", "BATCH", "BOUNCER", "CHATHISTORY", "ERROR", "ISUPPORT", "MONITOR", "MOTD", "NOTICE",
-    "PASS", "PING", "PONG", "PRIVMSG", "QUIT", "SEARCH", "SERVER", "USER", "WEBPUSH",
+    "AWAY", "BATCH", "BOUNCER", "CHATHISTORY", "ERROR", "ISUPPORT", "MARKREAD", "METADATA",
+    "MONITOR", "MOTD", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG", "QUIT", "READ", "SEARCH",
+    "SERVER", "TAGMSG", "USER", "WEBPUSH",
 })  # fmt: skip
 
 

@@ -53,3 +53,18 @@ async def test_what_is_no_utf8_is_taken_with_a_warning(tmp_path: Path) -> None:
         await plain.says("PING end")
         await plain.hears("PONG")
         assert not [line for line in plain.lines if " WARN " in line]
+
+
+async def test_cap_names_a_client_as_it_is_called_now(tmp_path: Path) -> None:
+    """capability-negotiation: the first parameter is "the client's nickname", "or * if the client
+    does not have one yet"."""
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client(caps=("server-time",))
+        await client.says("CAP LIST")
+        assert await client.hears(" LIST ") == f":{SERVER} CAP me LIST :cap-notify server-time"
+        await network.says(":me!user@host NICK other")
+        await client.hears("NICK")
+        await client.says("CAP REQ :batch")
+        assert await client.hears(" ACK :batch") == f":{SERVER} CAP other ACK :batch"
+        await client.stream.send_all(b"PING " + b"x" * downstream.CLIENT_LINE + b"\r\n")
+        assert (await client.hears(" 417 ")).startswith(f":{SERVER} 417 other :")

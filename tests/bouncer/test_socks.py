@@ -95,3 +95,11 @@ def test_what_is_no_proxy_says_how_to_write_one(uri: str) -> None:
 
 def test_a_proxys_password_is_not_shown() -> None:
     assert "hunter2" not in repr(Proxy.parse("socks5://alice:hunter2@proxy"))
+
+
+async def test_a_proxy_that_cannot_be_reached_is_named() -> None:
+    async with proxy() as port:
+        pass
+    with pytest.raises(DialError) as refused:
+        await dial(IRC, proxy=f"socks5://127.0.0.1:{port}")
+    assert str(refused.value) == f"the proxy 127.0.0.1:{port}: connection refused"

@@ -43,6 +43,27 @@ async def test_any_command_without_a_network_is_answered_and_keeps_nothing(tmp_p
         assert [line for line in network.heard if "sesame" in line or "other" in line] == []
 
 
+async def test_what_clients_say_by_themselves_is_not_answered_by_the_service(
+    tmp_path: Path,
+) -> None:
+    """Its notice would be news of its conversation, which a client marks as read with the next
+    MARKREAD, and so for ever."""
+    caps = (*CAPS, "echo-message")
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice", caps)
+        await client.says("@+typing=active TAGMSG BouncerServ", "METADATA * SUB soju.im/pinned")
+        marker = "MARKREAD BouncerServ timestamp=2026-01-02T03:04:05.678Z"
+        await client.says(marker, "MARKREAD BouncerServ", "PRIVMSG BouncerServ :help help")
+        assert await client.hears("770") == ":muster.test 770 me soju.im/pinned"
+        assert await client.hears("MARKREAD") == f":muster.test {marker}"
+        assert await client.hears("MARKREAD") == f":muster.test {marker}"
+        assert await client.hears("PRIVMSG") == ":me PRIVMSG BouncerServ :help help"
+        assert " :help [COMMAND…]:" in await client.hears("NOTICE")
+        assert sum(" NOTICE " in line for line in client.lines) == 1
+        await client.says("@label=x METADATA BouncerServ SET soju.im/pinned 1")
+        assert " FAIL METADATA KEY_NO_PERMISSION " in await client.hears("label=x")
+
+
 async def test_wishes_for_a_network_that_is_gone_are_logged(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         store = desk.store

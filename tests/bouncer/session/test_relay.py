@@ -169,59 +169,6 @@ def test_what_must_not_be_kept_reaches_the_network_and_nobody_else(line: str, ca
     assert talk.seen(1) == talk.seen(2) == []
 
 
-def test_replies_go_to_the_client_that_asked() -> None:
-    talk = Dialogue()
-    talk.connect()
-    talk.attach(1, caps=())
-    talk.attach(2, caps=())
-    talk.types(1, "WHOIS bob")
-    talk.types(2, "LIST")
-    talk.says(
-        ":irc.test 311 me bob b h * :Bob",
-        ":irc.test 318 me bob :End of WHOIS",
-        ":irc.test 322 me #ops 2 :topic",
-        ":irc.test 323 me :End of LIST",
-    )
-    assert [line.split()[1] for line in talk.seen(1)] == ["311", "318"]
-    assert [line.split()[1] for line in talk.seen(2)] == ["322", "323"]
-
-
-@pytest.mark.parametrize(
-    ("silent", "asked", "reply"),
-    [
-        ("MODE me +i", "MODE #ops", "324 me #ops +nt"),
-        ("MODE #ops +o bob", "MODE #ops", "324 me #ops +nt"),
-        ("MODE #ops +o bob", "MODE me", "221 me +i"),
-        ("MODE #other +o bob", "MODE #ops b", "368 me #ops :End of ban list"),
-        ("TOPIC #ops :as it was", "TOPIC #ops", "332 me #ops :as it was"),
-        ("WHOIS ghost", "WHOIS bob", "318 me bob :End of WHOIS"),
-    ],
-)
-def test_what_has_no_answer_takes_none_from_who_asks_next(
-    silent: str, asked: str, reply: str
-) -> None:
-    talk = Dialogue()
-    talk.connect()
-    talk.attach(1, caps=())
-    talk.types(1, silent)
-    talk.leaves(1)
-    talk.attach(2, caps=())
-    talk.types(2, asked)
-    talk.says(f":irc.test {reply}")
-    assert talk.seen(2) == [f":irc.test {reply}"]
-
-
-def test_an_error_about_a_message_goes_to_who_said_it() -> None:
-    talk = Dialogue()
-    talk.connect()
-    talk.attach(1, caps=())
-    talk.attach(2, caps=())
-    talk.types(2, "PRIVMSG ghost :boo")
-    talk.says(":irc.test 401 me ghost :No such nick")
-    assert talk.seen(1) == []
-    assert talk.seen(2) == [":irc.test 401 me ghost :No such nick"]
-
-
 def test_a_join_of_a_channel_we_are_in_is_answered_from_state() -> None:
     talk = Dialogue()
     talk.connect()

@@ -1,0 +1,91 @@
+"""Whom a reply of the network is for, and what is answered here because no network can."""
+
+from __future__ import annotations
+
+import pytest
+
+from bouncer.session.effects import RememberChannel
+from tests.bouncer.session.dialogue import Dialogue
+
+
+def test_replies_go_to_the_client_that_asked() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.attach(2, caps=())
+    talk.types(1, "WHOIS bob")
+    talk.types(2, "LIST")
+    talk.says(
+        ":irc.test 311 me bob b h * :Bob",
+        ":irc.test 318 me bob :End of WHOIS",
+        ":irc.test 322 me #ops 2 :topic",
+        ":irc.test 323 me :End of LIST",
+    )
+    assert [line.split()[1] for line in talk.seen(1)] == ["311", "318"]
+    assert [line.split()[1] for line in talk.seen(2)] == ["322", "323"]
+
+
+@pytest.mark.parametrize(
+    ("silent", "asked", "reply"),
+    [
+        ("MODE me +i", "MODE #ops", "324 me #ops +nt"),
+        ("MODE #ops +o bob", "MODE #ops", "324 me #ops +nt"),
+        ("MODE #ops +o bob", "MODE me", "221 me +i"),
+        ("MODE #other +o bob", "MODE #ops b", "368 me #ops :End of ban list"),
+        ("TOPIC #ops :as it was", "TOPIC #ops", "332 me #ops :as it was"),
+        ("WHOIS ghost", "WHOIS bob", "318 me bob :End of WHOIS"),
+    ],
+)
+def test_what_has_no_answer_takes_none_from_who_asks_next(
+    silent: str, asked: str, reply: str
+) -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.types(1, silent)
+    talk.leaves(1)
+    talk.attach(2, caps=())
+    talk.types(2, asked)
+    talk.says(f":irc.test {reply}")
+    assert talk.seen(2) == [f":irc.test {reply}"]
+
+
+def test_an_error_about_a_message_goes_to_who_said_it() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.attach(2, caps=())
+    talk.types(2, "PRIVMSG ghost :boo")
+    talk.says(":irc.test 401 me ghost :No such nick")
+    assert talk.seen(1) == []
+    assert talk.seen(2) == [":irc.test 401 me ghost :No such nick"]
+
+
+@pytest.mark.parametrize("nick", [":", ":a b", "1st", "#ops", "a!b"])
+def test_what_is_no_nick_is_not_wanted_where_the_network_cannot_refuse_it(nick: str) -> None:
+    talk = Dialogue()
+    talk.attach(1, caps=())
+    talk.types(1, f"NICK {nick}")
+    assert talk.seen(1) == [":muster.test 432 me * :Erroneous nickname"]
+    assert talk.session.network.nick == "me"
+    assert talk.others == []
+
+
+def test_what_is_no_channel_is_not_remembered_where_the_network_cannot_refuse_it() -> None:
+    talk = Dialogue()
+    talk.attach(1, caps=())
+    talk.types(1, "JOIN bob", "JOIN :#a b,#c")
+    said = talk.seen(1)
+    assert said[:2] == [
+        ":muster.test 403 me bob :No such channel",
+        ":muster.test 403 me #a_b :No such channel",
+    ]
+    assert [each.name for each in talk.others if isinstance(each, RememberChannel)] == ["#c"]
+
+
+def test_that_somebody_types_to_the_service_is_for_nobody() -> None:
+    talk = Dialogue()
+    talk.connect(caps="message-tags")
+    talk.attach(1)
+    talk.types(1, "@+typing=active TAGMSG BouncerServ", "@+typing=active TAGMSG bob")
+    assert talk.heard() == ["@+typing=active TAGMSG bob"]
