@@ -39,7 +39,6 @@ from bouncer.policies import Policies
 from bouncer.pushing import Sender
 from bouncer.renewals import Renewals
 from bouncer.session.effects import OpsCommand
-from bouncer.session.events import BotSays
 from bouncer.session.session import Session
 from bouncer.supervise import Gate
 from bouncer.tls import ServerTls, paths, server_tls
@@ -221,7 +220,7 @@ class Bouncer:
             await hub.refresh(user)
         elif not self._endurance.is_coming(user.name):
             assert self._nursery is not None
-            await self._nursery.start(self._endurance.serve, user)
+            await self._endurance.start(user, self._nursery)
 
     async def _user(self, name: str) -> User:
         return await self.store.read(accounts.get_user, name)
@@ -335,8 +334,8 @@ class Bouncer:
         log.warning("ops", text=text)
         ops = self.config.ops
         hub = self.hubs.get(ops.user) if ops else None
-        if hub is not None and ops is not None and self._nursery is not None:
-            self._nursery.start_soon(hub.post_to, ops.network, BotSays(ops.channel, [text]))
+        if hub is not None and ops is not None:
+            hub.say(ops.network, ops.channel, text)
         if self._site().home == "down":  # nobody reads it there
             for each in (each for each in self.hubs.values() if each.user.admin):
                 each.notify(text)

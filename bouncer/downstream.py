@@ -29,7 +29,7 @@ from bouncer.irc.wire import (
 )
 from bouncer.outbox import Outbox
 from bouncer.session.arrival import TOKENS
-from bouncer.session.events import CapsChanged, Detached, FromClient
+from bouncer.session.events import CapsChanged, FromClient
 from bouncer.throttle import source_of
 from bouncer.wire_log import Tap, WireLog
 from storage.errors import StorageError
@@ -71,14 +71,14 @@ async def serve(stream: trio.abc.Stream, door: Door, *, peer: str, fingerprint: 
             nursery.start_soon(connection.listen_no_more)
             await connection.read()
             connection.client.outbox.close()
-            await connection.leave()
+            connection.leave()
             nursery.cancel_scope.deadline = trio.current_time() + LINGER_S
             await connection.linger()
     except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
         pass  # the client is gone; what it was sent is told by its cursor
     finally:
         with trio.CancelScope(deadline=trio.current_time() + GOODBYE_S, shield=True):
-            await connection.leave()
+            connection.leave()
             await trio.aclose_forcefully(stream)
 
 
@@ -158,12 +158,11 @@ class Downstream:
         await self._follow()
         self._delivered_id = self.client.delivered_id
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Tell the hub that this client is gone, and what it is known to have."""
-        if self.hub is not None and self.client.link is not None and not self._has_left:
-            delivered_id = self._delivered_id or self.client.quit_id
-            await self.hub.post(self.client.link, Detached(self.client.id, delivered_id))
+        if self.hub is not None and not self._has_left:
             self._has_left = True
+            self.hub.leave(self.client, self._delivered_id or self.client.quit_id)
 
     async def _lines(self) -> list[Message] | None:
         """The messages of the next chunk; None at the end of the stream."""

@@ -45,6 +45,11 @@ class Endurance:
         """Whether a user's hub, which is not there, comes by itself."""
         return name in self._coming
 
+    async def start(self, user: User, nursery: trio.Nursery) -> None:
+        """Serve one more in `nursery`; returns when the hub has begun."""
+        self._coming.add(user.name)  # at once: somebody else may be about to start the same
+        await nursery.start(self.serve, user)
+
     async def begin(self, users: Sequence[User], nursery: trio.Nursery) -> None:
         """Serve them in `nursery`; returns when all their hubs have begun.
 

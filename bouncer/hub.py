@@ -46,7 +46,7 @@ from bouncer.session.effects import (
     ServiceCommand,
     WantsTls,
 )
-from bouncer.session.events import Attached, Detached, Event, Tick
+from bouncer.session.events import Attached, BotSays, Detached, Event, Tick
 from bouncer.supervise import Gate
 from bouncer.undone import Decided, Undone
 from bouncer.wire_log import WireLog
@@ -222,10 +222,16 @@ class Hub:
         self._as_own(self._decide, link, event)
         return None
 
-    async def post_to(self, network: str, event: Event) -> None:
-        """Hand an event to the session of a network, if there is one."""
+    def leave(self, client: Attachment, delivered_id: int) -> None:
+        """A client is gone, and known to have so much. Not for room to be waited for: who gave up
+        waiting would stay attached for ever."""
+        if client.link is not None:
+            self._as_own(self._decide, client.link, Detached(client.id, delivered_id))
+
+    def say(self, network: str, target: str, text: str) -> None:
+        """Say a line on a network, if there is one. It comes seldom, and waits for no room."""
         if link := self.links.get(network):
-            await self.post(link, event)
+            self._as_own(self._decide, link, BotSays(target, [text]))
 
     # --- deciding and performing ---
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from bouncer.session.marks import NOTHING_NOTED, Noted
 from storage import accounts, belongings, messages, subscriptions
 from storage.belongings import Belongings
-from storage.errors import NotFound, NotWritten
+from storage.errors import NotFound, NotWritten, StorageError
 from storage.records import Channel, Client, Network, Subscription, User
 from storage.store import Store
 
@@ -129,7 +129,7 @@ async def redact(store: Store, network_id: int, target: str, msgid: str) -> None
     """Delete a message that its network has deleted."""
     try:
         await store.redact(network_id, target, msgid)
-    except NotWritten as error:
+    except StorageError as error:  # it may not be readable either
         log.error("message not redacted", reason=str(error))
 
 

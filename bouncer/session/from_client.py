@@ -209,8 +209,8 @@ def part(session: Session, client: Client, message: Message, out: Effects) -> No
                 session.screen.detach(session, session.state.fold(name), out)
         return
     for name in message.params[0].split(","):
-        if session.wanted.pop(session.state.fold(name), None) is not None:
-            out.others.append(ForgetChannel(name))
+        if known := session.wanted.pop(session.state.fold(name), None):
+            out.others.append(ForgetChannel(known[0]))  # as it is kept, by another case mapping
     if session.ready:
         forward(session, client, message, out)
 

@@ -76,6 +76,7 @@ from storage.records import Network
 SERVICE = "BouncerServ"
 MAX_TARGETS = 4_096  # names whose folding is remembered; full: the memory starts anew
 QUIET_MS = 60_000  # a network silent for so long is pinged,
+TICK_MS = 1_000
 DEAD_MS = 120_000  # and dropped when it stays silent for so long
 
 
@@ -135,8 +136,7 @@ class Session:
         self.secure = False  # the connection is by TLS
         self.sts = ""  # what the network has said of it
         self.now_ms = 0  # of the event in hand
-        self.heard_ms = 0  # when the network last said anything
-        self.pinged = False
+        self.silent_ms = 0  # the network, by ticks: the clock may be set meanwhile
         self.last_kept_id = 0
         self._targets: dict[str, Target] = {}
 
@@ -168,16 +168,15 @@ class Session:
         self.arriving = Arriving()
         self.echoes.clear()
         self._targets.clear()
-        self.ready, self.goodbye, self.pinged = False, "", False
+        self.ready, self.goodbye = False, ""
         self.secure, self.sts = event.tls, ""
         self.upkeep.connected()
         self.monitoring.lost()
-        self.heard_ms = self.now_ms
+        self.silent_ms = 0
         out.to_network += self.registration.start()
 
     def from_network(self, event: FromNetwork, out: Effects) -> None:
-        self.heard_ms = self.now_ms
-        self.pinged = False
+        self.silent_ms = 0
         from_network.receive(self, event.lines, out)
 
     def lost(self, event: Lost, out: Effects) -> None:
@@ -284,12 +283,11 @@ class Session:
         if not self.is_registered:
             drop_failed(self, out)
             return
-        silent_ms = self.now_ms - self.heard_ms
-        if silent_ms >= DEAD_MS:
-            text = f"{self.network.name} has not answered for {silent_ms // 1000} s"
+        self.silent_ms += TICK_MS
+        if self.silent_ms >= DEAD_MS:
+            text = f"{self.network.name} has not answered for {self.silent_ms // 1000} s"
             out.others.append(DropNetwork(text, silent=True))
-        elif silent_ms >= QUIET_MS and not self.pinged:
-            self.pinged = True
+        elif self.silent_ms == QUIET_MS:
             out.to_network.append(Message("PING", ("muster",)))
 
     # --- shared by the two directions ---

@@ -117,3 +117,16 @@ async def test_what_cannot_begin_is_told_to_who_starts_it(autojump_clock: MockCl
         with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
             await nursery.start(house.endurance.serve, ALICE)
     assert len(house.made) == 1
+
+
+async def test_who_is_started_twice_at_once_begins_once(autojump_clock: MockClock) -> None:
+    house = House(autojump_clock, Faulty(1, breaks=False))
+
+    async def refresh() -> None:
+        if "alice" not in house.hubs and not house.endurance.is_coming("alice"):
+            await house.endurance.start(ALICE, nursery)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(refresh)
+        nursery.start_soon(refresh)
+    assert len(house.made) == 1

@@ -13,6 +13,7 @@ import trio.testing
 from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
+from bouncer import config
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.endurance import GOODBYE
@@ -127,6 +128,31 @@ async def test_an_end_lets_go_of_who_waits(tmp_path: Path) -> None:
         decided_id = link.session.last_kept_id
         await hub.post(link, chunk)
         assert link.session.last_kept_id == decided_id, "nothing is decided after the end"
+
+
+async def test_a_client_that_leaves_is_gone_also_when_there_is_no_room(tmp_path: Path) -> None:
+    """It would be there for ever: its user never away, its lines never pushed to a phone."""
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice/net", MODERN)
+        hub, link = muster.hub, muster.hub.links["net"]
+        async with busy(muster.store):
+            await hub.post(link, FromNetwork([":bob!b@h PRIVMSG #ops :again"] * UNDONE_ROWS))
+            assert hub._undone.is_full
+            await client.stream.aclose()
+            await until(lambda: not link.session.clients.by_id)
+        await until(lambda: not hub.clients)
+
+
+async def test_what_is_said_of_the_store_after_the_end_harms_nobody(tmp_path: Path) -> None:
+    """It commits the last when all else has ended, and then has trouble, or no more."""
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        bouncer = muster.bouncer
+        ops = config.Ops(user="alice", network="net", channel="#ops")
+        bouncer.config = bouncer.config.model_copy(update={"ops": ops})
+        await until(lambda: muster.session.ready)
+        muster.store._set_trouble(None, news=True)
+        await network.hears("HISTORY: the database can be written again")
+    muster.store._set_trouble(None, news=True)
 
 
 class BadOutbox(Outbox):

@@ -10,10 +10,14 @@ from bouncer import keeping
 from bouncer.irc.bouncer_networks import CAP
 from bouncer.session.from_client import COMMANDS
 from bouncer.session.lookups import NoAnswer, ReadMarker
-from storage.records import Channel
+from storage import accounts
+from storage.message import Row
+from storage.records import Channel, Network, User
+from storage.store import open_store
 from tests.bouncer.desks import open_desk
 from tests.bouncer.session.stored import answer
 from tests.complaints.venue import running_bouncer, running_network
+from tests.real.disk import damage, index_root
 
 CAPS = ("batch", "message-tags", "labeled-response", "standard-replies", CAP, "draft/chathistory",
         "draft/metadata-2", "draft/read-marker", "soju.im/webpush", "soju.im/search")  # fmt: skip
@@ -83,3 +87,19 @@ async def test_wishes_for_a_network_that_is_gone_are_logged(tmp_path: Path) -> N
         "note not kept",
         "not answered",
     ]
+
+
+async def test_a_deletion_that_cannot_be_kept_is_logged(tmp_path: Path) -> None:
+    """Also where the database cannot even be read: it is no reason to end what serves the user."""
+    url = f"sqlite:///{tmp_path}/muster.db"
+    async with open_store(url) as store:
+        user = await store.run(accounts.add_user, User("alice"))
+        network = await store.run(accounts.add_network, Network(user.id, "net", "ircs://x"))
+        row = Row(store.next_id(), network.id, "#ops", "#ops", 1, "abc", "PRIVMSG", "b", "", "", "")
+        await store.append([row])
+    async with open_store(url) as store:
+        for page in range(1, index_root(tmp_path / "muster.db") + 1):
+            damage(tmp_path / "muster.db", page)
+        with structlog.testing.capture_logs() as logged:
+            await keeping.redact(store, network.id, "#ops", "abc")
+    assert [each["event"] for each in logged] == ["message not redacted"]

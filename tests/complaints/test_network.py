@@ -135,9 +135,7 @@ def test_c14_a_ghost_gets_its_time_and_the_nick_comes_back() -> None:
     a session that ended without FIN, RST or ERROR; suffix; regain."""
     talk = Dialogue([], NET)
     talk.connect()
-    for _ in range(DEAD_MS // 1_000):
-        talk.now_ms += 1_000
-        talk.event(Tick())
+    talk.passes(DEAD_MS)
     (drop,) = drops(talk)
     assert drop.silent
     patience = Patience(jitter=lambda: 0.0)
@@ -180,11 +178,9 @@ def test_c16_a_dead_network_is_noticed() -> None:
     talk = Dialogue([], NET)
     talk.connect()
     talk.heard()
-    talk.now_ms += QUIET_MS
-    talk.event(Tick())
+    talk.passes(QUIET_MS)
     assert talk.heard() == ["PING muster"]
-    talk.now_ms += DEAD_MS - QUIET_MS
-    talk.event(Tick())
+    talk.passes(DEAD_MS - QUIET_MS)
     assert drops(talk)
 
     async def scene() -> None:

@@ -16,8 +16,9 @@ from bouncer.session.events import (
     FromClient,
     FromNetwork,
     PageRead,
+    Tick,
 )
-from bouncer.session.session import Session
+from bouncer.session.session import TICK_MS, Session
 from bouncer.upstream import on_the_wire
 from storage.messages import Row
 from storage.records import Network
@@ -67,6 +68,12 @@ class Dialogue:
     def _read_page(self, wanted: PlayBack) -> None:
         rows = [row for row in self.kept if row.id > wanted.after_id][:PAGE]
         self.event(PageRead(wanted.client, rows, wanted.upto_id, len(rows) == PAGE))
+
+    def passes(self, ms: int) -> None:
+        """Let so much time pass."""
+        for _ in range(ms // TICK_MS):
+            self.now_ms += TICK_MS
+            self.event(Tick())
 
     # --- the network ---
 

@@ -13,7 +13,7 @@ from bouncer.session.effects import (
     RememberChannel,
     ServiceCommand,
 )
-from bouncer.session.events import BotSays, ChannelsWanted, Lost, Tick
+from bouncer.session.events import BotSays, ChannelsWanted, Lost
 from bouncer.session.session import DEAD_MS, QUIET_MS
 from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
 
@@ -298,16 +298,32 @@ def test_names_are_said_in_each_clients_dialect() -> None:
 def test_a_silent_network_is_pinged_and_then_dropped() -> None:
     talk = Dialogue()
     talk.connect()
-    talk.now_ms += QUIET_MS
-    talk.event(Tick())
-    talk.event(Tick())
+    talk.passes(QUIET_MS + 1_000)
     assert talk.heard() == ["PING muster"]
     talk.says(":irc.test PONG irc.test muster")
-    talk.now_ms += DEAD_MS
-    talk.event(Tick())
+    talk.passes(DEAD_MS - 1_000)
+    assert not any(isinstance(each, DropNetwork) for each in talk.others)
+    talk.passes(1_000)
     dropped = talk.others[-1]
     assert isinstance(dropped, DropNetwork)
     assert dropped.silent
+
+
+@pytest.mark.parametrize("step_ms", [-86_400_000, 86_400_000])
+def test_a_clock_that_is_set_silences_nobody(step_ms: int) -> None:
+    """Neither is a network dropped for it, nor does a silent one stay."""
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1)
+    talk.says(":bob!b@h PRIVMSG #ops :before")
+    talk.now_ms += step_ms
+    talk.passes(1_000)
+    assert not any(isinstance(each, DropNetwork) for each in talk.others)
+    talk.down[1].clear()
+    talk.says(":bob!b@h PRIVMSG #ops :after")
+    assert any(line.startswith("PING :muster-") for line in talk.down[1])
+    talk.passes(DEAD_MS)
+    assert any(isinstance(each, DropNetwork) for each in talk.others)
 
 
 def test_quit_ends_the_client_and_not_the_connection() -> None:

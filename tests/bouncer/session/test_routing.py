@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bouncer.session.effects import RememberChannel
+from bouncer.session.effects import ForgetChannel, RememberChannel
 from tests.bouncer.session.dialogue import Dialogue
 
 
@@ -81,6 +81,15 @@ def test_what_is_no_channel_is_not_remembered_where_the_network_cannot_refuse_it
         ":muster.test 403 me #a_b :No such channel",
     ]
     assert [each.name for each in talk.others if isinstance(each, RememberChannel)] == ["#c"]
+
+
+def test_a_channel_that_is_left_is_forgotten_as_it_was_kept() -> None:
+    """The store folds ASCII alone; most networks have {}| as the small letters of []\\."""
+    talk = Dialogue(["#a[1]"])
+    talk.connect()
+    talk.attach(1)
+    talk.types(1, "PART #A{1}")
+    assert [each.name for each in talk.others if isinstance(each, ForgetChannel)] == ["#a[1]"]
 
 
 def test_that_somebody_types_to_the_service_is_for_nobody() -> None:
