@@ -20,9 +20,9 @@ READ_CHUNK = 32_768  # octets of one read; a connection's flood may do no more b
 CROWD_CHUNK = 8_192  # the same where others speak as well,
 CROWD_S = 0.02  # for so long after one has spoken between two others
 SLICE_S = 0.002  # of reading, before other tasks have their turn
-# After a go that brought little from each of several, more may gather for GATHER times as long as
-# it took, at most for GATHER_S: what a wake-up, a commit and a send cost is then shared by more
-# lines. Who speaks alone may be waiting for an answer before they say more.
+# After a go in a crowd that brought little from each, more may gather for GATHER times as long as it
+# took, at most for GATHER_S: what a wake-up, a commit and a send cost is then shared by more lines.
+# Who speaks alone may be waiting for an answer before they say more.
 SMALL = 1024  # octets, of one read
 GATHER = 2.0
 GATHER_S = 0.005
@@ -91,7 +91,7 @@ class Intake:
                     ready = self._read(ready)
                 if ready:
                     await trio.lowlevel.checkpoint()
-            if reads > 1 and self._octets < SMALL * reads:
+            if self.is_crowded() and self._octets < SMALL * reads:
                 await trio.sleep(min(GATHER * (time.perf_counter() - began), GATHER_S))
 
     def _read(self, ready: list[int]) -> list[int]:

@@ -65,7 +65,7 @@ class Undone:
             return None
         decided = self._decided.popleft()
         self._rows -= len(decided.effects.keep)
-        if not self.is_full:
+        if self._room and not self.is_full:
             self._room.unpark_all()
         return decided
 

@@ -97,6 +97,7 @@ async def test_after_small_reads_more_gathers(
 ) -> None:
     monkeypatch.setattr(intake, "GATHER", 1e9)  # a go that takes any time at all
     monkeypatch.setattr(intake, "GATHER_S", 60.0)
+    monkeypatch.setattr(intake, "CROWD_S", 60.0)
     autojump_clock.autojump_threshold = math.inf
     goes = Goes()
     reader = Intake(goes.together)
@@ -129,6 +130,7 @@ async def test_who_speaks_alone_waits_for_nothing_to_gather(
 ) -> None:
     monkeypatch.setattr(intake, "GATHER", 1e9)
     monkeypatch.setattr(intake, "GATHER_S", 60.0)
+    monkeypatch.setattr(intake, "CROWD_S", 0.0)  # any time ago is long ago
     autojump_clock.autojump_threshold = math.inf
     reader = Intake()
     heard: list[bytes] = []
