@@ -165,10 +165,14 @@ class FrontDesk:
         """Let somebody speak in the room."""
         announcer = self._announcers[connection.network]
         announcer.command(Message("MODE", (announcer.config.room, "+v", nick)))
-        user = announcer.state.user_named(nick)
+        self.note_voice(connection, nick)
+
+    def note_voice(self, connection: claims.Connection, nick: str) -> None:
+        """Keep by what somebody with a voice can be known again."""
+        user = self._announcers[connection.network].state.user_named(nick)
         if user is not None and user.host:
             host = f"{user.user}@{user.host}"
-            self._conduct.put_claim(claims.Voiced(connection, host))
+            self._conduct.put_claim(claims.Voiced(connection, host, user.account))
 
     @_do.register
     def _(self, action: claims.DevoiceNick) -> None:

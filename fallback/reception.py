@@ -167,12 +167,14 @@ class Reception:
 
     def _on_host(self, network: str, message: Message) -> None:
         if len(message.params) >= 2:
-            host = "@".join(message.params[:2])
-            self._people[network].moved_host(message.nick, host)
-            connection = self._people[network].known(message.nick)
-            claim = claims.claim_of(self.conduct.desk, connection) if connection else None
-            if claim is not None and claim.host:
-                self.conduct.put_claim(claims.Voiced(claim.connection, host))
+            self._people[network].moved_host(message.nick, "@".join(message.params[:2]))
+            self._note_voice(network, message.nick)
+
+    def _note_voice(self, network: str, nick: str) -> None:
+        connection = self._people[network].known(nick)
+        claim = claims.claim_of(self.conduct.desk, connection) if connection else None
+        if claim is not None and claim.host:
+            self.front.note_voice(claim.connection, nick)
 
     def _on_who_ended(self, network: str, message: Message) -> None:
         fold, room = self.announcers[network].state.fold, self.announcers[network].config.room
@@ -188,7 +190,8 @@ class Reception:
             if "+" in member.prefixes and user is not None and user.host:
                 connection, _ = people.meet(user.mask, shares=True)
                 host = f"{user.user}@{user.host}"
-                self.conduct.put_claim(claims.StillVoiced(connection, member.nick, host))
+                still = claims.StillVoiced(connection, member.nick, host, user.account)
+                self.conduct.put_claim(still)
         if self.announcers[network].is_op:
             self.front.let_in(network)
 
@@ -201,6 +204,7 @@ class Reception:
 
     def _on_account(self, network: str, message: Message) -> None:
         connection = self._meet(network, message)
+        self._note_voice(network, message.nick)
         if message.params and message.params[0] == "*":
             self.conduct.put_claim(claims.Lost(connection, claims.Gone.ACCOUNT_LOST))
         elif self.conduct.performer.speaks(network):

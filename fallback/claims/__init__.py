@@ -42,6 +42,7 @@ from fallback.claims.events import (
     Lost as Lost,
     NetworkDropped as NetworkDropped,
     NickChanged as NickChanged,
+    NickProved as NickProved,
     Outproved as Outproved,
     PeerRevoked as PeerRevoked,
     PeerSpent as PeerSpent,

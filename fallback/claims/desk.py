@@ -23,6 +23,7 @@ from fallback.claims.events import (
     IncidentClosed,
     Lost,
     NetworkDropped,
+    NickProved,
     Outproved,
     PeerRevoked,
     PeerSpent,
@@ -80,7 +81,9 @@ def step(desk: Desk, event: Event, now: float) -> Done:
             return _refused_elsewhere(desk, event, now)
         case PeerVerified():
             return _peer(desk, event, now)
-        case Tick() | NetworkDropped() | Outproved() | CodeTwice() | EvidenceRevoked():
+        case (
+            Tick() | NetworkDropped() | Outproved() | NickProved() | CodeTwice() | EvidenceRevoked()
+        ):
             return _each(desk, event, now)
         case _:
             return _one(desk, event, now)
@@ -227,6 +230,8 @@ def _peer(desk: Desk, event: PeerVerified, now: float) -> Done:
         event.spent, now, event.evidence,
     )  # fmt: skip
     desk = replace(desk, remote=(*rest, new)[-MAX_REMOTE:])
+    desk, more = _each(desk, NickProved(event.network, event.nick, event.handle), now)
+    actions += more
     if event.spent:
         desk, more = _each(desk, CodeTwice(event.spent), now)
         actions += more

@@ -105,15 +105,18 @@ class NickChanged:
 
 @dataclass(frozen=True, slots=True)
 class Voiced:
-    """The connection gets its voice in the room under this user@host, or has another one now."""
+    """The connection gets its voice in the room under this user@host and account, or has others
+    now. None: the network has not told the account; '': that there is none."""
 
     connection: Connection
     host: str
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StillVoiced:
-    """We are back on the network, and in the room this nick, from this user@host, has a voice.
+    """We are back on the network, and in the room this nick, from this user@host and of this
+    account (as in `Voiced`), has a voice.
 
     The network keeps a voice with its connection and takes it along through NICK; whoever else
     takes the nick has none.
@@ -122,6 +125,7 @@ class StillVoiced:
     connection: Connection
     nick: str
     host: str
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,15 @@ class Outproved:
 
 
 @dataclass(frozen=True, slots=True)
+class NickProved:
+    """Made by the desk itself: another agent has seen that this nick is this person."""
+
+    network: str
+    nick: str
+    handle: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeTwice:
     """Made by the desk itself: the code behind this claim was spent at another agent, too."""
 
@@ -254,6 +267,7 @@ Event = (
     | PeerSpent
     | Stored
     | Outproved
+    | NickProved
     | CodeTwice
     | EvidenceRevoked
     | UplinkDoubted

@@ -19,6 +19,7 @@ from fallback.claims.events import (
     Lost,
     NetworkDropped,
     NickChanged,
+    NickProved,
     Outproved,
     Signed,
     StillVoiced,
@@ -156,16 +157,19 @@ def holds_nick(case: Case) -> bool:
 
 
 def another_host(case: Case, event: Voiced, _now: float) -> bool:
-    return event.host != case.claim.host
+    return (event.host, event.account) != (case.claim.host, case.claim.account)
 
 
 def same_voice(case: Case, event: StillVoiced, now: float) -> bool:
     """The desk has seen that nobody else it knew came from this host."""
     claim, desk = case.claim, case.desk
+    where = (claim.connection.network, event.nick)
     return (
         claim.may_return
         and claim.host != ""
         and event.nick == claim.nick
+        and (None in (event.account, claim.account) or event.account == claim.account)
+        and not any((other.network, other.nick) == where for other in desk.remote)
         and now < min(claim.until, claim.proof_ends)
         and not revoked(case, claim.evidence)
         and not any(
@@ -189,6 +193,12 @@ def dropped(case: Case, event: NetworkDropped, _now: float) -> bool:
 
 def not_weaker(case: Case, event: Outproved, _now: float) -> bool:
     return event.handle == case.claim.handle and event.proof >= case.claim.proof
+
+
+def mistaken(case: Case, event: NickProved, _now: float) -> bool:
+    claim = case.claim
+    same_nick = (claim.connection.network, claim.nick) == (event.network, event.nick)
+    return claim.recalled and same_nick and claim.handle != event.handle
 
 
 def spent_twice(case: Case, event: CodeTwice, _now: float) -> bool:

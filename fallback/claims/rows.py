@@ -33,6 +33,7 @@ from fallback.claims.events import (
     Lost,
     NetworkDropped,
     NickChanged,
+    NickProved,
     Outproved,
     Revoked,
     Signed,
@@ -204,7 +205,7 @@ def _suspend(case: Case, _event: object, now: float) -> Done:
 
 
 def _note_host(case: Case, event: Voiced, _now: float) -> Done:
-    claim = replace(case.claim, host=event.host)
+    claim = replace(case.claim, host=event.host, account=event.account)
     return _put(case, claim), [Persist(ClaimFact(claim))]
 
 
@@ -216,6 +217,12 @@ def _leave_behind(case: Case, _event: NetworkDropped, now: float) -> Done:
 def _recall(case: Case, _event: StillVoiced, _now: float) -> Done:
     claim = replace(case.claim, until=case.claim.proof_ends, away=False, recalled=True)
     return _put(case, claim), _tell(claim, Phase.VERIFIED)
+
+
+def _take_back(case: Case, event: NickProved, _now: float) -> Done:
+    claim = case.claim
+    told = TellRoom(f"{claim.nick} is not {claim.handle}: another agent has seen {event.handle}")
+    return _put(case, Claim(claim.connection, claim.nick)), [*_tell(claim, Phase.OPEN), told]
 
 
 def _suspend_twice(case: Case, event: CodeTwice, now: float) -> Done:
@@ -261,6 +268,10 @@ _EVIDENCE = "else who took an account over stays in by a second connection"
 _KNOWN_AGAIN = (
     "else all must prove themselves anew when the agent is killed; the network keeps a voice with"
     " its connection"
+)
+_TOLD_LATE = (
+    "a colleague from the same host, whom another agent has voiced, may have taken the nick while"
+    " this one was away"
 )
 _NICK_ONLY = "every row that answers must know the nick it answers to"
 
@@ -316,15 +327,19 @@ TABLE: Table[Case, Action] = Table(
         Row(_HAS, Lost, on.lost, Phase.SUSPENDED, _suspend,
             "QUIT, split, account lost, no shared channel any more | 10 min; devoice"),
         Row(_VER, Voiced, on.another_host, None, _note_host,
-            "voiced in the room, or under another host | keep the host", _KNOWN_AGAIN),
+            "voiced in the room, or under another host or account | keep both", _KNOWN_AGAIN),
         Row(_VER, NetworkDropped, on.dropped, Phase.SUSPENDED, _leave_behind,
             "the agent itself was disconnected [not by account] | 10 min; then devoice"),
         Row(_SUP, NetworkDropped, on.dropped, Phase.SUSPENDED, _suspend,
             "the agent itself was disconnected [not by account] | 10 min; devoice"),
         Row(_SUS, StillVoiced, on.same_voice, Phase.VERIFIED, _recall,
             "the agent is back, or started again, and the room has the same nick, from the same"
-            " host, voiced [nobody has proved to be this person meanwhile] | as before, but for"
-            " orders", _KNOWN_AGAIN),
+            " host and of the same account, voiced [nobody has proved to be this person meanwhile,"
+            " nor has another agent seen whose nick it is] | as before, but for orders",
+            _KNOWN_AGAIN),
+        Row(_VER, NickProved, on.mistaken, Phase.OPEN, _take_back,
+            "another agent tells of somebody else under this nick [known again by the voice] |"
+            " take it back, tell the room", _TOLD_LATE),
         Row(_HAS, CodeTwice, on.spent_twice, Phase.SUSPENDED, _suspend_twice,
             "its code was spent in another component, too | suspend both"),
         Row(_SUS | _SUP, AccountMatched, on.same_account, Phase.VERIFIED, _by_account,

@@ -80,8 +80,9 @@ def digest_of(evidence: str) -> str:
 class Claim:
     """One connection's claim. `evidence` names the key, account, code or admins that proved it.
 
-    `host` is the user@host under which it was voiced in the room, '' before. `away`: the agent was
-    off the network since. `recalled`: known again by its voice, so not good for what destroys.
+    `host` is the user@host under which it was voiced in the room, '' before, and `account` what the
+    network told of one then, None where it did not. `away`: the agent was off the network since.
+    `recalled`: known again by its voice, so not good for what destroys.
     """
 
     connection: Connection
@@ -97,6 +98,7 @@ class Claim:
     bad: int = 0
     vouchers: frozenset[str] = frozenset()
     host: str = ""
+    account: str | None = None
     away: bool = False
     recalled: bool = False
 

@@ -17,6 +17,7 @@ from fallback.claims import (
     Gone,
     IncidentBegan,
     Lost,
+    NickProved,
     Outproved,
     PeerVerified,
     Phase,
@@ -40,6 +41,8 @@ class DeskDialogue(Dialogue):
         self._read(event, self.state)
         after, _ = claims.step(self.state, event, self.now)
         if isinstance(event, PeerVerified):
+            nick = NickProved(event.network, event.nick, event.handle)
+            self._read(nick, self.state)
             self._read(CodeTwice(event.spent), self.state)
             self._read(Outproved(event.handle, event.proof), self.state)
         elif isinstance(event, Revoked):

@@ -1,4 +1,5 @@
-"""An agent that was killed comes back to a real server without services (ngIRCd)."""
+"""An agent that was killed comes back to a real server without services (ngIRCd); one that was cut
+off, to a network that tells accounts."""
 
 from __future__ import annotations
 
@@ -6,10 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import trio
 
 from fallback import incident
 from fallback.app import Voter
+from tests.fallback.ircd import open_ircd
 from tests.fallback.voters import open_site, until
 from tests.real.needs import require
 from tests.real.ngircd import ngircd
@@ -61,3 +64,41 @@ async def test_it_knows_who_has_a_voice_and_gets_its_room_back_when_they_leave(
             await alice.hears("INVITE", "alice", "#room")
             await alice.join("#room")
             await alice.hears_voice("#room", "alice")
+
+
+@pytest.mark.parametrize(("account", "known"), [("al", True), ("bo", False), ("0", False)])
+async def test_who_has_a_voice_but_another_account_is_somebody_else(
+    account: str, known: bool, tmp_path: Path
+) -> None:
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        codes = await site.employs("alice")
+        agent = await site.starts(await site.pairs("fra", ircd=ircd))
+        await site.beats()
+        await ircd.welcomes("fb-fra", "WHOX")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        await until(lambda: agent.roster and agent.announcers["pub"].joined)
+        agent.conduct.put(incident.Declared("alice"))
+        await ircd.hears("PRIVMSG #room", within_s=15)
+        await ircd.says(":alice!u@shell JOIN #lobby", ":alice!u@shell ACCOUNT old")
+        await ircd.says(f":alice!u@shell PRIVMSG fb-fra :claim alice {codes[0]}")
+        await ircd.hears("INVITE alice #room")
+        await ircd.says(":alice!u@shell JOIN #room")
+        await until(lambda: [c.account for c in agent.conduct.desk.claims] == ["old"])
+        await ircd.says(":alice!u@shell ACCOUNT al")
+        await until(lambda: [c.account for c in agent.conduct.desk.claims] == ["al"])
+
+        await ircd.drops()
+        await until(lambda: agent.conduct.desk.claims[0].away)
+        await ircd.welcomes("fb-fra", "WHOX")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        await ircd.says(
+            ":irc.test 353 fb-fra = #room :@fb-fra +alice",
+            ":irc.test 366 fb-fra #room :End",
+            f":irc.test 354 fb-fra 793 #room u shell alice H {account} :Alice",
+            ":irc.test 315 fb-fra #room :End of WHO list",
+        )
+        await until(lambda: agent.reception.connection("pub", "alice"))
+        await ircd.says(":alice!u@shell PRIVMSG fb-fra :help")
+        await ircd.hears("NOTICE alice")
+        person = agent.reception.person("pub", "alice")
+        assert (person is not None and person.recalled) is known

@@ -313,6 +313,15 @@ def _(say: DeskDialogue, _row: Any) -> None:
     say.at(4, StillVoiced(HERE, "al", "al@host"))
 
 
+@row("another agent tells of somebody else under this nick")
+def _(say: DeskDialogue, _row: Any) -> None:
+    by_ssh(say)
+    say.at(2, Voiced(HERE, "al@host"), NetworkDropped("libera"), StillVoiced(HERE, "al", "al@host"))
+    say.at(3, PeerVerified("fra", "c7", "bob", "libera", "al", Proof.CODE, CODE))
+    (told,) = say.said(TellRoom)
+    assert told.text == "al is not alice: another agent has seen bob"
+
+
 @row("its code was spent")
 def _(say: DeskDialogue, _row: Any) -> None:
     by_code(say)

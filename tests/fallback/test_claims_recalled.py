@@ -4,6 +4,7 @@ connection, so whoever has nick, host and voice still is the connection that pro
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ from fallback.claims import (
     IncidentBegan,
     NetworkDropped,
     NickChanged,
+    PeerVerified,
     Phase,
     Proof,
+    Replicate,
     Revoked,
     StillVoiced,
     Stored,
@@ -113,6 +116,55 @@ def test_s6_two_who_came_from_one_host_may_have_changed_nicks_while_nobody_looke
     again = killed(say)
     again.at(11, STILL, replace(STILL, connection=Connection("libera", 8), nick="bo"))
     assert claims.standing(again.state) == []
+
+
+BOB = PeerVerified("hel", "c8", "bob", "libera", "al", Proof.SSH, "")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_s6_a_nick_that_another_agent_has_seen_to_be_a_colleagues_is_not_known_again(
+    first: bool,
+) -> None:
+    """Verified there alone, from the same user@host, he took it while this agent was away. What is
+    told of him may come before the room is seen, or later."""
+    say = fresh()
+    by_ssh(say)
+    again = killed(say)
+    again.at(11, *([BOB, STILL] if first else [STILL, BOB]))
+    assert claims.standing(again.state) == list(again.state.remote)
+    assert back(again) is None or not first
+    gone = [claim.phase for claim in map(attrgetter("claim"), again.said(Replicate))]
+    assert gone == ([] if first else [Phase.VERIFIED, Phase.OPEN])
+    assert again.said(DevoiceNick) == [], "the voice is his"
+
+
+def test_what_another_agent_has_seen_takes_nothing_from_who_has_proved_it_here() -> None:
+    say = fresh()
+    by_ssh(say)
+    say.at(2, Voiced(HERE, HOST), BOB)
+    assert say.phase is Phase.VERIFIED
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "known"),
+    [
+        ("al", "al", True),
+        ("al", "bo", False),
+        ("al", "", False),
+        ("", "bo", False),
+        ("", "", True),
+        (None, "bo", True),  # a network that does not tell, or had not yet
+        ("al", None, True),
+    ],
+)
+def test_s6_the_account_must_be_the_same_where_the_network_tells_it(
+    then: str | None, now: str | None, known: bool
+) -> None:
+    say = fresh()
+    by_ssh(say)
+    say.at(2, Voiced(HERE, HOST, "before"), Voiced(HERE, HOST, then), NetworkDropped("libera"))
+    say.at(3, replace(STILL, account=now))
+    assert (back(say) is not None) is known
 
 
 def test_who_changed_nick_before_the_kill_is_known_by_the_new_one() -> None:
