@@ -1,17 +1,17 @@
 """A TLS context that takes any client certificate, or none, and leaves the judgement to the login.
 
 Python's `ssl` can only verify a client certificate in the handshake against known issuers, and a
-person's certificate is self-signed: known by its fingerprint alone. This object stands in as the
-`ssl_context` of trio.SSLStream and works on pyOpenSSL's memory BIOs. It also dials: for links
-that pin the peer's public key and must not care for dates.
+person's certificate is self-signed: known by its fingerprint alone. This object stands in for an
+ssl.SSLContext at `tls_stream.shake_hands`, and works on pyOpenSSL's memory BIOs.
 """
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
@@ -20,13 +20,12 @@ from bouncer import certificates
 
 PUMP_OCTETS = 65_536
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class AnyCertContext:
-    """The stand-in for ssl.SSLContext: `trio.SSLStream(stream, context, server_side=True)`.
-
-    Whoever uses it must look at the peer's certificate, or treat the peer as anyone at all.
-    Raises CertificateFault when the pair cannot be used.
+    """A server's context. Whoever uses it must look at the peer's certificate, or treat the
+    peer as anyone at all. Raises CertificateFault when the pair cannot be used.
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
@@ -54,52 +53,43 @@ class AnyCertContext:
         server_side: bool = False,
         server_hostname: str | None = None,
     ) -> AnyCertObject:
-        """What trio.SSLStream asks of a context."""
-        return AnyCertObject(self._context, incoming, outgoing, server_side, server_hostname)
+        """As ssl.SSLContext does it. Nobody dials with it."""
+        assert server_side
+        assert server_hostname is None
+        return AnyCertObject(self._context, incoming, outgoing)
 
 
 class AnyCertObject:
-    """The part of ssl.SSLObject that trio.SSLStream uses, over a pyOpenSSL connection."""
+    """The part of ssl.SSLObject that a TlsStream uses, over a pyOpenSSL connection."""
 
     def __init__(
-        self,
-        context: SSL.Context,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool,
-        server_hostname: str | None,
+        self, context: SSL.Context, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO
     ) -> None:
-        self.server_side = server_side
-        self.server_hostname = server_hostname
         self._incoming = incoming
         self._outgoing = outgoing
         self._connection = SSL.Connection(context, None)
-        if server_side:
-            self._connection.set_accept_state()
-        else:
-            self._connection.set_connect_state()
-            if server_hostname:
-                self._connection.set_tlsext_host_name(server_hostname.encode("idna"))
+        self._connection.set_accept_state()
 
     def do_handshake(self) -> None:
         self._run(self._connection.do_handshake)
+        self._drain()
 
     def read(self, octets: int) -> bytes:
         """At most `octets` of what the peer said; b"" once it has said goodbye."""
         try:
-            return self._run(lambda: self._connection.recv(octets))
-        except ssl.SSLZeroReturnError:
+            return self._run(self._connection.recv, octets)
+        except SSL.ZeroReturnError:
             return b""
 
-    def write(self, data: bytes | bytearray | memoryview) -> int:
-        # sendall: send() may take one record only, and trio does not look at the count.
-        self._run(lambda: self._connection.sendall(bytes(data)))
-        return len(data)
+    def pending(self) -> int:
+        """Not known, so never 0: pyOpenSSL does not tell what its buffer holds."""
+        return 1
 
-    def unwrap(self) -> None:
-        """Say goodbye; wants a read until the peer has said it too."""
-        if not self._run(self._connection.shutdown):
-            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "the peer has yet to say goodbye")
+    def write(self, data: bytes) -> int:
+        # sendall: send() may take one record only, as ssl.SSLObject never does.
+        written = self._run(self._connection.sendall, data)
+        self._drain()
+        return written
 
     def getpeercert(self, binary_form: bool = False) -> bytes | None:
         """The peer's certificate in DER form, None without one. It was not verified."""
@@ -111,48 +101,30 @@ class AnyCertObject:
     def version(self) -> str | None:
         return self._connection.get_protocol_version_name()
 
-    def cipher(self) -> tuple[str, str, int] | None:
-        name = self._connection.get_cipher_name()
-        bits = self._connection.get_cipher_bits()
-        return (name, self._connection.get_cipher_version() or "", bits or 0) if name else None
-
-    def pending(self) -> int:
-        return self._connection.pending()
-
-    def selected_alpn_protocol(self) -> str | None:
-        return self._connection.get_alpn_proto_negotiated().decode() or None
-
-    def _run(self, operation: Callable[[], T]) -> T:
-        """Do one operation between the two pairs of buffers, with `ssl`'s exceptions."""
+    def _run(self, operation: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
+        """Do one operation on what has come in, with `ssl`'s exceptions."""
         while data := self._incoming.read(PUMP_OCTETS):
             self._connection.bio_write(data)
-        if self._incoming.eof:
-            self._connection.bio_shutdown()
         try:
-            return operation()
+            return operation(*args)
         except SSL.WantReadError:
+            self._drain()
             raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "more is needed") from None
         except SSL.ZeroReturnError:
-            raise ssl.SSLZeroReturnError(ssl.SSL_ERROR_ZERO_RETURN, "the peer left") from None
-        except SSL.SysCallError as error:
-            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer vanished") from error
+            raise
         except SSL.Error as error:
             raise _translated(error) from error
-        finally:
-            self._drain()
 
     def _drain(self) -> None:
-        while True:
-            try:
-                self._outgoing.write(self._connection.bio_read(PUMP_OCTETS))
-            except SSL.WantReadError:
-                return
+        """Hand on what is to be sent. One read more than needed would end in a costly exception."""
+        with suppress(SSL.WantReadError):
+            while len(data := self._connection.bio_read(PUMP_OCTETS)) == PUMP_OCTETS:
+                self._outgoing.write(data)
+            self._outgoing.write(data)
 
 
 def _translated(error: SSL.Error) -> ssl.SSLError:
     """The ssl exception for a pyOpenSSL one, whose argument is a list of (library, "", reason)."""
-    queue = error.args[0] if error.args else []
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     reason = "; ".join(str(entry[-1]) for entry in queue if entry) or "TLS failed"
-    if "unexpected eof" in reason:
-        return ssl.SSLEOFError(ssl.SSL_ERROR_EOF, reason)
     return ssl.SSLError(ssl.SSL_ERROR_SSL, reason)

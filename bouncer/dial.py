@@ -17,6 +17,7 @@ import trio
 from bouncer.address import is_ip
 from bouncer.socks import Proxy
 from bouncer.socks import connect as socks_connect
+from bouncer.tls_stream import TlsStream, shake_hands
 
 TLS_PORT = 6697
 PLAIN_PORT = 6667
@@ -195,19 +196,14 @@ async def _open_address(host: str, port: int) -> trio.SocketStream:
 
 async def _start_tls(
     stream: trio.SocketStream, address: ServerAddress, pin: str, client_certificate: str
-) -> trio.SSLStream[trio.SocketStream]:
-    tls = trio.SSLStream(
-        stream,
-        await _context(bool(pin), client_certificate),
-        server_hostname=address.host,
-        https_compatible=True,  # many IRC servers close without close_notify
-    )
+) -> TlsStream:
     try:
-        await tls.do_handshake()
+        context = await _context(bool(pin), client_certificate)
+        tls = await shake_hands(stream, context, server_hostname=address.host)
         if pin:
-            check_pin(tls.getpeercert(binary_form=True) or b"", pin, address)
+            check_pin(tls.talk.getpeercert(binary_form=True) or b"", pin, address)
     except BaseException:
-        await trio.aclose_forcefully(tls)
+        await trio.aclose_forcefully(stream)
         raise
     return tls
 
@@ -239,6 +235,7 @@ def client_context(*, pinned: bool, client_certificate: str = "") -> ssl.SSLCont
         context.verify_mode = ssl.CERT_NONE
     else:
         context = ssl.create_default_context()
+    context.options |= ssl.OP_NO_RENEGOTIATION
     if client_certificate:
         # load_cert_chain reads files only; the memory file keeps the key off the disk.
         with os.fdopen(os.memfd_create("client-certificate"), "wb") as file:

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import structlog
 import trio
 
+from bouncer.tls_stream import TlsStream
+
 LONGEST_QUERY = 64  # octets; "6193, 23" is typical
 QUERY_S = 10.0  # from the connection to its question
 UNKNOWN_S = 5.0  # a server may ask before our own side has finished opening
@@ -62,7 +64,7 @@ class Idents:
 
 
 def _connection(stream: trio.abc.Stream) -> Connection | None:
-    inner = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+    inner = stream.transport if isinstance(stream, TlsStream) else stream
     if not isinstance(inner, trio.SocketStream):
         return None
     try:

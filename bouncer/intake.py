@@ -1,5 +1,5 @@
-"""What comes on connections. Plain sockets are read by one task, all that are ready in one go: to
-wake a task for each line of a trickle costs more than all else about it.
+"""What comes on connections. Sockets, with TLS or without, are read by one task, all that are ready
+in one go: to wake a task for each line of a trickle costs more than all else about it.
 """
 
 from __future__ import annotations
@@ -9,19 +9,21 @@ import select
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
+from enum import Enum, auto
 from typing import NamedTuple
 
 import outcome
 import trio
 
 from bouncer.errands import Errand
+from bouncer.tls_stream import TlsStream
 
 READ_CHUNK = 32_768  # octets of one read; a connection's flood may do no more before others' turn
 CROWD_CHUNK = 8_192  # the same where others speak as well,
 CROWD_S = 0.02  # for so long after one has spoken between two others
 SLICE_S = 0.002  # of reading, before other tasks have their turn
-# After a go in a crowd that brought little from each, more may gather for GATHER times as long as it
-# took, at most for GATHER_S: what a wake-up, a commit and a send cost is then shared by more lines.
+# After a go in a crowd that brought little from each, more may gather for GATHER times as long as
+# it took, at most for GATHER_S: what a wake-up, a commit and a send cost is then shared by more lines.
 # Who speaks alone may be waiting for an answer before they say more.
 SMALL = 1024  # octets, of one read
 GATHER = 2.0
@@ -40,9 +42,30 @@ async def alone(stream: trio.abc.ReceiveStream, take: Take) -> Errand | None:
     return None
 
 
+class _End(Enum):
+    END = auto()
+
+
+END = _End.END
+_TakeOctets = Callable[[bytes], Errand | _End | None]
+
+
 class _Follower(NamedTuple):
-    take: Take
+    take: _TakeOctets
     task: trio.lowlevel.Task
+
+
+def _opening(stream: TlsStream, take: Take) -> _TakeOctets:
+    """What comes by TLS, given to `take` in clear."""
+
+    def take_octets(octets: bytes) -> Errand | _End | None:
+        data = stream.opened(octets)
+        errand = take(data) if data else None
+        if errand is None and stream.ended():
+            return END
+        return errand
+
+    return take_octets
 
 
 class Intake:
@@ -62,10 +85,16 @@ class Intake:
 
     async def follow(self, stream: trio.abc.ReceiveStream, take: Take) -> Errand | None:
         """The same as `alone`. Nobody may close the stream meanwhile."""
-        if not isinstance(stream, trio.SocketStream):
+        wire = stream.transport if isinstance(stream, TlsStream) else stream
+        if not isinstance(wire, trio.SocketStream):
             return await alone(stream, take)
-        fd = stream.socket.fileno()
-        self._followers[fd] = _Follower(take, trio.lowlevel.current_task())
+        take_octets: _TakeOctets = take
+        if isinstance(stream, TlsStream):
+            take_octets = _opening(stream, take)
+            if (met := take_octets(b"")) is not None:  # what came before it was followed
+                return None if met is END else met
+        fd = wire.socket.fileno()
+        self._followers[fd] = _Follower(take_octets, trio.lowlevel.current_task())
         self._epoll.register(fd, select.EPOLLIN)
 
         def abort(_: object) -> trio.lowlevel.Abort:
@@ -110,16 +139,16 @@ class Intake:
                 self._last, self._crowd_until = fd, time.perf_counter() + CROWD_S
             data = os.read(fd, CROWD_CHUNK if self.is_crowded() else READ_CHUNK)
             self._octets += len(data)
-            errand = follower.take(data) if data else None
+            met = follower.take(data) if data else END
         except BlockingIOError:
             return  # somebody else follows by this number now
         except Exception as error:
             self._forget(fd)
             trio.lowlevel.reschedule(follower.task, outcome.Error(error))
             return
-        if errand is not None or not data:
+        if met is not None:
             self._forget(fd)
-            trio.lowlevel.reschedule(follower.task, outcome.Value(errand))
+            trio.lowlevel.reschedule(follower.task, outcome.Value(None if met is END else met))
 
     def _forget(self, fd: int) -> None:
         del self._followers[fd]

@@ -18,6 +18,7 @@ from bouncer import downstream, proxied
 from bouncer.config import Listen
 from bouncer.downstream import Door
 from bouncer.tls import ServerTls, peer_fingerprint
+from bouncer.tls_stream import shake_hands
 
 BACKLOG = 1_024  # connections the kernel holds for us: a team reconnects at once
 HANDSHAKE_S = 30.0
@@ -73,14 +74,8 @@ async def _serve_one(
         if not listen.tls or tls is None:
             await _hand_over(stream, listen, door, peer)
             return
-        secure = trio.SSLStream(
-            stream,
-            tls.context(listen.client_certs),
-            server_side=True,
-            https_compatible=True,  # clients close without close_notify
-        )
         with trio.move_on_after(HANDSHAKE_S) as limit:
-            await secure.do_handshake()
+            secure = await shake_hands(stream, tls.context(listen.client_certs), server_side=True)
         if limit.cancelled_caught:
             await trio.aclose_forcefully(stream)
             return

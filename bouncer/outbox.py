@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import trio
+
+from bouncer.tls_stream import TlsStream
 
 SEND_CHUNK = 65_536  # octets handed to one send
 
@@ -19,9 +22,9 @@ class OutboxFull(Exception):
 class Outbox:
     """Octets on their way to one peer; written by many, drained by one task.
 
-    While nothing waits, a plain socket is given them as they are put: to wake the task for each
-    line of a trickle would cost more than all else about it. What the kernel does not take at once
-    is the task's.
+    While nothing waits, a socket is given them as they are put: to wake the task for each line of
+    a trickle would cost more than all else about it. What the kernel does not take at once is the
+    task's. For TLS they are sealed as they are put, and so keep their order whoever sends them.
     """
 
     def __init__(self, limit: int) -> None:
@@ -34,6 +37,7 @@ class Outbox:
         self._drained = trio.Event()
         self._drained.set()
         self._socket: trio.socket.SocketType | None = None  # the one that takes them at once
+        self._seal: Callable[[bytes], bytes] | None = None  # what is queued has been through it
 
     @property
     def closed(self) -> bool:
@@ -50,6 +54,8 @@ class Outbox:
             return
         if self._size + len(data) > self.limit:
             raise OutboxFull(self.limit)
+        if self._seal is not None:
+            data = self._seal(data)
         if self._socket is not None and not self._size and not self._sending:
             sent = _send_now(self._socket, data)
             if sent == len(data):
@@ -60,7 +66,7 @@ class Outbox:
     def put_last(self, data: bytes) -> None:
         """Queue a goodbye beyond the limit and close: what waits is still sent."""
         if not self.closed:
-            self._queue(data)
+            self._queue(self._seal(data) if self._seal is not None else data)
             self.close()
 
     def _queue(self, data: bytes) -> None:
@@ -80,11 +86,15 @@ class Outbox:
 
     async def drain_into(self, stream: trio.abc.SendStream) -> None:
         """Send until closed and empty, in few large sends."""
+        if isinstance(stream, TlsStream):
+            self._seal, stream = stream.sealed, stream.transport
+            self._parts = [self._seal(b"".join(self._parts))] if self._parts else []
+            self._size = sum(map(len, self._parts))
         self._socket = stream.socket if isinstance(stream, trio.SocketStream) else None
         try:
             await self._drain_into(stream)
         finally:
-            self._socket = None
+            self._socket = self._seal = None
             self._drained.set()
 
     async def _drain_into(self, stream: trio.abc.SendStream) -> None:

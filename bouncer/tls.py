@@ -10,13 +10,13 @@ import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import trio
 
 from bouncer import certificates, selfsigned
 from bouncer.certificates import Certificate, CertificateFault
 from bouncer.config import Config
+from bouncer.tls_stream import Context, TlsStream
 
 SELF_SIGNED_CERTIFICATE = "tls-certificate.pem"
 SELF_SIGNED_KEY = "tls-key.pem"
@@ -32,11 +32,8 @@ class ServerTls:
         self.key = key
         self.served, self._plain, self._asking = _build(certificate, key)
 
-    def context(self, client_certs: bool) -> ssl.SSLContext:
-        """The context for the next connection; one that asks for a certificate if `client_certs`.
-
-        That one only behaves as an ssl.SSLContext for trio.SSLStream.
-        """
+    def context(self, client_certs: bool) -> Context:
+        """That of the next connection; one that asks for a certificate if `client_certs`."""
         return self._asking if client_certs else self._plain
 
     def on_disk(self) -> Certificate:
@@ -79,9 +76,9 @@ def peer_fingerprint(stream: trio.abc.Stream) -> str:
 
     The handshake must be done. Meaningful on listeners with `client_certs` only.
     """
-    if not isinstance(stream, trio.SSLStream):
+    if not isinstance(stream, TlsStream):
         return ""
-    der = stream.getpeercert(binary_form=True)
+    der = stream.talk.getpeercert(binary_form=True)
     return certificates.fingerprint_of(der) if der else ""
 
 
@@ -99,23 +96,25 @@ def _names(config: Config) -> list[str]:
     ]
 
 
-def _build(certificate: Path, key: Path) -> tuple[Certificate, ssl.SSLContext, Any]:
+def _build(certificate: Path, key: Path) -> tuple[Certificate, Context, Context]:
     from bouncer.anycert import AnyCertContext  # without TLS nobody needs pyOpenSSL
 
     certificates.check_pair(certificate, key)
     plain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     plain.minimum_version = ssl.TLSVersion.TLSv1_2
+    plain.options |= ssl.OP_NO_RENEGOTIATION
     try:
         plain.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
         raise CertificateFault(f"{certificate}: cannot be served: {error}") from None
     asking = AnyCertContext(certificate, key)
-    for context in (plain, asking):
+    contexts: tuple[Context, Context] = plain, asking
+    for context in contexts:
         _try_handshake(context, certificate)
-    return certificates.read(certificate), plain, asking
+    return certificates.read(certificate), *contexts
 
 
-def _try_handshake(server: Any, certificate: Path) -> None:
+def _try_handshake(server: Context, certificate: Path) -> None:
     """Shake hands with ourselves in memory: a context that cannot do that never goes into use."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False

@@ -16,6 +16,7 @@ import trio
 import trustme
 
 from bouncer.dial import AddressError, DialError, ServerAddress, dial
+from bouncer.tls_stream import TlsStream
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ async def test_connections_share_what_they_trust_until_that_changes(
         pin = str(refused.value).partition("its certificate is ")[2].partition(",")[0]
         ours.cert_pem.write_to_path(store)
         streams = [await dial(address, pin=each) for each in ("", pin, "", pin)]
-        trusting, pinned, *again = [stream.context for stream in streams]  # type: ignore[attr-defined]
+        trusting, pinned, *again = [stream.talk.context for stream in streams]  # type: ignore[attr-defined]
         assert trusting is not pinned
         assert again == [trusting, pinned]
         for stream in streams:
@@ -145,8 +146,8 @@ async def test_a_pinned_address_is_dialled_and_the_name_stays_the_certificates()
             await dial(address, pin="sha256:" + "0" * 64)
         pin = str(refused.value).partition("its certificate is ")[2].partition(",")[0]
         stream = await dial(address, pin=pin)
-        assert isinstance(stream, trio.SSLStream)
-        assert stream.server_hostname == "irc.pinned.test"
+        assert isinstance(stream, TlsStream)
+        assert stream.talk.server_hostname == "irc.pinned.test"  # type: ignore[attr-defined]
         await trio.aclose_forcefully(stream)
 
 

@@ -1,4 +1,4 @@
-"""One task reads all plain sockets: nothing is lost, doubled or out of order, whoever waits."""
+"""One task reads all sockets: nothing is lost, doubled or out of order, whoever waits."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 from bouncer import intake
 from bouncer.errands import Errand
 from bouncer.intake import Intake
+from tests.bouncer.tls_peer import both_contexts, met
 
 Pair = tuple[trio.SocketStream, trio.SocketStream]
 
@@ -242,10 +243,102 @@ async def test_who_is_cancelled_leaves_what_comes_to_the_next() -> None:
         nursery.cancel_scope.cancel()
 
 
+@both_contexts
+async def test_tls_is_read_in_the_same_go(asking: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "GATHER", 0.0)
+    goes = Goes()
+    reader = Intake(goes.together)
+    heard: list[bytes] = []
+    async with (
+        met(asking) as (one, alice, her_end),
+        met(asking) as (two, bob, his_end),
+        pairs(1) as [(near, far)],
+        trio.open_nursery() as nursery,
+    ):
+        for stream in (one, two, near):
+            nursery.start_soon(reader.follow, stream, heard.append)
+        await her_end.send_all(alice.says(b"alice"))
+        stalled = bob.says(b"bob")
+        await his_end.send_all(stalled[:-1])  # and the rest does not come: nobody waits for it
+        await far.send_all(b"in clear")
+        await wait_all_tasks_blocked()
+        nursery.start_soon(reader.run)
+        await wait_all_tasks_blocked()
+        assert (sorted(heard), goes.count) == ([b"alice", b"in clear"], 1)
+        await his_end.send_all(stalled[-1:])
+        await wait_all_tasks_blocked()
+        assert heard[-1] == b"bob"
+        nursery.cancel_scope.cancel()
+
+
+@both_contexts
+async def test_what_came_by_tls_before_it_is_followed_is_taken(asking: bool) -> None:
+    heard: list[bytes] = []
+    reader = Intake()
+    async with met(asking) as (stream, peer, far), trio.open_nursery() as nursery:
+        await far.send_all(peer.says(b"one") + peer.says(b"two") + peer.says(b"three")[:10])
+        assert await stream.receive_some() == b"one"
+        nursery.start_soon(reader.follow, stream, heard.append)
+        await wait_all_tasks_blocked()
+        assert heard == [b"two"]
+        nursery.cancel_scope.cancel()
+
+
+@both_contexts
+async def test_a_goodbye_by_tls_is_an_end_after_what_must_be_waited_for(asking: bool) -> None:
+    async def errand() -> None: ...
+
+    def take(data: bytes) -> Errand | None:
+        heard.append(data)
+        return errand if data == b"wait" else None
+
+    heard: list[bytes] = []
+    reader = Intake()
+    async with met(asking) as (stream, peer, far), trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        await far.send_all(peer.says(b"wait") + peer.says_goodbye())
+        assert await reader.follow(stream, take) is errand
+        assert await reader.follow(stream, take) is None
+        assert heard == [b"wait"]
+        nursery.cancel_scope.cancel()
+    async with met(asking) as (stream, peer, far), trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        await far.send_all(peer.says(b"bye") + peer.says_goodbye())
+        assert await reader.follow(stream, take) is None
+        assert heard == [b"wait", b"bye"]
+        nursery.cancel_scope.cancel()
+
+
+@both_contexts
+async def test_what_is_no_tls_is_a_fault_after_what_came_before(asking: bool) -> None:
+    heard: list[bytes] = []
+    reader = Intake()
+    async with met(asking) as (stream, peer, far), trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        await far.send_all(peer.says(b"ERROR :bye") + b"and now in clear\r\n" * 10)
+        with pytest.raises(trio.BrokenResourceError):
+            await reader.follow(stream, heard.append)
+        assert heard == [b"ERROR :bye"]
+        nursery.cancel_scope.cancel()
+
+
+@both_contexts
+async def test_who_just_closes_a_tls_connection_has_ended(asking: bool) -> None:
+    heard: list[bytes] = []
+    reader = Intake()
+    async with met(asking) as (stream, peer, far), trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        await far.send_all(peer.says(b"QUIT") + peer.says(b"cut off")[:10])
+        await far.aclose()
+        assert await reader.follow(stream, heard.append) is None
+        assert heard == [b"QUIT"]
+        nursery.cancel_scope.cancel()
+
+
 async def test_other_streams_are_read_by_their_own_task() -> None:
     near, far = memory_stream_pair()
     heard: list[bytes] = []
-    await far.send_all(b"by TLS, say")
+    await far.send_all(b"by WebSocket, say")
     await far.aclose()
     assert await Intake().follow(near, heard.append) is None  # nobody runs it
-    assert b"".join(heard) == b"by TLS, say"
+    assert b"".join(heard) == b"by WebSocket, say"

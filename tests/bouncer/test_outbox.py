@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
 import trio.testing
 
 from bouncer.outbox import Outbox, OutboxFull
+from tests.bouncer.tls_peer import both_contexts, met
 
 
 async def test_what_is_put_leaves_in_few_sends() -> None:
@@ -114,6 +116,60 @@ async def test_what_the_kernel_does_not_take_follows_in_its_order() -> None:
             outbox.put(b"too late")
     assert got == data + b"the endERROR :bye"
     assert outbox.waiting == 0
+
+
+@both_contexts
+async def test_tls_is_sealed_and_given_to_the_socket_at_once(asking: bool) -> None:
+    outbox = Outbox(1000)
+    async with met(asking) as (stream, peer, far), trio.open_nursery() as nursery:
+        outbox.put(b"before the task began, ")
+        nursery.start_soon(outbox.drain_into, stream)
+        await trio.testing.wait_all_tasks_blocked()
+        outbox.put(b"and at once")
+        octets = os.read(far.socket.fileno(), 10_000)
+        assert peer.hears(octets) == b"before the task began, and at once"
+        nursery.cancel_scope.cancel()
+    assert outbox.waiting == 0
+
+
+@both_contexts
+async def test_who_does_not_read_tls_fills_the_outbox_and_gets_all_in_its_order(
+    asking: bool,
+) -> None:
+    outbox = Outbox(1_000_000)
+    said: list[bytes] = []
+    async with met(asking) as (stream, peer, far), trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.drain_into, stream)
+        await trio.testing.wait_all_tasks_blocked()
+        line = b""
+        with suppress(OutboxFull):
+            while True:  # the kernel takes some megabytes
+                line = b"%06d " % len(said) * 3000
+                outbox.put(line)
+                said.append(line)
+        assert 0 <= 1_000_000 - outbox.waiting < len(line)
+        said.append(b"ERROR :too slow")
+        outbox.put_last(said[-1])
+        heard = b""
+        while not heard.endswith(b"slow"):
+            heard += peer.hears(bytes(await far.receive_some()))
+    assert heard == b"".join(said)
+    assert outbox.waiting == 0
+
+
+async def test_once_tls_is_broken_nothing_is_sent() -> None:
+    outbox = Outbox(1000)
+    async with met() as (stream, _, far), trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.drain_into, stream)
+        await trio.testing.wait_all_tasks_blocked()
+        await far.send_all(b"no TLS at all\r\n" * 10)
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.receive_some()
+        outbox.put(b"secret")
+        outbox.put_last(b"secret")
+        await outbox.drained()
+        with pytest.raises(BlockingIOError):
+            os.read(far.socket.fileno(), 10_000)
 
 
 async def test_a_broken_socket_is_the_task_s_to_find() -> None:

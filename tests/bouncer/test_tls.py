@@ -12,6 +12,7 @@ import trio.testing
 
 from bouncer import certificates, config, selfsigned, tls
 from bouncer.certificates import DAY_S, Certificate, CertificateFault, Told, Urgency
+from bouncer.tls_stream import Context, shake_hands
 
 
 def a_config(folder: Path) -> config.Config:
@@ -25,7 +26,7 @@ def a_pair(folder: Path, name: str, now: datetime.datetime | None = None) -> tup
 
 
 async def talk(
-    server: ssl.SSLContext, client: ssl.SSLContext, name: str | None = None
+    server: Context, client: ssl.SSLContext, name: str | None = None
 ) -> tuple[str, bytes]:
     """One exchange over `server`: the fingerprint it saw, and what the client heard back."""
     near, far = trio.testing.memory_stream_pair()
@@ -33,8 +34,7 @@ async def talk(
 
     async def serve() -> None:
         nonlocal seen
-        stream = trio.SSLStream(far, server, server_side=True)
-        await stream.do_handshake()
+        stream = await shake_hands(far, server, server_side=True)
         seen = tls.peer_fingerprint(stream)
         data = b""
         while len(data) < 100_000:
@@ -97,20 +97,19 @@ async def test_every_client_certificate_reaches_the_login(
 async def test_an_asking_listener_survives_a_client_that_vanishes(tmp_path: Path) -> None:
     server = tls.server_tls(a_config(tmp_path))
     near, far = trio.testing.memory_stream_pair()
-    stream = trio.SSLStream(far, server.context(True), server_side=True)
     await near.send_all(b"\x16\x03\x01\x00")
     await near.aclose()
-    with pytest.raises(trio.BrokenResourceError):
-        await stream.do_handshake()
+    with pytest.raises(trio.BrokenResourceError) as broken:
+        await shake_hands(far, server.context(True), server_side=True)
+    assert isinstance(broken.value.__cause__, ssl.SSLEOFError)
 
 
 async def test_an_asking_listener_survives_rubbish(tmp_path: Path) -> None:
     server = tls.server_tls(a_config(tmp_path))
     near, far = trio.testing.memory_stream_pair()
-    stream = trio.SSLStream(far, server.context(True), server_side=True)
     await near.send_all(b"NICK alice\r\nUSER alice 0 * :alice\r\n")
     with pytest.raises(trio.BrokenResourceError):
-        await stream.do_handshake()
+        await shake_hands(far, server.context(True), server_side=True)
 
 
 def test_reload_serves_the_new_certificate(tmp_path: Path) -> None:
