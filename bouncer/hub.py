@@ -51,6 +51,7 @@ from bouncer.supervise import Gate
 from bouncer.undone import Decided, Undone
 from bouncer.wire_log import WireLog
 from storage.records import User
+from storage.rows import folded
 from storage.store import Store
 from storage.writer import Batch
 
@@ -189,7 +190,7 @@ class Hub:
             link = Link(self.networks.no_network(self.user))
             attached = Attached(client.id, client.name, nick, caps, 0, autoplay=False)
         else:
-            link = self.links[network]
+            link = self._link(network)
             network_id = link.session.network.id
             record = await keeping.client_record(self._store, network_id, client.name)
             client.record_id = record.id
@@ -209,6 +210,13 @@ class Hub:
         if self._nursery is None:  # it has ended meanwhile
             client.drop("Not possible at this moment; reconnect")
         await self.post(link, attached)
+
+    def _link(self, network: str) -> Link:
+        """By the network's name, whatever its case: a phone writes the first letter large."""
+        for name, link in self.links.items():
+            if folded(name) == folded(network):
+                return link
+        raise KeyError(network)
 
     async def post(self, link: Link, event: Event) -> None:
         """Have an event decided, and performed in its turn; waits while too much is undone."""

@@ -11,7 +11,13 @@ import trio
 from trio.testing import memory_stream_pair
 
 from bouncer import downstream
-from tests.complaints.venue import SERVER, running_bouncer, running_network
+from tests.complaints.venue import (
+    PASSWORD,
+    PATIENCE_S,
+    SERVER,
+    running_bouncer,
+    running_network,
+)
 
 STS = {"sts": "duration=2592000,port=6697"}
 
@@ -68,3 +74,18 @@ async def test_cap_names_a_client_as_it_is_called_now(tmp_path: Path) -> None:
         assert await client.hears(" ACK :batch") == f":{SERVER} CAP other ACK :batch"
         await client.stream.send_all(b"PING " + b"x" * downstream.CLIENT_LINE + b"\r\n")
         assert (await client.hears(" 417 ")).startswith(f":{SERVER} 417 other :")
+
+
+@pytest.mark.parametrize("login", ["Alice/Net", "ALICE/NET@phone", "alice@phone/nET"])
+async def test_names_are_taken_in_any_case(tmp_path: Path, login: str) -> None:
+    """A phone writes the first letter large. No two users or networks differ by case alone."""
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client(login)
+        await network.bob("hello")
+        await client.hears("hello")
+        lines = [f"PASS alice:{PASSWORD}", "NICK me", f"USER {login} 0 * :u"]
+        other = muster.stranger()
+        await other.says(*lines)
+        with trio.fail_after(PATIENCE_S):
+            await other.read(upto=" 366 ")
+        assert not other.ended, other.lines

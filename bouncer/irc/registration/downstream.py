@@ -88,7 +88,7 @@ class DownstreamRegistration:
         user = self.user or self._login.user
         _, network, client = self._login
         hint = Login.parse(self.username)
-        if hint.user == user:
+        if hint.user.lower() == user.lower():
             network, client = network or hint.network, client or hint.client
         return Login(user, self.bound_network or network, client)
 
@@ -385,6 +385,6 @@ def read_pass(text: str, username: str) -> tuple[Login, str]:
     before, colon, password = text.partition(":")
     by_pass = Login.parse(before)
     full = by_user.network is not None or by_user.client is not None
-    if not colon or not before or (full and by_pass.user != by_user.user):
+    if not colon or not before or (full and by_pass.user.lower() != by_user.user.lower()):
         return by_user, text
     return by_pass, password

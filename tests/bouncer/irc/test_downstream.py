@@ -95,9 +95,10 @@ def test_a_certificate_alone_is_a_login() -> None:
     assert client.us.login == Login("alice", "net")
 
 
-def test_sasl_external() -> None:
+@pytest.mark.parametrize("name", ["alice", "Alice"])
+def test_sasl_external(name: str) -> None:
     client = Client(fingerprint=FINGERPRINT)
-    client.says("CAP LS 302", "NICK al", "USER alice/net@pc 0 * :A", "AUTHENTICATE EXTERNAL")
+    client.says("CAP LS 302", "NICK al", f"USER {name}/net@pc 0 * :A", "AUTHENTICATE EXTERNAL")
     client.says("AUTHENTICATE +")
     assert client.asked == [ExternalAttempt(Login(""), FINGERPRINT)]
     assert client.accepted("alice")[0].endswith("logged in as alice")
