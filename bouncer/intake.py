@@ -23,8 +23,8 @@ CROWD_CHUNK = 8_192  # the same where others speak as well,
 CROWD_S = 0.02  # for so long after one has spoken between two others
 SLICE_S = 0.002  # of reading, before other tasks have their turn
 # After a go in a crowd that brought little from each, more may gather for GATHER times as long as
-# it took, at most for GATHER_S: what a wake-up, a commit and a send cost is then shared by more lines.
-# Who speaks alone may be waiting for an answer before they say more.
+# it took, at most for GATHER_S: what a wake-up, a commit and a send cost is then shared by more
+# lines. Who speaks alone may be waiting for an answer before they say more.
 SMALL = 1024  # octets, of one read
 GATHER = 2.0
 GATHER_S = 0.005
