@@ -211,7 +211,11 @@ async def about_clock(config: Config) -> list[Finding]:
                 if abs(off_s) > CLOCK_S:
                     return [warn(f"the clock is {off_s:+.1f}s off", "run an NTP client")]
                 return [ok(f"clock within {CLOCK_S:.0f}s")]
-    return [warn("the clock could not be compared", "take an NTP server as a landmark")]
+    if any(place.kind == "ntp" for place in config.landmark):
+        to_do = "no NTP server among the landmarks answers: let this host reach one, by UDP 123"
+    else:
+        to_do = "take an NTP server as a landmark"
+    return [warn("the clock could not be compared", to_do)]
 
 
 async def about_primary(config: Config) -> list[Finding]:

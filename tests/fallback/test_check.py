@@ -75,6 +75,23 @@ def test_a_client_certificate_is_looked_at(
     assert what in said(list(check.about_storage(ours)), level)
 
 
+@pytest.mark.parametrize(
+    ("landmarks", "to_do"),
+    [
+        ([], "take an NTP server as a landmark"),
+        (
+            [{"kind": "ntp", "address": "127.0.0.1:9"}] * 3,
+            "no NTP server among the landmarks answers",
+        ),
+    ],
+)
+async def test_a_clock_that_nobody_could_compare_is_told(
+    landmarks: list[dict[str, str]], to_do: str, tmp_path: Path
+) -> None:
+    ours = config(tmp_path, landmark=landmarks)
+    assert to_do in said(await check.about_clock(ours), Level.WARN)
+
+
 @pytest.mark.parametrize(("days_ago", "level"), [(3, Level.OK), (20, Level.WARN)])
 def test_a_former_place_is_looked_at(days_ago: int, level: Level, tmp_path: Path) -> None:
     moved = date.today() - timedelta(days=days_ago)
