@@ -98,7 +98,7 @@ async def test_who_has_a_voice_but_another_account_is_somebody_else(
             ":irc.test 315 fb-fra #room :End of WHO list",
         )
         await until(lambda: agent.reception.connection("pub", "alice"))
-        await ircd.says(":alice!u@shell PRIVMSG fb-fra :help")
-        await ircd.hears("NOTICE alice")
+        await ircd.says(":alice!u@shell PRIVMSG fb-fra :claim alice")
+        await ircd.hears("NOTICE alice :challenge")  # by then the desk has seen the voice
         person = agent.reception.person("pub", "alice")
         assert (person is not None and person.recalled) is known
