@@ -42,14 +42,16 @@ def parse_who(params: Sequence[str]) -> WhoRequest:
     return WhoRequest(mask, fields, token, "o" in flags)
 
 
-def is_known(state: NetworkState, mask: str) -> bool:
-    """Whether all that a WHO of this mask tells is known here: hosts of everybody it names."""
-    channel = state.channel(mask)
-    if channel is None:
-        user = state.user_named(mask)
-        return user is not None and bool(user.host)
-    return channel.names_complete and all(
-        state.users[folded_nick].host for folded_nick in channel.members
+def is_known(state: NetworkState, request: WhoRequest) -> bool:
+    """Whether what this WHO tells of people is known here, of everybody it names: their hosts, and
+    their realnames where those are asked for."""
+    channel = state.channel(request.mask)
+    if channel is not None and not channel.names_complete:
+        return False
+    folded = [state.fold(request.mask)] if channel is None else channel.members
+    named = [state.users.get(each) for each in folded]
+    return all(
+        user and user.host and (user.realname or "r" not in request.fields) for user in named
     )
 
 

@@ -288,7 +288,7 @@ def who(session: Session, client: Client, message: Message, out: Effects) -> Non
     asked = parse_who(message.params)
     if not asked.fields or session.state.isupport.whox:
         forward(session, client, message, out)
-    elif is_known(session.state, asked.mask):
+    elif is_known(session.state, asked):
         for line in who_lines(session.state, asked, session.server_name, client.dialect.caps):
             out.tell(client.id, str(line))
     else:

@@ -82,12 +82,13 @@ def test_who_as_clients_ask_it() -> None:
 
 def test_who_of_a_channel() -> None:
     state = network(GREETING, ENTERING)
-    assert not is_known(state, "#ops")  # hosts are missing
+    assert not is_known(state, WhoRequest("#ops", "nh"))  # hosts are missing
     says(
         state,
         ":s 352 me #ops a h.a s alice G@ :0 Alice A\n:s 354 me 793 #ops b h.b bob H+ acct :Bob B",
     )
-    assert is_known(state, "#OPS")
+    assert is_known(state, WhoRequest("#OPS", "nh"))
+    assert not is_known(state, WhoRequest("#ops", "nr"))  # nobody has told our own realname
     plain = [str(line) for line in who_lines(state, WhoRequest("#ops"), "bnc")]
     assert plain == [
         ":bnc 352 me #ops ident host.example irc.example me H :0 ",
@@ -102,9 +103,9 @@ def test_who_of_a_channel() -> None:
 
 def test_who_of_a_person_and_of_nobody() -> None:
     state = network(GREETING, ENTERING, ":s 352 me #ops a h.a s alice H@ :0 Alice A")
-    assert is_known(state, "alice")
+    assert is_known(state, WhoRequest("alice", "nhr"))
     (line, end) = who_lines(state, WhoRequest("ALICE"), "bnc")
     assert str(line) == ":bnc 352 me * a h.a irc.example alice H :0 Alice A"
-    assert not is_known(state, "nobody")
+    assert not is_known(state, WhoRequest("nobody", "n"))
     assert [m.command for m in who_lines(state, WhoRequest("nobody"), "bnc")] == ["315"]
     assert end.command == "315"

@@ -185,16 +185,18 @@ def test_whox_is_answered_from_what_we_know() -> None:
         ":irc.test 353 me = #ops :@me!user@host bob!b@h",
     )
     talk.seen(1)
-    talk.types(1, "WHO #ops %afnrt,42", "WHO carol %cuhn")
+    talk.types(1, "WHO #ops %afnt,42", "WHO carol %cuhnr")
     assert sent(talk) == []
     assert said(talk) == [
-        ("354", "me", "42", "me", "H@", "0", ""),
-        ("354", "me", "42", "bob", "H", "0", ""),
-        ("354", "me", "42", "carol", "H", "caz", "Carol C"),
+        ("354", "me", "42", "me", "H@", "0"),
+        ("354", "me", "42", "bob", "H", "0"),
+        ("354", "me", "42", "carol", "H", "caz"),
         ("315", "me", "#ops", "End of WHO list"),
-        ("354", "me", "*", "c", "h", "carol"),
+        ("354", "me", "*", "c", "h", "carol", "Carol C"),
         ("315", "me", "carol", "End of WHO list"),
     ]
+    talk.types(1, "WHO #ops %nr")
+    assert sent(talk) == ["WHO #ops"]  # nobody has told bob's realname
 
 
 @pytest.mark.parametrize(
