@@ -24,26 +24,28 @@ class People:
     network: str
     state: NetworkState
     last: int = 0  # the number given last
-    _numbers: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict)
+    # Folded nick -> number, host, and whether we shared a channel when we heard of them last.
+    _numbers: OrderedDict[str, tuple[int, str, bool]] = field(default_factory=OrderedDict)
 
     def meet(self, source: str, *, shares: bool) -> tuple[Connection, Connection | None]:
         """The connection behind a source `nick!user@host`, and one that is thereby lost.
 
-        `shares`: whether we share a channel, so that their NICK and QUIT reach us.
+        `shares`: whether we share a channel, so that their NICK and QUIT reach us. Who comes into
+        one under a known nick, but from another host, is somebody else: no QUIT was told before.
         """
         nick, _, host = source.partition("!")
         folded_nick = self.state.fold(nick)
         known = self._numbers.get(folded_nick)
         lost = None
         if known is not None:
-            number, seen_host = known
-            if shares or not host or not seen_host or host == seen_host:
-                self._numbers[folded_nick] = (number, host or seen_host)
+            number, seen_host, shared = known
+            if (shares and shared) or not host or not seen_host or host == seen_host:
+                self._numbers[folded_nick] = (number, host or seen_host, shares)
                 self._numbers.move_to_end(folded_nick)
                 return Connection(self.network, number), None
             lost = Connection(self.network, number)
         self.last += 1
-        self._numbers[folded_nick] = (self.last, host)
+        self._numbers[folded_nick] = (self.last, host, shares)
         self._numbers.move_to_end(folded_nick)
         while len(self._numbers) > MAX_PEOPLE:
             self._numbers.popitem(last=False)
@@ -71,7 +73,7 @@ class People:
         """CHGHOST seen: the same connection under another host."""
         found = self._numbers.get(self.state.fold(nick))
         if found is not None:
-            self._numbers[self.state.fold(nick)] = (found[0], host)
+            self._numbers[self.state.fold(nick)] = (found[0], host, found[2])
 
     def clear(self, state: NetworkState) -> None:
         """We were disconnected: nobody could be followed meanwhile. Numbers go on."""

@@ -122,10 +122,10 @@ class Reception:
                 people.clear(self.announcers[network].state)
             handler(self, network, message)
 
-    def _meet(self, network: str, message: Message) -> claims.Connection:
+    def _meet(self, network: str, source: str) -> claims.Connection:
         people = self._people[network]
-        shares = people.state.user_named(message.nick) is not None
-        connection, lost = people.meet(message.source, shares=shares)
+        shares = people.state.user_named(source.partition("!")[0]) is not None
+        connection, lost = people.meet(source, shares=shares)
         if lost is not None:
             self.conduct.put_claim(claims.Lost(lost, claims.Gone.NO_SHARED_CHANNEL))
         return connection
@@ -134,7 +134,7 @@ class Reception:
         announcer = self.announcers[network]
         if announcer.state.is_me(message.nick):
             return
-        connection = self._meet(network, message)
+        connection = self._meet(network, message.source)
         if self.conduct.performer.speaks(network):  # one agent invites, the one who speaks
             self._check_account(network, message.nick, connection)
         room = announcer.state.fold(announcer.config.room)
@@ -183,12 +183,12 @@ class Reception:
 
     def _look_around(self, network: str) -> None:
         """Whoever we voiced before we were away may be in the room still."""
-        state, people = self.announcers[network].state, self._people[network]
+        state = self.announcers[network].state
         room = state.channel(self.announcers[network].config.room)
         for member in room.members.values() if room else ():
             user = state.user_named(member.nick)
             if "+" in member.prefixes and user is not None and user.host:
-                connection, _ = people.meet(user.mask, shares=True)
+                connection = self._meet(network, user.mask)
                 host = f"{user.user}@{user.host}"
                 still = claims.StillVoiced(connection, member.nick, host, user.account)
                 self.conduct.put_claim(still)
@@ -203,7 +203,7 @@ class Reception:
     # -- accounts ---------------------------------------------------------------------------------
 
     def _on_account(self, network: str, message: Message) -> None:
-        connection = self._meet(network, message)
+        connection = self._meet(network, message.source)
         self._note_voice(network, message.nick)
         if message.params and message.params[0] == "*":
             self.conduct.put_claim(claims.Lost(connection, claims.Gone.ACCOUNT_LOST))
@@ -215,7 +215,7 @@ class Reception:
             nick, people = message.params[5], self._people[network]
             if people.state.user_named(nick) is not None and not people.state.is_me(nick):
                 source = f"{nick}!{message.params[3]}@{message.params[4]}"
-                connection, _ = people.meet(source, shares=True)
+                connection = self._meet(network, source)
                 if self.conduct.performer.speaks(network):
                     self._check_account(network, nick, connection)
 
@@ -316,8 +316,7 @@ class Reception:
         for user in list(people.state.users.values()):
             if user.account and not people.state.is_me(user.nick):
                 source = f"{user.nick}!{user.user}@{user.host}" if user.user else user.nick
-                connection, _ = people.meet(source, shares=True)
-                self._check_account(network, user.nick, connection)
+                self._check_account(network, user.nick, self._meet(network, source))
 
     # -- lines ------------------------------------------------------------------------------------
 
@@ -354,11 +353,11 @@ class Reception:
             )
         in_room = fold(target) == fold(announcer.config.room)
         if in_room and text.startswith("!"):
-            self._meet(network, message)
+            self._meet(network, message.source)
             orders.run(self, network, message.nick, text[1:], room=True)
 
     def _private(self, network: str, message: Message, text: str) -> None:
-        connection = self._meet(network, message)
+        connection = self._meet(network, message.source)
         self.front.was_asked(connection)
         # account-tag: servers add it, clients cannot.
         tagged = message.tags.get("account", "")

@@ -41,6 +41,22 @@ def test_without_a_shared_channel_another_host_is_somebody_else() -> None:
     assert lost == alice
 
 
+def test_who_comes_into_a_channel_from_another_host_is_somebody_else() -> None:
+    """Nothing told us of the first one's QUIT, for no channel was shared then."""
+    known = people()
+    alice, _ = known.meet("alice!a@host", shares=False)
+    thief, lost = known.meet("alice!t@evil", shares=True)
+    assert thief != alice
+    assert lost == alice
+    assert known.meet("alice!t@cloak", shares=True) == (thief, None)  # followed from now on
+
+
+def test_who_was_written_to_before_coming_in_is_the_same() -> None:
+    known = people()
+    alice, _ = known.meet("alice!a@host", shares=False)
+    assert known.meet("alice!a@host", shares=True) == (alice, None)
+
+
 def test_a_changed_host_that_was_told_is_the_same() -> None:
     known = people()
     alice, _ = known.meet("alice!a@host", shares=True)

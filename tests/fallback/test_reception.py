@@ -210,6 +210,18 @@ async def test_a_verified_person_is_followed_through_nick_and_lost_at_quit(tmp_p
         await until(lambda: scene.agent.reception.person("pub", "bob_") is None)
 
 
+async def test_who_comes_in_under_a_verified_nick_from_another_host_is_a_stranger(
+    tmp_path: Path,
+) -> None:
+    """FALLBACK: "A nick is never proof." No QUIT reaches us of who shares no channel with us."""
+    async with open_scene(tmp_path) as scene:
+        await scene.proves_by_code("bo", "bob")  # in private; then the connection ends
+        await scene.ircd.says(":bo!eve@elsewhere.example JOIN #room")
+        await scene.ircd.says(":bo!eve@elsewhere.example PRIVMSG #room :!roster")
+        assert "NOT VERIFIED" in await scene.is_told("bo", "NOT")
+        await until(lambda: not scene.agent.reception.person("pub", "bo"))
+
+
 async def test_two_admins_vouch_and_it_gives_no_admin_rights(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         await scene.ircd.says(":al!a@h JOIN #room AliceAcct :A", ":ca!c@h JOIN #room carolacct :C")
