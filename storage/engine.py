@@ -7,7 +7,6 @@ Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is s
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from dataclasses import dataclass
 from functools import partial
@@ -56,10 +55,14 @@ class Engines:
 
         SQLite goes on writing into a file that was removed or replaced, and all of it is lost.
         """
-        if not self.is_sqlite:
+        return _file(Path(str(self.url.database))) if self.is_sqlite else None
+
+    def index_file(self) -> tuple[int, int] | None:
+        """The same of the search index; None also where there is none (any more)."""
+        try:
+            return _file(self.index_path) if self.index_path is not None else None
+        except FileNotFoundError:
             return None
-        found = os.stat(str(self.url.database))
-        return found.st_dev, found.st_ino
 
     def wait_for_lock(self, connection: Connection, wait_s: float) -> None:
         """How long the connection waits for a lock before it fails."""
@@ -76,6 +79,11 @@ class Engines:
         self.reading.dispose()
         self.indexing.dispose()
         self.writing.dispose()
+
+
+def _file(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def parse_url(text: str) -> URL:

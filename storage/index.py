@@ -16,6 +16,8 @@ from storage.fts5 import SqliteIndex
 from storage.tsvector import PostgresqlIndex
 from storage.words import Wanted
 
+IDENTITY = "identity"  # of a database, in `meta`: its index is nobody else's
+
 
 class Index(Protocol):
     """What both databases offer. `connection` sees messages and index."""

@@ -4,10 +4,14 @@ It looks for messages once a second, at the WAL ten times, so that the writer fi
 copy. While messages pour in faster than SPARE_ROWS_S it steps aside, for the relay needs the
 processor more; a search then scans a longer tail, inside the database. Beyond MAX_TAIL it works
 anyway.
+
+The index is derived from the messages: one that is damaged, or whose file was taken away, is built
+anew, while searches scan the messages.
 """
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import sqlite3
@@ -21,7 +25,9 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage import index, retention
+from storage.directory import get_meta
 from storage.engine import Engines
+from storage.errors import StorageError
 from storage.trouble import Cause, cause_of
 
 T = TypeVar("T")
@@ -33,19 +39,55 @@ STEP_ROWS = 4096  # per transaction: about 0.1 s
 SPARE_ROWS_S = 5_000  # indexing them would take an eighth of a core from the relay
 MAX_TAIL = 500_000  # to scan them for a word takes SQLite a third of a second
 NICENESS = 5  # where the processor is short, who relays comes first
+DAMAGED_INDEX = "the search index is damaged and is built anew; try again in a moment"
 CHECKPOINT_BYTES = 8 << 20  # of WAL; the writer itself checkpoints at four times that
 
 
-class Indexer:
-    """Owns the indexing connection. `last_id` tells the highest number given to a message."""
+def prepare(engines: Engines) -> int:
+    """Make the search index ready, anew where it is damaged; the highest number in it."""
+    try:
+        return _prepare(engines)
+    except SQLAlchemyError as error:
+        if engines.index_path is None or cause_of(error) is not Cause.CORRUPT:
+            raise
+    _throw_away(engines)
+    return _prepare(engines)
 
-    def __init__(self, engines: Engines, last_id: Callable[[], int]) -> None:
+
+def _prepare(engines: Engines) -> int:
+    with engines.indexing.begin() as connection:
+        identity = get_meta(connection, index.IDENTITY)
+        if identity is None:
+            raise StorageError("the database is not ready: it was put there a moment ago")
+        trailing = index.of(connection)
+        trailing.prepare(connection, identity)
+        return trailing.covered(connection).high
+
+
+def _throw_away(engines: Engines) -> None:
+    path = engines.index_path
+    assert path is not None
+    for each in path.parent.glob(f"{glob.escape(path.name)}*"):
+        each.unlink()
+
+
+class Indexer:
+    """Owns the indexing connection. `last_id` tells the highest number given to a message.
+    `on_renewed` is called, in its thread, when other files than before are to be read."""
+
+    def __init__(
+        self, engines: Engines, last_id: Callable[[], int], on_renewed: Callable[[], None]
+    ) -> None:
         self._engines = engines
         self._last_id = last_id
+        self._on_renewed = on_renewed
+        self._suspected = False
+        self._was_rebuilt = False
         self._copied_at_ns = 0  # when what was copied back last had been written
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._connection = engines.indexing.connect()
+        self._files = (engines.file(), engines.index_file())
         self.index = index.of(self._connection)
         self._thread = threading.Thread(target=self._work, name="muster-indexer", daemon=True)
         self._thread.start()
@@ -59,6 +101,10 @@ class Indexer:
         """Take in everything there is now."""
         while self._step():
             pass
+
+    def suspect(self) -> None:
+        """Somebody found the database damaged: have the index built anew, lest it be that."""
+        self._suspected = True
 
     def give_back(self) -> None:
         """Return free pages of the index to the file system."""
@@ -86,15 +132,16 @@ class Indexer:
                 if time.monotonic() >= looked_at + PERIOD_S:
                     looked_at, now = time.monotonic(), self._last_id()
                     busy, seen = now - seen > SPARE_ROWS_S * PERIOD_S, now
+                    self._look_for_files()
                     self._follow(now, busy)
                 self._checkpoint()
-            except (SQLAlchemyError, sqlite3.Error) as error:
+            except (SQLAlchemyError, sqlite3.Error, OSError, StorageError) as error:
                 # The thread's own border. Searches are complete without it; said once, not always.
                 if not failing:
                     log.warning("the search index does not get on: %s", error)
                 failing = True
                 if cause_of(error) is Cause.CORRUPT:
-                    self._have_it_rebuilt()
+                    self.suspect()
             else:
                 if failing:
                     log.warning("the search index gets on again")
@@ -108,10 +155,28 @@ class Indexer:
         while not self._stop.is_set() and self._step() == STEP_ROWS:
             self._checkpoint()
 
-    def _have_it_rebuilt(self) -> None:
-        """Mark the index as unusable: the next start builds it anew."""
-        with suppress(SQLAlchemyError):
-            self.with_connection(lambda c: c.exec_driver_sql("PRAGMA search.user_version = 0"))
+    def _look_for_files(self) -> None:
+        """Whether database and index are still the files that are open."""
+        if not self._engines.is_sqlite:
+            return
+        database, indexed = self._engines.file(), self._engines.index_file()
+        if self._suspected and not self._was_rebuilt:  # once: else it is the messages themselves
+            self._was_rebuilt = True
+            log.error("the search index may be damaged; it is built anew")
+            with self._lock:
+                _throw_away(self._engines)
+        elif indexed is not None and (database, indexed) == self._files:
+            return
+        self._open_anew()
+
+    def _open_anew(self) -> None:
+        with self._lock:
+            prepare(self._engines)
+            old, self._connection = self._connection, self._engines.indexing.connect()
+            self._files = (self._engines.file(), self._engines.index_file())
+            with suppress(SQLAlchemyError):
+                old.close()
+        self._on_renewed()
 
     def _checkpoint(self) -> None:
         if not self._engines.is_sqlite:

@@ -20,20 +20,29 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from storage.engine import Engines
 from storage.errors import StorageError
 from storage.job import Job
-from storage.trouble import cause_of
+from storage.trouble import Cause, cause_of
 
+NO_INDEX = "no such table: search."  # of an error: its file was taken away a moment ago
 READERS = 4  # threads, each with a connection; a fifth question waits for one
 
 
 class Readers:
-    """Bounded by its callers, each of whom waits for an answer. Used in trio's thread alone."""
+    """Bounded by its callers, each of whom waits for an answer. Used in trio's thread alone, but
+    for `renew`. `on_damage` is called in a reader's thread when the database is found damaged."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: Engines, on_damage: Callable[[], None]) -> None:
         self._engines = engines
+        self._on_damage = on_damage
+        self._opening = 0
         self._idle: list[_Reader] = []
         self._started = 0
         self._waiting: deque[Job] = deque()
         self._closed = False
+
+    def renew(self) -> None:
+        """Have the files opened anew, before the next question is answered. Called in one thread,
+        whichever it is."""
+        self._opening += 1
 
     def put(self, job: Job) -> None:
         """Have it done as soon as a reader is free, in a read-only transaction of its own.
@@ -46,7 +55,8 @@ class Readers:
             self._idle.pop().jobs.put(job)
         elif self._started < READERS:
             self._started += 1
-            _Reader(self._engines, self._go_on).jobs.put(job)
+            reader = _Reader(self._engines, self._go_on, lambda: self._opening, self._on_damage)
+            reader.jobs.put(job)
         else:
             self._waiting.append(job)
 
@@ -75,12 +85,22 @@ Done = Callable[["_Reader", Job, outcome.Outcome[Any]], None]
 
 
 class _Reader:
-    """One thread. `done` is called in trio's thread after each job, which is then the only one."""
+    """One thread. `done` is called in trio's thread after each job, which is then the only one.
+    What is open is closed when `opening` gives another number."""
 
-    def __init__(self, engines: Engines, done: Done) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        done: Done,
+        opening: Callable[[], int],
+        on_damage: Callable[[], None],
+    ) -> None:
         self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._engines = engines
         self._done = done
+        self._opening = opening
+        self._on_damage = on_damage
+        self._opened_at = 0
         self._token = trio.lowlevel.current_trio_token()
         self._connection: Connection | None = None
         self.thread = threading.Thread(target=self._work, name="muster-reader", daemon=True)
@@ -97,6 +117,9 @@ class _Reader:
         self._disconnect()
 
     def _read(self, job: Job) -> Any:
+        if self._opened_at != (opening := self._opening()):
+            self._disconnect()
+            self._opened_at = opening
         try:
             try:
                 return self._read_kept(job)
@@ -107,9 +130,13 @@ class _Reader:
             return self._read_kept(job)
         except (SQLAlchemyError, sqlite3.Error) as error:
             self._disconnect()
+            if NO_INDEX in str(error):
+                raise StorageError("the search index was taken away; it is built anew") from error
             cause = cause_of(error)
             if cause is None:
                 raise
+            if cause is Cause.CORRUPT:
+                self._on_damage()
             raise StorageError(f"the database {cause.value}") from error
 
     def _read_kept(self, job: Job) -> Any:

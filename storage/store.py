@@ -18,13 +18,14 @@ import trio
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage import index, messages, migrations, retention, schema
+from storage import indexer, messages, migrations, retention, schema
 from storage.backup import backup
 from storage.directory import get_meta, put_meta
 from storage.engine import Engines, make_engines
 from storage.errors import NotWritten, Unusable
 from storage.imports import LAST_IMPORTED_ID
-from storage.indexer import Indexer
+from storage.index import IDENTITY
+from storage.indexer import DAMAGED_INDEX, Indexer
 from storage.job import Job, Then
 from storage.message import Row
 from storage.readers import Readers
@@ -49,9 +50,9 @@ class Store:
         self._last_id = last_id
         self._trouble: Trouble | None = None
         self._listeners: list[Callable[[Trouble | None], None]] = []
-        self._writer = Writer(engines, self._set_trouble)
-        self._indexer = Indexer(engines, lambda: self._last_id)
-        self._readers = Readers(engines)
+        self._writer = Writer(engines, self._set_trouble, _prepare_database)
+        self._readers = Readers(engines, lambda: self._indexer.suspect())
+        self._indexer = Indexer(engines, lambda: self._last_id, self._readers.renew)
 
     @property
     def url(self) -> str:
@@ -173,6 +174,9 @@ class Store:
             cause = cause_of(error)
             if cause is None:
                 raise
+            if cause is Cause.CORRUPT:
+                self._indexer.suspect()
+                raise NotWritten(f"nothing was changed: {DAMAGED_INDEX}") from error
             raise NotWritten(f"nothing was changed: the search index {cause.value}") from error
 
     async def _sweep_sources(self) -> None:
@@ -252,31 +256,17 @@ def _first_line(error: Exception) -> str:
 def _prepare(engines: Engines) -> int:
     """Bring schema and index up to date; the highest number ever given to a message."""
     with engines.writing.begin() as connection:
-        migrations.upgrade(connection)
-        identity = get_meta(connection, "identity")
-        if identity is None:
-            identity = uuid4().hex
-            put_meta(connection, "identity", identity)
+        _prepare_database(connection)
         last_id = _last_id(connection)
-    try:
-        indexed = _prepare_index(engines, identity)
-    except SQLAlchemyError as error:
-        if engines.index_path is None or cause_of(error) is not Cause.CORRUPT:
-            raise
-        # It is derived from the messages: a damaged one is thrown away, not complained about.
-        for path in engines.index_path.parent.glob(f"{engines.index_path.name}*"):
-            path.unlink()
-        indexed = _prepare_index(engines, identity)
     # After a power cut the index may know numbers that the messages have lost.
-    return max(last_id, indexed)
+    return max(last_id, indexer.prepare(engines))
 
 
-def _prepare_index(engines: Engines, identity: str) -> int:
-    """Make the search index ready; the highest number in it."""
-    with engines.indexing.begin() as connection:
-        trailing = index.of(connection)
-        trailing.prepare(connection, identity)
-        return trailing.covered(connection).high
+def _prepare_database(connection: Connection) -> None:
+    """Bring the schema up to date, and give a new database, or a copy, an identity."""
+    migrations.upgrade(connection)
+    if get_meta(connection, IDENTITY) is None:
+        put_meta(connection, IDENTITY, uuid4().hex)
 
 
 def _last_id(connection: Connection) -> int:

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import outcome
 import trio
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.appender import Appender
@@ -82,15 +83,20 @@ class Writer:
     """Bounded by its callers: each waits for its own rows, so no queue can outgrow them.
 
     `on_trouble(trouble, news)` is called in trio's thread as trouble begins, changes, or ends
-    (None); `news` is False where only its figures changed.
+    (None); `news` is False where only its figures changed. `prepare` makes a database usable that
+    was put in the place of the first.
     """
 
     def __init__(
-        self, engines: Engines, on_trouble: Callable[[Trouble | None, bool], None]
+        self,
+        engines: Engines,
+        on_trouble: Callable[[Trouble | None, bool], None],
+        prepare: Callable[[Connection], None],
     ) -> None:
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
         self._engines = engines
         self._on_trouble = on_trouble
+        self._prepare = prepare
         self._token = trio.lowlevel.current_trio_token()
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[None] = (
@@ -108,6 +114,7 @@ class Writer:
         self._connection = engines.writing.connect()
         self._appender = Appender(self._connection)
         self._file = engines.file()
+        self._opened_other = False  # and have not prepared it yet
         self._looked_at = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="muster-writer", daemon=True)
         self._thread.start()
@@ -187,10 +194,10 @@ class Writer:
         with suppress(SQLAlchemyError):
             self._connection.close()
 
-    def _look_for_file(self) -> None:
-        """Once a second: whether the database's file is still the one that is open."""
+    def _look_for_file(self, every_s: float) -> None:
+        """Whether the database's file is still the one that is open."""
         now = time.monotonic()
-        if self._trouble or now - self._looked_at < RETRY_S:
+        if self._trouble or now - self._looked_at < every_s:
             return
         self._looked_at = now
         try:
@@ -200,7 +207,7 @@ class Writer:
             self._enter(Cause.GONE, error)
 
     def _write_rows(self, batch: Batch) -> None:
-        self._look_for_file()
+        self._look_for_file(RETRY_S)
         done = self._try(batch.rows) if self._trouble is None else 0
         if done < len(batch.rows):
             self._keep_in_memory(batch.rows[done:])
@@ -240,7 +247,8 @@ class Writer:
 
     def _write_job(self, job: Job, reshapes: bool) -> outcome.Outcome[Any]:
         def work() -> Any:
-            if self._trouble and self._connection.closed:  # the last retry could not open one
+            self._look_for_file(0)
+            if self._trouble and (self._connection.closed or self._has_lost_file()):
                 raise NotWritten(f"nothing was changed: the database {self._trouble.cause.value}")
             with self._connection.begin():
                 return job.run(self._connection)
@@ -256,6 +264,11 @@ class Writer:
         return result
 
     # Trouble
+
+    def _has_lost_file(self) -> bool:
+        """Whether what is open is the file that was taken away, and not what would be read."""
+        gone = self._trouble is not None and self._trouble.cause is Cause.GONE
+        return gone and self._engines.is_sqlite
 
     def _enter(self, cause: Cause, error: BaseException) -> None:
         self._retry_at = time.monotonic() + RETRY_S
@@ -283,11 +296,18 @@ class Writer:
             with suppress(SQLAlchemyError):
                 self._connection.invalidate()
                 self._connection.close()
-            self._file = self._engines.file()  # connecting would make a new one where it is gone
+            # Connecting would make a new one where it is gone.
+            before, self._file = self._file, self._engines.file()
             self._connection = self._engines.writing.connect()
+            if self._file != before:
+                self._opened_other = True
             self._appender = Appender(self._connection)
             # Who appends meanwhile waits for this: a lock that is still held must show at once.
             self._engines.wait_for_lock(self._connection, RETRY_LOCK_S)
+            if self._opened_other:
+                with self._connection.begin():
+                    self._prepare(self._connection)
+                self._opened_other = False
             self._appender.probe()
             self._engines.wait_for_lock(self._connection, BUSY_TIMEOUT_S)
         except Exception as error:  # the thread's own border
