@@ -18,7 +18,8 @@ from fallback.config import read_duration
 from fallback.outgoing import Priority
 
 if TYPE_CHECKING:
-    from fallback.reception import Person, Reception
+    from fallback.people import Person
+    from fallback.reception import Reception
 
 MAX_LINE = 400
 MAX_HOLD_S = 12 * 3600.0

@@ -11,10 +11,21 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from bouncer.irc.state import NetworkState
-from fallback.claims import Connection, Gone
+from bouncer.roster import Member
+from fallback.claims import Connection, Gone, Proof
 
 MAX_PEOPLE = 4096  # followed at once; full: whoever was not heard of longest is forgotten
 _SPLIT = re.compile(r"[\w.-]+\.\w+ [\w.-]+\.\w+")  # "hub.example leaf.example": RFC 1459, 4.1.6
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is behind a connection, as far as it is proved."""
+
+    member: Member
+    proof: Proof
+    connection: Connection
+    recalled: bool = False  # by their voice in the room, after we were away
 
 
 @dataclass

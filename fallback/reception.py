@@ -7,7 +7,6 @@ Codes and signatures pass through memory alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import structlog
 import trio
@@ -22,26 +21,17 @@ from fallback.fellows import Fellows
 from fallback.frontdesk import FrontDesk
 from fallback.journal import Journal
 from fallback.mesh import Mesh
-from fallback.people import People, why_gone
+from fallback.people import People, Person, why_gone
 from fallback.proving import Proving, member_by_certfp
 from fallback.relay import Relay, Shown
 from fallback.selfcheck import Pulse
+from fallback.unheard import Unheard
 
 REQUESTS_PER_S = 20.0  # private lines taken from one network; more are dropped unread
 REQUEST_BURST = 60
 MAX_TEXT = 1500
 
 log = structlog.get_logger("reception")
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who is behind a connection, as far as it is proved."""
-
-    member: Member
-    proof: claims.Proof
-    connection: claims.Connection
-    recalled: bool = False  # by their voice in the room, after we were away
 
 
 class Reception:
@@ -80,6 +70,7 @@ class Reception:
         }
         self._asked_whois: dict[claims.Connection, None] = {}
         self._proving = Proving(conduct, me=me, front=front, roster=roster, now=pulse.now)
+        self.unheard = Unheard()
         self.fellows = Fellows(front.other_agents, mesh=mesh, announcers=announcers)
 
     async def run(self) -> None:
@@ -100,6 +91,8 @@ class Reception:
     def lost(self, network: str) -> None:
         self._people[network].clear(self.announcers[network].state)
         self.conduct.put(voter.ForNetwork(network, speaker.NetworkLost()))
+        if self.unheard.lost(network):
+            self.conduct.put(voter.ForNetwork(network, speaker.LineRefused()))
         self.conduct.put_claim(claims.NetworkDropped(network))
 
     def silenced(self, network: str) -> None:
@@ -112,9 +105,11 @@ class Reception:
         place = self.announcers[network].config
         targets, text = message.params[0].split(","), message.params[1]
         if place.lobby in targets and text == self.conduct.performer.announced.get(network):
+            self.unheard.written(network)
             self.conduct.put(voter.ForNetwork(network, speaker.LineSaid()))
 
     def received(self, network: str, message: Message) -> None:
+        self.unheard.received(network, message)
         handler = _HANDLERS.get(message.command)
         if handler is not None and message.nick:
             people = self._people[network]
@@ -311,6 +306,7 @@ class Reception:
     def announced(self, network: str) -> None:
         """The line goes out: the temporary nicks follow it; who stands here by account needs no
         claim."""
+        self.unheard.begun(network)
         self.front.announced(network)
         people = self._people[network]
         for user in list(people.state.users.values()):

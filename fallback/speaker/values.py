@@ -89,7 +89,8 @@ class LineSaid:
 
 @dataclass(frozen=True, slots=True)
 class LineRefused:
-    """The network did not take our line, or one after it: it may not be read in the lobby."""
+    """The network did not take our line, or one after it, or the connection ended before anything
+    showed that it had come: it may not be read in the lobby."""
 
 
 @dataclass(frozen=True, slots=True)

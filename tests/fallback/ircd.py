@@ -22,6 +22,7 @@ class Ircd:
         self._lines_in, self._lines = trio.open_memory_channel[str](1000)
         self._connected = trio.Event()
         self.connections = 0
+        self.answers_pings = True
         self.heard: list[str] = []
 
     async def serve(self, stream: trio.SocketStream) -> None:
@@ -35,6 +36,8 @@ class Ircd:
                     if line.startswith("PING alive"):
                         continue  # the announcer's own liveness check
                     if line.startswith("PING "):
+                        if not self.answers_pings:
+                            continue
                         await self.says(f":irc.test PONG irc.test {line[5:]}")
                         continue
                     self.heard.append(line)
