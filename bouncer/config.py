@@ -41,7 +41,7 @@ def _read_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Networ
 
 
 def _read_database_url(url: str) -> str:
-    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+    if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
         raise ValueError('write "sqlite:///FILE" or "postgresql+psycopg://USER@HOST/NAME"')
     return url
 

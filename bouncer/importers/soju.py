@@ -63,6 +63,8 @@ async def import_soju(
     Raises StorageError when the file is no such database. Stop soju first, or copy the file.
     """
     report = Report()
+    if not path.is_file():
+        raise StorageError(f"{path}: no such file; name soju's database, as /var/lib/soju/main.db")
     try:
         found = await trio.to_thread.run_sync(_read_people, path)
     except sqlite3.Error as error:

@@ -199,9 +199,13 @@ def test_a_fault_says_what_to_do(text: str, said: str, tmp_path: Path) -> None:
     assert line.startswith(said)
 
 
-def test_a_database_password_is_not_shown(tmp_path: Path) -> None:
-    path = write(tmp_path, '[database]\nurl = "postgresql+psycopg://muster:hunter2@db/muster"')
-    assert "hunter2" not in repr(config.load(path))
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_a_database_password_is_not_shown(scheme: str, tmp_path: Path) -> None:
+    """The shorter form is what PostgreSQL's own tools take, and `history move`."""
+    path = write(tmp_path, f'[database]\nurl = "{scheme}://muster:hunter2@db/muster"')
+    found = config.load(path)
+    assert found.database.url == f"{scheme}://muster:hunter2@db/muster"
+    assert "hunter2" not in repr(found)
 
 
 def test_a_configuration_does_not_change() -> None:
