@@ -19,6 +19,7 @@ from bouncer.peers import Heard, Peers
 from bouncer.voters import LINK_BEAT_S, Tracked, split_address
 
 AGAIN_S = 5.0  # an address that was not found
+FAREWELL_S = 2.0  # from the last roster to the end of the link
 LINK_PROOF_S = 30.0  # from the handshake to the voter's first fresh datagram
 RESOLVE_S = 60.0  # a voter given by name is looked up this often; the last good answer is kept
 
@@ -87,6 +88,8 @@ class Attendant:
                     one.link = None
                     with trio.CancelScope(shield=True):
                         await link.aclose()
+                if one.farewell and one.scope is not None:
+                    one.scope.cancel()
             with trio.move_on_after(next(delays)):
                 if one.proven.is_set():
                     await trio.sleep_forever()
@@ -99,7 +102,7 @@ class Attendant:
             await link.send(FrameType.DATAGRAM, self._peers.seal(one.voter.name, Kind.HELLO))
             with trio.fail_after(LINK_PROOF_S):
                 await one.proven.wait()
-            while True:
+            while not one.farewell:
                 await link.send(FrameType.DATAGRAM, self._says.datagram(one))
                 roster = self._says.document(one.voter.role)
                 if roster is not None and one.pushed != roster[0]:
@@ -109,6 +112,9 @@ class Attendant:
                 one.push = trio.Event()
                 with trio.move_on_after(LINK_BEAT_S):
                     await one.push.wait()
+            await link.send(FrameType.ROSTER, one.farewell)
+            await trio.sleep(FAREWELL_S)
+            nursery.cancel_scope.cancel()
 
     async def _read_link(self, one: Tracked, link: Link) -> None:
         while True:

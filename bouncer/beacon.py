@@ -222,8 +222,7 @@ class Beacon:
         wanted = {voter.name: voter for voter in self._roster.voters if voter.name in self._known}
         for name, one in list(self._voters.items()):
             if wanted.get(name) != one.voter:
-                if one.scope is not None:
-                    one.scope.cancel()
+                one.dismiss(self._document[one.voter.role])
                 del self._voters[name]
         for name, voter in wanted.items():
             if name not in self._voters:

@@ -89,6 +89,11 @@ class Roster:
     def voter(self, name: str) -> Voter | None:
         return next((voter for voter in self.voters if voter.name == name), None)
 
+    def names(self, name: str, public: PublicKey) -> bool:
+        """Whether the voter that holds this key is one of ours, under this name."""
+        known = self.voter(name)
+        return known is not None and known.public == public
+
     def member(self, handle: str) -> Member | None:
         wanted = handle.casefold()
         return next((one for one in self.staff if one.handle.casefold() == wanted), None)

@@ -64,7 +64,15 @@ class Tracked:
     push: trio.Event = field(default_factory=trio.Event)
     proven: trio.Event = field(default_factory=trio.Event)  # its nonce is known
     scope: trio.CancelScope | None = None
+    farewell: bytes = b""  # the roster without it, which is the last it hears from us
     held: set[str] = field(default_factory=set)  # notices and orders it has acked
+
+    def dismiss(self, document: bytes) -> None:
+        """It is not on the roster any more: tell it so over the link, if one stands."""
+        self.farewell = document
+        self.push.set()
+        if self.link is None and self.scope is not None:
+            self.scope.cancel()
 
     def hold(self, name: str) -> None:
         if len(self.held) >= MAX_HELD:

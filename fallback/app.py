@@ -100,7 +100,7 @@ class Voter:
             config.landmark,
             self.pulse.now,
             fresh_s=waits.landmark_fresh_s,
-            changed=self.conduct.put,
+            changed=self._self_check,
             irc={name: announcer.ping for name, announcer in self.announcers.items()},
         )
         performer = self.conduct.performer
@@ -244,6 +244,10 @@ class Voter:
     def _answered(self, at: float) -> None:
         self.conduct.put(watch.Answered(at))
 
+    def _self_check(self, check: watch.SelfCheck) -> None:
+        # Nobody beats to a voter that was removed: its silence says nothing about the primary.
+        self.conduct.put(replace(check, fresh=0) if self.dismissed else check)
+
     def _ack(self, ack: Ack, where: Where | None, brought: int) -> None:
         body = write_body(ack)
         if where is not None:
@@ -282,6 +286,12 @@ class Voter:
         self.roster = roster
         self.mesh.know(roster.voters, self.config.name)
 
+    @property
+    def dismissed(self) -> bool:
+        """Whether the roster does not name us: then we neither vote nor announce."""
+        roster = self.roster
+        return roster is not None and not roster.names(self.config.name, self.key.public)
+
     # -- what all voters must have alike ----------------------------------------------------------
 
     def _settings(self) -> SettingsSaid:
@@ -295,6 +305,8 @@ class Voter:
 
     def worries(self) -> Iterator[Finding]:
         """What ops are told of when it lasts, besides the public networks."""
+        if self.roster is not None:
+            yield from check.about_pairing(self.config, self.roster)
         yield from check.about_storage(self.config)
         yield from self.disagreements()
 

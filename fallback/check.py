@@ -295,14 +295,24 @@ def kept_roster(config: Config) -> tuple[Roster | None, list[Finding]]:
     return roster, [ok(text)]
 
 
-def about_voters(config: Config, roster: Roster) -> Iterator[Finding]:
+def about_pairing(config: Config, roster: Roster) -> Iterator[Finding]:
+    """Whether the roster names this voter; one that it does not name keeps silent."""
     ours = roster.voter(config.name)
     if ours is None:
-        yield fail(f"{config.name} is not in the roster", "pair it: `bouncer agent add`")
+        todo = "so it never votes or announces: pair it by `bouncer agent add`, or stop it"
+        yield fail(f"{config.name} is not in the roster", todo)
         return
     with suppress(KeyFault):
         if ours.public != MeshKey.load(config.key_file).public:
-            yield fail("the roster has another key for this voter", "pair it anew")
+            todo = "so it never votes or announces: pair it anew, or stop it"
+            yield fail("the roster has another key for this voter", todo)
+
+
+def about_voters(config: Config, roster: Roster) -> Iterator[Finding]:
+    yield from about_pairing(config, roster)
+    ours = roster.voter(config.name)
+    if ours is None:
+        return
     if ours.role != config.role:
         yield fail(f"the roster says {ours.role}, this file {config.role}", "make them agree")
     if len(roster.voters) < roster.k:

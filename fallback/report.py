@@ -42,6 +42,8 @@ def status_lines(voter: Voter) -> list[str]:
         lines.append(f"told ops last: {voter.hearing.notes.last}")
     check = voter.landmarks.state()
     need = voter.config.landmarks
+    if voter.dismissed:
+        lines.append("NOT IN THE ROSTER: it never votes or announces; pair it, or stop it")
     good = "good" if check.fresh >= need else "IN DOUBT"
     lines.append(f"self-check {good}: {check.fresh} of {check.of} landmarks fresh, {need} needed")
     for address, probe in voter.probes.seen.items():
