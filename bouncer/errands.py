@@ -11,7 +11,6 @@ from bouncer.session.effects import (
     Effect,
     ForgetChannel,
     KeepMark,
-    Redact,
     RememberChannel,
     RememberLogin,
 )
@@ -36,7 +35,5 @@ def errand_of(effect: Effect, store: Store, network_id: int) -> Errand | None:
             return partial(keeping.change_network, store, network_id, **changes)
         case KeepMark(target, key, value):
             return partial(keeping.keep_mark, store, network_id, target, key, value)
-        case Redact(target, msgid):
-            return partial(keeping.redact, store, network_id, target, msgid)
         case _:
             return None

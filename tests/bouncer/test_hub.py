@@ -143,6 +143,25 @@ async def test_a_client_that_leaves_is_gone_also_when_there_is_no_room(tmp_path:
         await until(lambda: not hub.clients)
 
 
+async def test_a_deleted_message_is_in_no_page_that_was_read_ahead(tmp_path: Path) -> None:
+    """message-redaction: history shall "exclude it entirely"."""
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice/net", (*MODERN, "draft/chathistory"))
+        for number in range(1, 7):
+            await network.says(f"@msgid=x{number} :bob!b@h PRIVMSG #ops :said {number}")
+        await client.hears("said 6")
+        client.lines.clear()
+        [attached] = muster.hub.clients.values()
+        await client.says("CHATHISTORY LATEST #ops * 2", "CHATHISTORY BEFORE #ops msgid=x5 2")
+        await client.hears("said 4")
+        await until(lambda: attached.ahead._page is not None and attached.ahead._page.answer)
+        await network.says(":bob!b@h REDACT #ops x1", ":irc.test NOTICE me :deleted")
+        await client.hears("deleted")
+        await client.says("CHATHISTORY BEFORE #ops msgid=x3 2")
+        await client.hears("said 2")
+        assert not [line for line in client.lines if "said 1" in line]
+
+
 async def test_what_is_said_of_the_store_after_the_end_harms_nobody(tmp_path: Path) -> None:
     """It commits the last when all else has ended, and then has trouble, or no more."""
     async with running_network() as network, running_bouncer(tmp_path, network) as muster:
