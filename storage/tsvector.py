@@ -12,6 +12,27 @@ from storage.tokens import VERSION, buffer_token, msgid_token, network_token, se
 from storage.words import SEARCHABLE, Wanted, words
 
 LONGEST_WORD = 500  # characters; PostgreSQL refuses lexemes of 2 KiB
+# So many of the newest messages are walked for words that may be frequent, before GIN is asked for
+# all that have them; and so many where the first held OFTEN of them.
+GLANCE, WALK = 2_048, 65_536
+OFTEN = 4
+
+# PostgreSQL takes a token that it has no figures of for one of 0.5 % of all messages: it would walk
+# all of them, the newest first, until it has found enough. OFFSET leaves it the named way alone.
+_WALK = (
+    "SELECT id FROM (SELECT id, words FROM search_words WHERE id BETWEEN %(low)s AND %(high)s "
+    "ORDER BY id DESC OFFSET 0) AS walked WHERE words @@ %(terms)s::tsquery "
+    "ORDER BY id DESC LIMIT %(rows)s"
+)
+_GIN = (
+    "SELECT id FROM (SELECT id FROM search_words WHERE words @@ %(terms)s::tsquery "
+    "AND id BETWEEN %(low)s AND %(high)s OFFSET 0) AS found ORDER BY id DESC LIMIT %(rows)s"
+)
+_PLACE = (
+    "SELECT time_ms, id FROM messages WHERE id = ANY(ARRAY(SELECT id FROM ("
+    "SELECT id FROM search_words WHERE words @@ %(terms)s::tsquery OFFSET 0) AS found "
+    "ORDER BY id DESC LIMIT %(candidates)s)) AND buffer_id = %(buffer_id)s AND msgid = %(msgid)s"
+)
 
 
 class PostgresqlIndex:
@@ -90,12 +111,17 @@ class PostgresqlIndex:
     ) -> list[int]:
         terms = [f"'{token}'" for token in (*tokens, *filter(_fits, wanted.whole))]
         terms += [f"'{word}':*" for word in filter(_fits, wanted.beginnings)]
-        found = connection.exec_driver_sql(
-            "SELECT id FROM search_words WHERE words @@ %s::tsquery AND id BETWEEN %s AND %s "
-            "ORDER BY id DESC LIMIT %s",
-            (" & ".join(terms), between.low, between.high, rows),
-        )
-        return list(found.scalars())
+        query = " & ".join(terms)
+
+        def ask(statement: str, low: int) -> list[int]:
+            values = {"terms": query, "low": max(low, between.low), "high": between.high}
+            found = connection.exec_driver_sql(statement, {**values, "rows": rows})
+            return list(found.scalars())
+
+        ids = ask(_WALK, between.high - GLANCE)
+        if OFTEN <= len(ids) < rows:
+            ids = ask(_WALK, between.high - WALK)
+        return ids if len(ids) == rows else ask(_GIN, between.low)
 
     def place(
         self,
@@ -105,13 +131,13 @@ class PostgresqlIndex:
         msgid: str,
         candidates: int,
     ) -> tuple[int, int] | None:
-        terms = " & ".join(f"'{token}'" for token in tokens)
-        found = connection.exec_driver_sql(
-            "SELECT time_ms, id FROM messages WHERE id IN (SELECT id FROM search_words "
-            "WHERE words @@ %s::tsquery ORDER BY id DESC LIMIT %s) "
-            "AND buffer_id = %s AND msgid = %s",
-            (terms, candidates, buffer_id, msgid),
-        ).first()
+        values = {
+            "terms": " & ".join(f"'{token}'" for token in tokens),
+            "candidates": candidates,
+            "buffer_id": buffer_id,
+            "msgid": msgid,
+        }
+        found = connection.exec_driver_sql(_PLACE, values).first()
         return None if found is None else (found.time_ms, found.id)
 
 

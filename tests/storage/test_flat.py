@@ -28,7 +28,7 @@ AT_MS = 1_000  # of a message that both have
 Ask = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
-def questions(network: int, number: int) -> dict[str, Ask]:
+def questions(network: int = 1, number: int = 1, length: int = SHORT) -> dict[str, Ask]:
     place = Position(AT_MS, number)
     return {
         "latest": (messages.latest, (network, "#ops", 50)),
@@ -43,6 +43,7 @@ def questions(network: int, number: int) -> dict[str, Ask]:
         "by our own msgid": (messages.find_msgid, (network, "#ops", own_msgid(number))),
         "by no msgid": (messages.find_msgid, (network, "#ops", "id-none")),
         "a rare word": (search, (network, f"ticket{AT_MS}")),
+        "words of today": (search, (network, f"ticket{length // 10 - 1}*")),
         "a common word": (search, (network, "disk", "", "", None, None, 50)),
         "a sender": (search, (network, "", "bob", "", None, None, 50)),
         "a sender's word": (search, (network, "disk", "bob", "#ops", None, None, 50)),
@@ -93,7 +94,7 @@ async def worked(url: str, length: int) -> dict[str, int]:
     async with observed(url) as (store, readers):
         rows = await say(store, length)
         await store.catch_up()
-        asked = questions(rows[0].network_id, rows[AT_MS].id)
+        asked = questions(rows[0].network_id, rows[AT_MS].id, length)
         for fn, values in asked.values():
             await store.read(fn, *values)  # each connection reads the schema once
         return {name: await steps(store, ask, readers) for name, ask in asked.items()}
@@ -185,7 +186,7 @@ async def efforts(url: str, length: int) -> dict[str, Effort]:
         with vacuumed.connect() as connection:  # as the server does by itself, a minute later
             connection.exec_driver_sql("VACUUM ANALYZE")
         vacuumed.dispose()
-        asked = questions(rows[0].network_id, rows[AT_MS].id)
+        asked = questions(rows[0].network_id, rows[AT_MS].id, length)
         return {name: await effort(store, ask) for name, ask in asked.items()}
 
 
@@ -198,19 +199,7 @@ def both(cluster: Cluster) -> tuple[dict[str, Effort], dict[str, Effort]]:
     return trio.run(main)
 
 
-# PostgreSQL takes a token that it has no figures of for one of 0.5 % of all messages: rather than
-# ask the index of tokens it walks all of them, the newest first, until it has found enough.
-WALKED = ("by a msgid", "by our own msgid", "by no msgid", "a rare word")
-NOT_YET = pytest.mark.xfail(strict=True, reason="the planner walks all messages")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=NOT_YET if name in WALKED else ())
-        for name in questions(network=1, number=1)
-    ],
-)
+@pytest.mark.parametrize("name", questions())
 def test_postgresql_reads_as_much_however_long_the_history_is(
     name: str, both: tuple[dict[str, Effort], dict[str, Effort]]
 ) -> None:
