@@ -152,6 +152,12 @@ class PeerWindow:
         """So many boots were seen that our own nonce must change before more are accepted."""
         return len(self._retired) >= MAX_RETIRED
 
+    def is_retired(self, datagram: Datagram, own_nonce: bytes) -> bool:
+        """Whether it comes from a boot that another one has followed: a recording, or the peer's
+        key is in use twice."""
+        ours = hmac.compare_digest(datagram.echo, own_nonce)
+        return ours and datagram.nonce in self._retired - {NO_NONCE}
+
     def accepts(self, datagram: Datagram, own_nonce: bytes) -> bool:
         """Whether this one is fresh and new; remembers it when it is."""
         if not hmac.compare_digest(datagram.echo, own_nonce):

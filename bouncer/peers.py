@@ -2,7 +2,9 @@
 
 Each process draws a nonce at its start and learns those of its peers from datagrams that echo its
 own. A datagram that echoes something else is authentic but may be a recording: it has no effect
-but one short HELLO, from which an honest peer learns our nonce.
+but one short HELLO, from which an honest peer learns our nonce. One from an earlier boot of its
+sender makes us draw another nonce: a recording is void then, and who lives proves itself anew. So
+who ran a second process with a peer's key for a while does not leave the first one unheard.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import NamedTuple
 from bouncer.heartbeat import NO_NONCE, Kind, PeerWindow, open_sealed, seal
 from bouncer.keys import KeyFault, MeshKey, PublicKey
 
+RENEW_GAP_S = 5.0  # between two nonces that were drawn for an earlier boot's sake
 HELLO_GAP_S = 0.1  # between two HELLOs to one peer, so that recordings cost us nothing
 
 
@@ -44,6 +47,7 @@ class Peers:
         self._draw_nonce = draw_nonce
         self.nonce = draw_nonce()
         self._sequence = 0
+        self._renewed_at = float("-inf")
         self._by_name: dict[str, _Peer] = {}
         self._pair_keys: dict[bytes, bytes] = {}
         self._by_id: dict[bytes, _Peer] = {}
@@ -94,6 +98,10 @@ class Peers:
             self._renew_nonce()
         if peer.window.accepts(datagram, self.nonce):
             return Heard(peer.name, datagram.kind, datagram.body, True)
+        retired = peer.window.is_retired(datagram, self.nonce)
+        if retired and now - self._renewed_at >= RENEW_GAP_S:
+            self._renewed_at = now
+            self._renew_nonce()
         reply = b""
         if datagram.echo != self.nonce and now - peer.hello_at >= HELLO_GAP_S:
             peer.hello_at = now

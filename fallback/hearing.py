@@ -31,6 +31,7 @@ from bouncer.keys import PublicKey
 from bouncer.peers import Heard
 from bouncer.roster import Roster
 from fallback import claims, incident, speaker, voter, watch
+from fallback.boots import Boots
 from fallback.gossip import (
     MAX_OVER,
     Asked,
@@ -103,6 +104,7 @@ class Hearing:
         self.notices: OrderedDict[str, tuple[Maintenance, bytes]] = OrderedDict()
         self.held_notice = ""
         self.notes = Notes()
+        self._boots = Boots()
         self.settings: dict[str, SettingsSaid] = {}  # by voter, of those that told
         self._forwarded: OrderedDict[tuple[str, str], int] = OrderedDict()
 
@@ -129,6 +131,8 @@ class Hearing:
         if beat.echo != self._mesh.peers.nonce.hex():
             return
         now = self._now()
+        if worry := self._boots.worry(beat.boot, now):
+            self.notes.put(worry)
         if self.last is None or self.last.beat.boot != beat.boot or self._is_later(beat):
             self.last = LastBeat(heard.body, beat, now)
         self._put(watch.Heartbeat(beat.boot, now, True, beat.drill, beat.home == "down"))

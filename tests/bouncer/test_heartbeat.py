@@ -27,7 +27,7 @@ from bouncer.heartbeat import (
     write_body,
 )
 from bouncer.keys import MeshKey
-from bouncer.peers import HELLO_GAP_S, Peers
+from bouncer.peers import HELLO_GAP_S, RENEW_GAP_S, Peers
 
 BOUNCER, VOTER = MeshKey(b"b" * 32), MeshKey(b"v" * 32)
 PAIR = BOUNCER.pair_key(VOTER.public)
@@ -193,6 +193,48 @@ def test_an_earlier_boot_of_the_peer_does_not_come_back() -> None:
     reborn.receive(two.receive(reborn.seal("voter", Kind.HELLO), 1.0).reply, 1.0)
     assert two.receive(reborn.seal("voter", Kind.HEARTBEAT), 1.0).fresh
     assert not two.receive(old, 2.0).fresh
+
+
+def twin() -> Peers:
+    """Another process with the bouncer's key: restored on a second machine, say."""
+    other = Peers(BOUNCER, lambda: b"the twin")
+    other.replace({"voter": VOTER.public})
+    return other
+
+
+def beat(bouncer: Peers, voter: Peers, now: float) -> bool:
+    """One heartbeat, and its answer; whether it was fresh."""
+    heard = voter.receive(bouncer.seal("voter", Kind.HEARTBEAT), now)
+    if heard.reply:
+        bouncer.receive(heard.reply, now)
+    return heard.fresh
+
+
+def test_a_second_process_with_a_peer_s_key_does_not_lock_the_first_one_out() -> None:
+    """A copy of the bouncer that ran for a minute must not make the voters deaf to the real one:
+    they would announce an outage."""
+    one, two = pair()
+    introduce(one, two)
+    other = twin()
+    both = [beat(each, two, second) for second in range(60) for each in (one, other)]
+    assert all(any(both[at : at + 6]) for at in range(len(both) - 6)), "one in three seconds"
+    alone = [beat(one, two, second) for second in range(60, 60 + 9)]
+    assert any(alone[:8]), "within the ten seconds that a voter bears"
+    assert alone[-1]
+
+
+def test_recordings_of_an_earlier_boot_are_void_after_one_new_nonce() -> None:
+    one, two = pair()
+    introduce(one, two)
+    recordings = [one.seal("voter", Kind.HEARTBEAT) for _ in range(10)]
+    other = twin()
+    assert not beat(other, two, 1.0)
+    assert beat(other, two, 2.0)
+    nonces = set()
+    for number, recording in enumerate(recordings):
+        assert not two.receive(recording, 10.0 + number * RENEW_GAP_S).fresh
+        nonces.add(two.nonce)
+    assert len(nonces) == 1
 
 
 def test_recordings_draw_one_hello_per_gap_and_no_more() -> None:
