@@ -226,6 +226,8 @@ class Upstream:
                 with self._idents.known(stream, network.ident or network.nick):
                     ending = await self._hold(stream, self._address)
             log.info("disconnected", network=network.name, reason=ending.reason)
+            # who stopped it has told so, and may have gone there anew: to post is no checkpoint
+            await trio.lowlevel.checkpoint_if_cancelled()
             delay_s: float | None = 0.0
             if self._tls_port is None:
                 delay_s = patience.after(ending, trio.current_time() - opened_at)
