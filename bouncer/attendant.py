@@ -1,7 +1,8 @@
 """One voter's address and link, kept for as long as the voter is on the roster.
 
-The link carries a heartbeat every five seconds and the roster whenever it is new. It is dialled
-again for ever; a voter that has just come up does not wait for its turn.
+The link carries a heartbeat every five seconds and the roster whenever it is new; notices and
+orders by it and by UDP, for a firewall may let but one through. It is dialled again for ever; a
+voter that has just come up does not wait for its turn.
 """
 
 from __future__ import annotations
@@ -97,19 +98,22 @@ class Attendant:
 
     async def _use_link(self, one: Tracked, link: Link) -> None:
         one.pushed = -1
+        one.by_link.clear()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read_link, one, link)
             await link.send(FrameType.DATAGRAM, self._peers.seal(one.voter.name, Kind.HELLO))
             with trio.fail_after(LINK_PROOF_S):
                 await one.proven.wait()
             while not one.farewell:
+                one.push = trio.Event()
                 await link.send(FrameType.DATAGRAM, self._says.datagram(one))
                 roster = self._says.document(one.voter.role)
                 if roster is not None and one.pushed != roster[0]:
                     one.pushed = roster[0]
                     await link.send(FrameType.ROSTER, roster[1])
+                while one.by_link:
+                    await link.send(FrameType.DATAGRAM, one.by_link.popleft())
                 one.link = link  # it stands once it has carried the roster
-                one.push = trio.Event()
                 with trio.move_on_after(LINK_BEAT_S):
                     await one.push.wait()
             await link.send(FrameType.ROSTER, one.farewell)

@@ -187,7 +187,7 @@ class Beacon:
                 age_s = max(0.0, self._wall() - given_at)
                 body = write_order(age_s, statement)
                 for one in pending:
-                    self._send(one, self._peers.seal(one.voter.name, Kind.ORDER, body))
+                    self._say(one, Kind.ORDER, body)
                 await self._next_ack()
         return sum(id in one.held for one in agents), len(agents)
 
@@ -287,6 +287,13 @@ class Beacon:
         if one.where is not None:
             send_by(self._ports, data, one.where)
 
+    def _say(self, one: Tracked, kind: Kind, body: bytes) -> None:
+        """By both ways: either may be closed."""
+        self._send(one, self._peers.seal(one.voter.name, kind, body))
+        if one.link is not None:
+            one.by_link.append(self._peers.seal(one.voter.name, kind, body))
+            one.push.set()
+
     async def _beat(self) -> None:
         next_at = trio.current_time()
         while True:
@@ -355,4 +362,4 @@ class Beacon:
     def _tell_windows(self, one: Tracked) -> None:
         """A notice is sent with each beat until the voter has acked that it holds it."""
         for _window, statement in self._windows.to_tell(one.held):
-            self._send(one, self._peers.seal(one.voter.name, Kind.MAINTENANCE, statement))
+            self._say(one, Kind.MAINTENANCE, statement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from bouncer.roster import Roster, Voter
 
 LINK_BEAT_S = 5.0
 MAX_HELD = 256
+MAX_BY_LINK = 16  # notices and orders on their way; full: the oldest goes, for they are said again
 CALM = frozenset({"WATCHING"})  # what a voter that can vote and sees nothing wrong says
 
 
@@ -64,6 +66,7 @@ class Tracked:
     push: trio.Event = field(default_factory=trio.Event)
     proven: trio.Event = field(default_factory=trio.Event)  # its nonce is known
     scope: trio.CancelScope | None = None
+    by_link: deque[bytes] = field(default_factory=lambda: deque(maxlen=MAX_BY_LINK))
     farewell: bytes = b""  # the roster without it, which is the last it hears from us
     held: set[str] = field(default_factory=set)  # notices and orders it has acked
 

@@ -249,11 +249,7 @@ class Voter:
         self.conduct.put(replace(check, fresh=0) if self.dismissed else check)
 
     def _ack(self, ack: Ack, where: Where | None, brought: int) -> None:
-        body = write_body(ack)
-        if where is not None:
-            self.mesh.answer(PRIMARY, Kind.ACK, body, where, brought)
-        elif self._nursery is not None:
-            self._nursery.start_soon(self.mesh.answer_link, Kind.ACK, body)
+        self.mesh.answer(PRIMARY, Kind.ACK, write_body(ack), where, brought)
 
     # -- the roster -------------------------------------------------------------------------------
 

@@ -293,9 +293,8 @@ class Hearing:
         self._put(incident.PeerClosed(heard.peer, said.id, said.by_hand, at, said.in_force))
 
     def _confirm(self, heard: Heard, where: Where | None, id: str) -> None:
-        if where is not None:
-            body = write_body(Received(id[:64]))
-            self._mesh.answer(heard.peer, Kind.RECEIVED, body, where, len(heard.body))
+        body = write_body(Received(id[:64]))
+        self._mesh.answer(heard.peer, Kind.RECEIVED, body, where, len(heard.body))
 
     def _on_received(self, heard: Heard, _where: Where | None) -> None:
         said = read_body(Received, heard.body)

@@ -59,6 +59,7 @@ class Mesh:
         self._voters: dict[str, Voter] = {}
         self._where: dict[str, Where] = {}
         self._ports: list[Port] = []
+        self._nursery: trio.Nursery | None = None  # while it runs
         self._links: dict[Link, bool] = {}  # whether the bouncer has proved itself
         self._changed = trio.Event()
         self.greeting: Callable[[], bytes] = bytes  # the body of our HELLOs
@@ -96,9 +97,15 @@ class Mesh:
         if where is not None and name in self.peers.names:
             send_by(self._ports, self.peers.seal(name, kind, body), where)
 
-    def answer(self, name: str, kind: Kind, body: bytes, where: Where, brought: int) -> None:
-        """Answer a datagram whose body had `brought` octets; nothing goes out that is longer."""
-        if name in self.peers.names and len(body) <= brought:
+    def answer(self, name: str, kind: Kind, body: bytes, where: Where | None, brought: int) -> None:
+        """Answer a datagram whose body had `brought` octets; nothing goes out that is longer.
+
+        What came by the bouncer's link (`where` is None) is answered there, at any length.
+        """
+        if where is None:
+            if self._nursery is not None:
+                self._nursery.start_soon(self._answer_link, kind, body)
+        elif name in self.peers.names and len(body) <= brought:
             send_by(self._ports, self.peers.seal(name, kind, body), where)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -108,6 +115,7 @@ class Mesh:
         try:
             listeners = await self._listeners(self.port)
             async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 for port in self._ports:
                     nursery.start_soon(self._read, port)
                 for listener in listeners:
@@ -120,6 +128,7 @@ class Mesh:
             for port in self._ports:
                 port.close()
             self._ports = []
+            self._nursery = None
 
     # -- UDP --------------------------------------------------------------------------------------
 
@@ -249,7 +258,7 @@ class Mesh:
                 self._links[link] = True
                 self._heard(heard, None)
 
-    async def answer_link(self, kind: Kind, body: bytes) -> None:
+    async def _answer_link(self, kind: Kind, body: bytes) -> None:
         """Say something to the bouncer over its link, if one stands."""
         for link, proven in list(self._links.items()):
             if proven and self.peers.nonce_of(PRIMARY) != NO_NONCE:

@@ -55,3 +55,18 @@ async def test_heartbeats_on_the_link_alone_keep_it_calm(tmp_path: Path) -> None
             while agent.hearing.last.at < first.at + LINK_BEATS_S:
                 assert agent.conduct.state.watch.phase is watch.Phase.WATCHING
                 await trio.sleep(0.1)
+
+
+async def test_a_notice_and_an_order_get_through_by_the_link_alone(tmp_path: Path) -> None:
+    """Where a firewall drops UDP, a planned stop must be no outage all the same."""
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        agent = await site.starts(await site.pairs("fra", ircd=ircd))
+        beacon = await site.beats()
+        beacon._send = lambda _one, _data: None  # type: ignore[method-assign]
+        await until(lambda: beacon.status()[0].linked)
+        now = agent.pulse.now()
+        told = await beacon.announce_maintenance(now, now + 600, "new disks")
+        assert (told.acked, told.voters) == (1, 1)
+        assert agent.conduct.state.watch.phase is watch.Phase.MAINTENANCE
+        assert await beacon.order("declare", "alice", known_by="test", why="fire") == (1, 1)
+        await until(lambda: agent.conduct.incident_id)
