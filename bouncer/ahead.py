@@ -21,6 +21,7 @@ class Page:
 
     question: ReadHistory
     read_at: float
+    removals: int
     answer: Outcome[Answer] | None = None
     then: Answered | None = None
 
@@ -41,8 +42,11 @@ class Ahead:
     _way: int | None = None  # that it has taken last
     _page: Page | None = None
 
-    def answered(self, question: Question, answer: Outcome[Answer], now: float) -> Page | None:
-        """It is told this answer: what is to be read now, if it is worth it."""
+    def answered(
+        self, question: Question, answer: Outcome[Answer], now: float, removals: int = 0
+    ) -> Page | None:
+        """It is told this answer: what is to be read now, if it is worth it. `removals` is how
+        often messages were removed so far."""
         if not isinstance(question, ReadHistory) or not isinstance(answer, Value):
             return None
         self._expected = next_pages(question, answer.value)
@@ -50,10 +54,10 @@ class Ahead:
             return None
         if self._page is not None and self._page.answer is None:  # one at a time
             return None
-        self._page = Page(self._expected[self._way], now)
+        self._page = Page(self._expected[self._way], now, removals)
         return self._page
 
-    def take(self, question: Question, now: float) -> Page | None:
+    def take(self, question: Question, now: float, removals: int = 0) -> Page | None:
         """The page that answers this question, where it was read, or is being read, ahead."""
         if not isinstance(question, ReadHistory):
             return None
@@ -62,6 +66,8 @@ class Ahead:
             self._way = self._expected.index(question) if is_next else None
         page = self._page
         if page is None or page.question != question or now - page.read_at > FRESH_S:
+            return None
+        if page.removals != removals:  # what a network has deleted must not be shown again
             return None
         self._page = None
         return page

@@ -79,7 +79,7 @@ class Fetching:
                 continue
             self._is_asking = True
             answered = partial(self._answered, link, lookup)
-            page = client.ahead.take(lookup.question, trio.current_time())
+            page = client.ahead.take(lookup.question, trio.current_time(), self._store.removals)
             if page is None:
                 self._ask(link, lookup.question, answered)
             elif page.answer is None:
@@ -113,7 +113,8 @@ class Fetching:
         client = self._clients.get(lookup.client)
         if client is None:
             return
-        page = client.ahead.answered(lookup.question, answer, trio.current_time())
+        now, removals = trio.current_time(), self._store.removals
+        page = client.ahead.answered(lookup.question, answer, now, removals)
         if page is not None:
             self._ask(link, page.question, partial(self._has_read, link, client, page))
 

@@ -48,6 +48,7 @@ class Store:
         self._engines = engines
         self._vault = vault
         self._last_id = last_id
+        self.removals = 0  # of messages, so far: what was read before may hold one that is gone
         self._trouble: Trouble | None = None
         self._listeners: list[Callable[[Trouble | None], None]] = []
         self._writer = Writer(engines, self._set_trouble, _prepare_database)
@@ -165,6 +166,7 @@ class Store:
         """Index first: interrupted in between, the messages are there and go the next time."""
         await self._in_index(self._indexer.with_connection, self._indexer.index.remove, ids)
         await self.run(retention.drop, ids)
+        self.removals += 1
 
     async def _in_index(self, fn: Callable[..., object], *args: Any) -> None:
         """Work on the index in a thread. Raises NotWritten where its file cannot be written."""

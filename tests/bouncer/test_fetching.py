@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 import trio
+from outcome import Outcome
 
 from bouncer.attachment import Attachment, Link
 from bouncer.errands import Errand
@@ -188,10 +189,20 @@ class Watched:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.starts: list[Selector | None] = []
+        self.answers = 0
+
+    @property
+    def removals(self) -> int:
+        return self.store.removals
 
     def ask(self, then: Then, fn: Callable[..., object], network: int, asked: ReadHistory) -> None:
         self.starts.append(asked.request.start)
-        self.store.ask(then, fn, network, asked)
+
+        def noted(answer: Outcome[object]) -> None:
+            then(answer)
+            self.answers += 1
+
+        self.store.ask(noted, fn, network, asked)
 
 
 async def test_the_next_page_is_read_before_it_is_asked_for(store: Store) -> None:
@@ -204,3 +215,17 @@ async def test_the_next_page_is_read_before_it_is_asked_for(store: Store) -> Non
         await until(lambda: watched.starts == [None, *ends[:2]], 30, "the third page is read")
         assert await scenery.page(Subcommand.BEFORE, ends[1], 10) == said[20:30]
         assert watched.starts == [None, *ends], "the fourth page was asked for, the third was not"
+
+
+async def test_what_was_deleted_is_on_no_page_that_was_read_before(store: Store) -> None:
+    """IRCv3 message-redaction: history shall "exclude it entirely"."""
+    said = await say(store, 50)
+    ends = [MsgId(msgid_of(said[number])) for number in (40, 30, 20)]
+    watched = Watched(store)
+    async with scene(cast(Store, watched)) as scenery:
+        await scenery.page(Subcommand.LATEST, None, 10)
+        await scenery.page(Subcommand.BEFORE, ends[0], 10)
+        await until(lambda: watched.answers == 3, 30, "the third page is read")
+        assert await store.redact(1, "#ops", msgid_of(said[25])) == said[25]
+        page = await scenery.page(Subcommand.BEFORE, ends[1], 10)
+        assert page == [*said[19:25], *said[26:30]]
