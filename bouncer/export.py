@@ -11,11 +11,14 @@ from typing import TextIO
 from sqlalchemy import Connection
 
 from bouncer.importers.loglines import format_row
+from bouncer.irc.casemap import CaseMapping
 from bouncer.irc.multiline import is_packed, readable, single_lines
 from storage import messages
+from storage.errors import NotFound
 from storage.messages import Row, msgid_of
 
 PAGE_ROWS = 2_000
+LONGEST_NAME = 200  # octets of a folder's name; file systems take 255
 
 Progress = Callable[[int], None]  # messages written so far
 
@@ -32,6 +35,16 @@ def all_rows(connection: Connection, network_id: int, target: str = "") -> Itera
     while page := messages.since(connection, network_id, last, PAGE_ROWS):
         yield from page
         last = page[-1].id
+
+
+def find_conversation(connection: Connection, network_id: int, name: str) -> str:
+    """The folded target of a conversation, in whatever case its name is given. Raises NotFound."""
+    known = messages.buffer_targets(connection, network_id)
+    for fold in (str, CaseMapping.ASCII.fold, CaseMapping.RFC1459.fold):
+        for target in known:
+            if fold(target) == fold(name):
+                return target
+    raise NotFound(f"there is no conversation {name}; `bouncer history stats` lists them")
 
 
 def as_json(row: Row) -> str:
@@ -79,9 +92,9 @@ def export_text(
     `zone` None is this machine's own. What the format has no form for is left out.
     """
     count = 0
-    targets = [target] if target else messages.buffer_targets(connection, network_id)
-    for folded in targets:
-        place = folder / _file_name(folded)
+    folders = _folders(messages.buffer_targets(connection, network_id))
+    for folded in [target] if target in folders else folders:
+        place = folder / folders[folded]
         day, file = "", None
         try:
             for row in _single(all_rows(connection, network_id, folded)):
@@ -115,7 +128,23 @@ def _single(rows: Iterable[Row]) -> Iterator[Row]:
             yield row
 
 
+def _folders(targets: Iterable[str]) -> dict[str, str]:
+    """Each conversation's folder, which is no other's: `#a/b` and `#a-b` would be the same."""
+    folders: dict[str, str] = {}
+    taken: set[str] = set()
+    for target in sorted(targets, key=lambda target: (_file_name(target) != target, target)):
+        name = folder = _file_name(target)
+        number = 1
+        while folder.lower() in taken:  # some file systems know no case
+            number += 1
+            folder = f"{name}~{number}"
+        taken.add(folder.lower())
+        folders[target] = folder
+    return folders
+
+
 def _file_name(target: str) -> str:
-    """A conversation's folder: no name of a channel leads out of it."""
+    """No name of a channel leads out of the folder, or is too long for a file system."""
     dots = {".": "-", "..": "--"}
-    return dots.get(target) or target.replace("/", "-").replace("\\", "-").replace("\0", "-")
+    name = dots.get(target) or target.replace("/", "-").replace("\\", "-").replace("\0", "-")
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore")

@@ -22,7 +22,7 @@ from bouncer.cli.direct import become_owner
 from bouncer.cli.serve import Parser
 from bouncer.config import Config
 from bouncer.database import KEY_FILE, open_database
-from bouncer.export import export_json, export_text
+from bouncer.export import export_json, export_text, find_conversation
 from bouncer.importers.logfiles import Report
 from bouncer.importers.soju import import_soju
 from bouncer.importers.znc import import_znc
@@ -96,7 +96,7 @@ def export(words: list[str], option: Path | None) -> int:
     def write(connection: Connection) -> int:
         user = accounts.get_user(connection, chosen.user)
         network = accounts.get_network(connection, user.id, chosen.network)
-        target = chosen.target.lower()
+        target = chosen.target and find_conversation(connection, network.id, chosen.target)
         with _bar() as moving:
             if chosen.format == "text":
                 return export_text(
@@ -244,7 +244,8 @@ def _told() -> Iterator[None]:
     except StorageError as error:
         raise Exit(FAILED, str(error)) from None
     except OSError as error:
-        raise Exit(FAILED, f"{error.filename}: {error.strerror}") from None
+        where = f"{error.filename}: " if error.filename else ""  # a full disk does not tell
+        raise Exit(FAILED, f"{where}{error.strerror}") from None
 
 
 @contextmanager

@@ -8,10 +8,12 @@ from datetime import UTC, date
 from functools import partial
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Connection
 
-from bouncer.export import export_json, export_text
+from bouncer.export import export_json, export_text, find_conversation
 from bouncer.importers.loglines import Conversation, rows_of
+from storage.errors import NotFound
 from storage.messages import Row
 from storage.store import Store, open_store
 from tests.storage.model import add_network, said
@@ -70,6 +72,32 @@ async def test_text_can_be_imported_again(tmp_path: Path) -> None:
     mine = sorted((row for row in rows if row.target == "#ops"), key=lambda row: row.time_ms)
     assert [(row.command, row.text) for row in got] == [(row.command, row.text) for row in mine]
     assert [row.time_ms // 1000 for row in got] == [row.time_ms // 1000 for row in mine]
+
+
+async def test_no_conversation_is_written_over_another(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    long = "#" + "ä" * 200
+    names = ["#a-b", "#a/b", "#a\\b", f"{long}1", f"{long}2"]
+    async with open_store(f"sqlite:///{tmp_path}/muster.db") as store:
+        network = await add_network(store)
+        await store.append([said(store, network, name, START_MS, name) for name in names])
+        for target in ("", "#a/b", "#a-b"):
+            work = partial(export_text, network_id=network, folder=folder, target=target, zone=UTC)
+            assert await store.read(work) == (1 if target else len(names))
+    texts = {path.parent.name: path.read_text()[17:-1] for path in folder.glob("*/*.log")}
+    assert sorted(texts.values()) == sorted(names), "each once"
+    assert texts["#a-b"] == "#a-b", "who needs no other name has none"
+
+
+async def test_a_conversation_is_known_in_any_case(tmp_path: Path) -> None:
+    async with open_store(f"sqlite:///{tmp_path}/muster.db") as store:
+        network = await add_network(store)
+        folded = "#École{a}"  # as rfc1459 folds it: it knows no case of É
+        await store.append([said(store, network, "hello", START_MS, folded)])
+        for name in (folded, "#ÉCOLE[A]"):
+            assert await store.read(find_conversation, network, name) == folded
+        with pytest.raises(NotFound, match="no conversation #nowhere"):
+            await store.read(find_conversation, network, "#nowhere")
 
 
 async def test_a_message_of_several_lines_is_one_in_json_and_several_in_a_log(
