@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
@@ -17,6 +18,7 @@ from storage.messages import Row
 from storage.store import Store
 
 CHUNK_LINES = 20_000  # per transaction; a file of a day rarely has more
+YEARS = range(1988, 2100)  # in which people talk by IRC; far beyond no time can be told
 
 Progress = Callable[[str, int, int], None]  # what is being read, done, in all
 
@@ -50,13 +52,16 @@ def find_logs(folder: Path, network_id: int, own_nick: str) -> Iterable[LogFile]
     for window in sorted(folder.iterdir()):
         if not window.is_dir():
             continue
-        conversation = Conversation(network_id, window.name, own_nick)
+        name = decode(os.fsencode(window.name))  # file systems know no encoding
+        conversation = Conversation(network_id, name, own_nick)
         for path in window.glob("*.log"):
             try:
                 day = date.fromisoformat(path.stem)
             except ValueError:
                 continue  # a file of somebody's own naming: the day cannot be known
-            note = f"import/{network_id}/{window.name}/{path.name}"
+            if day.year not in YEARS or not path.is_file():
+                continue
+            note = f"import/{network_id}/{name}/{path.name}"
             yield LogFile(path, day, conversation, note)
 
 
@@ -72,7 +77,7 @@ async def import_logs(
         done += len(data)
         seen = int(await store.read(progress_of, log.note) or 0)
         # A line still being written has no newline yet: it is for the next run.
-        lines = [decode(line.rstrip(b"\r")) for line in data.split(b"\n")[:-1]]
+        lines = [decode(line.translate(None, b"\r\0")) for line in data.split(b"\n")[:-1]]
         if seen >= len(lines):
             continue
         rows = rows_of(lines, log.day, zone, log.conversation)

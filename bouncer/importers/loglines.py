@@ -19,7 +19,7 @@ from storage.messages import Row
 FOLD = CaseMapping.RFC1459.fold  # logs do not tell what their network used; most use this
 CHANNEL_SIGNS = "#&+!"
 
-_TIMED = re.compile(r"\[(\d\d):(\d\d):(\d\d)\] (.*)", re.DOTALL)
+_TIMED = re.compile(r"\[([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)\] (.*)", re.DOTALL | re.ASCII)
 _CHAT = (
     (re.compile(r"<([^ >]+)> (.*)", re.DOTALL), "PRIVMSG", "{}"),
     (re.compile(r"-([^ ]+?)- (.*)", re.DOTALL), "NOTICE", "{}"),

@@ -15,7 +15,7 @@ import trio
 
 from bouncer.importers.logfiles import Progress, Report
 from bouncer.importers.loglines import CHANNEL_SIGNS, FOLD
-from bouncer.irc.wire import Message, ProtocolError, format_tags
+from bouncer.irc.wire import Message, ProtocolError, decode, format_tags
 from bouncer.session.secrets import is_secret
 from storage.imports import add_older, progress_of
 from storage.messages import Row
@@ -29,8 +29,10 @@ Columns = dict[str, Any]
 
 
 def open_source(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    """To read from. Texts in it are lines of IRC as they came, in whatever encoding."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     connection.row_factory = sqlite3.Row
+    connection.text_factory = decode
     return connection
 
 

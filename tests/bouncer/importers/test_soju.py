@@ -69,6 +69,27 @@ async def test_a_soju_comes_over_once(store: Store, tmp_path: Path) -> None:
     assert newest.text == "since then"
 
 
+async def test_lines_of_any_encoding_come_over(store: Store, tmp_path: Path) -> None:
+    """soju keeps lines as they came; SQLite calls that a text whatever it is."""
+    path = tmp_path / "soju #1?.db"  # signs of URIs
+    database = soju_database(path)
+    at = "2024-01-02T00:00:00.000Z"
+    raw = b":bob!b@h PRIVMSG #Ops :caf\xe9"
+    database.execute(
+        "INSERT INTO Message (target, raw, time, sender, text) "
+        "VALUES (1, CAST(? AS TEXT), ?, CAST(? AS TEXT), '')",
+        (raw, at, b"b\xf6b"),
+    )
+    database.execute("UPDATE User SET realname = CAST(? AS TEXT)", (b"Al\xefce",))
+    database.commit()
+    assert (await import_soju(store, path, lambda *_: None)).messages == 1
+    (user,) = await store.read(accounts.list_users)
+    assert user.realname == "Alïce"
+    libera = (await store.read(accounts.list_networks, user.id))[0]
+    (row,) = await store.read(messages.latest, libera.id, "#ops", 10)
+    assert row.text == "café"
+
+
 async def test_an_interrupted_import_goes_on(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "main.db"
     database = soju_database(path)
