@@ -7,18 +7,24 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, text, update
+from sqlalchemy import Connection, Table, func, insert, select, text, true, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage import migrations, schema
 from storage.engine import Engines, make_engines
 from storage.errors import AlreadyThere, StorageError
+from storage.index import IDENTITY
 from storage.rows import SECRETS, vault_of
 from storage.trouble import cause_of
 from storage.vault import Vault
 
 MOVE_ROWS = 5_000  # per statement
+
+# Of networks that were removed messages may be left, until the next pruning: numbers are given anew
+# in the new database, and they would show up in another network.
+_WORTH = {schema.messages: schema.messages.c.network_id.in_(select(schema.networks.c.id))}
 
 Progress = Callable[[str, int, int], None]  # table, rows done, rows in all
 
@@ -42,6 +48,9 @@ def backup(connection: Connection, path: str) -> int:
         copy = sqlite3.connect(part)
         try:
             driver.backup(copy, name="main")
+            # Restored beside a later index, it shall not take that for its own.
+            copy.execute("DELETE FROM meta WHERE key = ?", (IDENTITY,))
+            copy.commit()
             copy.execute("PRAGMA journal_mode = DELETE")
         finally:
             copy.close()
@@ -94,20 +103,29 @@ def _move(source: Engines, target: Engines, progress: Progress | None) -> int:
 def _copy(old: Connection, new: Connection, table: Table, progress: Progress | None) -> None:
     if new.execute(select(table).limit(1)).first() is not None:
         raise AlreadyThere("the target database is not empty; name a new one")
-    total = int(old.execute(select(func.count()).select_from(table)).scalar_one())
+    worth = _WORTH.get(table, true())
+    total = int(old.execute(select(func.count()).select_from(table).where(worth)).scalar_one())
     key = next(iter(table.primary_key))
     done = 0
     last = None
     while done < total:
-        query = select(table).order_by(key).limit(MOVE_ROWS)
+        query = select(table).where(worth).order_by(key).limit(MOVE_ROWS)
         if last is not None:
             query = query.where(key > last)
-        rows = [dict(row) for row in old.execute(query).mappings()]
+        rows = [_without_nul(dict(row)) for row in old.execute(query).mappings()]
         new.execute(insert(table), rows)
         last = rows[-1][key.name]
         done += len(rows)
         if progress is not None:
             progress(table.name, done, total)
+
+
+def _without_nul(row: dict[str, Any]) -> dict[str, Any]:
+    """PostgreSQL's texts hold none; SQLite's may, by an import."""
+    return {
+        key: value.replace("\0", "") if isinstance(value, str) else value
+        for key, value in row.items()
+    }
 
 
 def _set_sequences(connection: Connection) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from storage import accounts, messages
 from storage.backup import move, seal_anew
 from storage.errors import AlreadyThere, StorageError
+from storage.imports import add_older
 from storage.records import Agent, Channel, Network, Staff, User
 from storage.search import search
 from storage.store import Store, open_store
@@ -94,6 +95,56 @@ async def test_a_move_to_postgresql_and_back(
         assert await store.append([first])
     with pytest.raises(AlreadyThere, match="not empty"):
         await trio.to_thread.run_sync(move, sqlite_url, postgresql_url)
+
+
+async def test_what_a_removed_network_leaves_does_not_show_up_in_the_next(
+    sqlite_url: str, postgresql_url: str
+) -> None:
+    """Numbers of networks and conversations begin anew in the new database."""
+    async with open_store(sqlite_url) as store:
+        mine = await add_network(store, "mine")
+        theirs = await add_network(store, "theirs", "bob")
+        await store.append([said(store, theirs, "between us", 1)])
+        await store.append([said(store, mine, "hello", 2, "#dev")])
+        await store.run(accounts.remove_network, theirs)
+    assert await trio.to_thread.run_sync(move, sqlite_url, postgresql_url) == 1
+    async with open_store(postgresql_url) as store:
+        network = await add_network(store, "another", "bob")
+        row = said(store, network, "mine alone", 3)
+        await store.append([row])
+        assert await store.read(messages.since, network, 0, 10) == [row]
+        assert await store.read(search, network, "between") == []
+
+
+async def test_what_postgresql_cannot_hold_stops_no_move(
+    sqlite_url: str, postgresql_url: str
+) -> None:
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        await store.append([said(store, network, "nul \0inside", 1)])
+    assert await trio.to_thread.run_sync(move, sqlite_url, postgresql_url) == 1
+    async with open_store(postgresql_url) as store:
+        (row,) = await store.read(messages.since, network, 0, 10)
+        assert row.text == "nul inside"
+
+
+async def test_a_copy_takes_the_index_of_what_came_later_for_another(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Restored, it may give the same numbers to other messages: to those of an import."""
+    path, copy = tmp_path / "muster.db", tmp_path / "copy.db"
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        await store.backup(str(copy))
+        row = said(store, network, "here before", 1)
+        await store.run(add_older, [row], "import/a", "1")
+        await store.catch_up()
+    copy.rename(path)
+    async with open_store(sqlite_url) as store:
+        row = said(store, network, "now another", 1)
+        await store.run(add_older, [row], "import/b", "1")
+        (found,) = await store.read(search, network, "another")
+        assert found.text == "now another"
 
 
 async def test_a_key_is_rotated(url: str, tmp_path: Path) -> None:
