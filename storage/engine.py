@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from storage.errors import Unusable
 from storage.vault import Vault
-from storage.words import without_colours
+from storage.words import without_signs
 
 BUSY_TIMEOUT_S = 1.5  # how long another process may hold the write lock before it is trouble
 # Pages in the WAL before the writer itself copies it back (32 MiB), which holds up a commit; the
@@ -161,7 +161,7 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         connection.execute("PRAGMA search.journal_mode = WAL")
         connection.execute("PRAGMA search.synchronous = NORMAL")
         connection.execute(f"PRAGMA search.cache_size = -{WRITE_CACHE_KIB}")
-        connection.create_function("without_colours", 1, without_colours, deterministic=True)
+        connection.create_function("without_signs", 1, without_signs, deterministic=True)
 
     @event.listens_for(writing, "begin")
     def begin_to_write(connection: Connection) -> None:

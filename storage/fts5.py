@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from storage.coverage import FIRST_ID, Covered, next_stretch, note
 from storage.driver import run_sqlite
 from storage.tokens import MARK, VERSION
-from storage.words import MARKS, Wanted
+from storage.words import MARKS, PRIVATE, Wanted
 
 _UNICODE_3_2 = unicodedata.ucd_3_2_0
 EMOJI = range(0x1F000, 0x1FB00)  # blocks that are not full yet
@@ -26,8 +26,9 @@ class SqliteIndex:
 
     _TEXT = (
         "CASE WHEN m.command IN ('PRIVMSG', 'NOTICE') THEN "
-        "replace(replace(CASE WHEN instr(m.text, char(3)) OR instr(m.text, char(4)) "
-        "THEN without_colours(m.text) ELSE m.text END, 'M', ' '), char(1) || 'ACTION ', '') "
+        "replace(CASE WHEN instr(m.text, char(3)) OR instr(m.text, char(4)) "
+        f"OR m.text GLOB '*[{PRIVATE}]*' "
+        "THEN without_signs(m.text) ELSE m.text END, char(1) || 'ACTION ', '') "
         "|| ' M' || 's' || hex(replace(replace(replace(replace(lower("
         "substr(s.source, 1, instr(s.source || '!', '!') - 1)), "
         "'[', '{'), ']', '}'), '\\', '|'), '^', '~')) ELSE '' END "

@@ -1,7 +1,7 @@
 """The tokens of a message in the search index that are not its words. Pure.
 
 They begin with a private-use character. FTS5's `unicode61` takes it for a letter; no word of a
-message holds it, for the index leaves it out of texts.
+message holds it, for the index leaves all of its kind out of texts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from storage.words import fold_nick
 
 MARK = "\ue000"
-VERSION = 2  # of what is a token or a word: an index of another version is built anew
+VERSION = 3  # of what is a token or a word: an index of another version is built anew
 _MSGID_TAIL = 6  # characters of a msgid in the index; whoever looks one up compares the rest
 
 

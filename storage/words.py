@@ -14,6 +14,8 @@ from dataclasses import dataclass
 _COLOUR = re.compile(
     "\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?"
 )
+PRIVATE = "\ue000-\uf8ff\U000f0000-\U0010ffff"  # characters without a meaning of their own
+_PRIVATE = re.compile(f"[{PRIVATE}]")
 # The marks that FTS5 takes for a part of a word, whatever it is told.
 MARKS = "".join(map(chr, (*range(0x300, 0x305), *range(0x306, 0x30D), *range(0x323, 0x329))))
 MARKS += "\u030f\u0311\u031b\u032d\u032e\u0330\u0331"
@@ -30,6 +32,11 @@ SEARCHABLE = ("PRIVMSG", "NOTICE")
 
 def without_colours(text: str) -> str:
     return _COLOUR.sub(" ", text) if "\x03" in text or "\x04" in text else text
+
+
+def without_signs(text: str) -> str:
+    """What FTS5 is given. Private-use characters, as of icons in terminals, are letters to it."""
+    return _PRIVATE.sub(" ", without_colours(text))
 
 
 def words(text: str) -> list[str]:
