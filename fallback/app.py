@@ -41,7 +41,7 @@ from fallback.reception import Reception
 from fallback.relay import Relay
 from fallback.selfcheck import Pulse
 from fallback.upkeep import Upkeep
-from storage.incidents import Incidents, IncidentsError
+from storage.incidents import MOVE_AWAY, Incidents, IncidentsError
 
 LOCK_FILE = "fallback.lock"
 GOODBYE_S = 2.0
@@ -375,7 +375,10 @@ def run(config: Config, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until TERM or INT. Raises Fault when it cannot begin."""
 
     async def serve() -> None:
-        ours = Voter(config)
+        try:
+            ours = Voter(config)
+        except IncidentsError as error:
+            raise Fault(f"{error}; {MOVE_AWAY}") from None
         async with trio.open_nursery() as nursery:
             await nursery.start(ours.run)
             ready()

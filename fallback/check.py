@@ -33,7 +33,7 @@ from fallback.probes import CONNECT_S, served_certificate
 from fallback.push import reach, read_hook
 from fallback.upkeep import about_network
 from fallback.wording import lately_moved
-from storage.incidents import Incidents, IncidentsError
+from storage.incidents import MOVE_AWAY, Incidents, IncidentsError
 
 if TYPE_CHECKING:
     from fallback.app import Voter
@@ -278,6 +278,8 @@ def kept_roster(config: Config) -> tuple[Roster | None, list[Finding]]:
         return None, [fail(str(error), "correct the rights of the data directory")]
     try:
         document = incidents.fact(ROSTER)
+    except IncidentsError as error:
+        return None, [fail(str(error), MOVE_AWAY)]
     finally:
         incidents.close()
     if document is None:

@@ -8,7 +8,8 @@ caller sees to that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,13 @@ orders = sa.Table(
     sa.Column("incident", sa.Text, nullable=False),
     sa.Column("checked", sa.Text, nullable=False),  # what was found of the admin's proof here
     sa.Column("statement", sa.LargeBinary, nullable=False),  # as whoever heard it signed it
+)
+
+
+# What to do about a file that is broken.
+MOVE_AWAY = (
+    "move it away and start again: the roster comes by itself, but used codes are forgotten, so "
+    "give people new ones"
 )
 
 
@@ -300,29 +308,23 @@ class Incidents:
             newest = sa.select(orders.c.id).order_by(orders.c.at_ms.desc()).limit(MAX_ORDERS)
             connection.execute(orders.delete().where(orders.c.id.not_in(newest)))
 
-    def _reading(self) -> sa.Connection:
-        return self._engine.connect()
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._in_words(), self._engine.connect() as connection:
+            yield connection
 
-    def _writing(self) -> _Transaction:
-        return _Transaction(self._engine)
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with self._in_words(), self._engine.begin() as connection:
+            yield connection
 
-
-class _Transaction:
-    """A write transaction that says its failures in the operator's words."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._begin = engine.begin()
-
-    def __enter__(self) -> sa.Connection:
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Failures in the operator's words."""
         try:
-            return self._begin.__enter__()
+            yield
         except sa.exc.SQLAlchemyError as error:
-            raise IncidentsError(_reason(error)) from None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._begin.__exit__(kind, error, trace)  # type: ignore[arg-type]
-        if isinstance(error, sa.exc.SQLAlchemyError):
-            raise IncidentsError(_reason(error)) from None
+            raise IncidentsError(f"{self.path}: {_reason(error)}") from None
 
 
 def _reason(error: BaseException) -> str:
