@@ -20,6 +20,7 @@ from bouncer.irc.wire import LineReader, Message, ProtocolError
 
 TCP_EVERY_S = 10.0
 TLS_EVERY_S = 60.0
+CERTIFICATE_FRESH_S = 3 * TLS_EVERY_S
 BURST_EVERY_S = 0.5
 CONNECT_S = 3.0
 DIALOGUE_S = 10.0
@@ -35,6 +36,7 @@ class Seen:
     answered_at: float = float("-inf")
     greeted_at: float = float("-inf")  # CAP LS or PING was answered
     certificate_ends: datetime | None = None
+    certificate_at: float = float("-inf")
     error: str = ""
 
 
@@ -60,8 +62,9 @@ class Probes:
             self._wake.set()
 
     def calm(self) -> None:
-        self._bursting = False
-        self._wake = trio.Event()
+        if self._bursting:  # else who sleeps now would not be woken for the next burst
+            self._bursting = False
+            self._wake = trio.Event()
 
     def ask_now(self) -> None:
         """One connect to every address at once, for another voter."""
@@ -75,8 +78,10 @@ class Probes:
 
     @property
     def certificate_ends(self) -> datetime | None:
-        """The earliest end of the certificates served now."""
-        ends = [seen.certificate_ends for seen in self.seen.values() if seen.certificate_ends]
+        """The earliest end of the certificates served now: what is silent serves none."""
+        since = self._now() - CERTIFICATE_FRESH_S
+        served = [seen for seen in self.seen.values() if seen.certificate_at >= since]
+        ends = [seen.certificate_ends for seen in served if seen.certificate_ends]
         return min(ends, default=None)
 
     async def run(self) -> None:
@@ -133,6 +138,7 @@ class Probes:
                     stream, _look_only(), server_hostname=address.host, https_compatible=True
                 )
                 await stream.do_handshake()
+                seen.certificate_at = self._now()
                 seen.certificate_ends = ends_of(stream.getpeercert(binary_form=True) or b"")
                 self._note(seen)
             await stream.send_all(b"CAP LS 302\r\nPING :muster\r\n")

@@ -6,16 +6,18 @@ import ssl
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 import trio
+import trio.testing
 import trustme
 
 from bouncer.config import Address
 from bouncer.dial import ServerAddress
 from fallback.config import Landmark
 from fallback.landmarks import ANSWER_S, Landmarks, ask_clock, ask_dns, ask_ntp, asker
-from fallback.probes import Probes, refused, served_certificate
+from fallback.probes import CERTIFICATE_FRESH_S, TCP_EVERY_S, Probes, refused, served_certificate
 from fallback.selfcheck import Pulse
 from fallback.watch import SelfCheck
 from tests.fallback.voters import until
@@ -222,3 +224,32 @@ async def test_a_burst_is_two_connects_a_second(nursery: trio.Nursery) -> None:
     probes.burst()
     await trio.sleep(1.6)
     assert 3 <= len(connects) - calm <= 6
+
+
+async def test_a_burst_begins_at_once_whatever_was_calmed_before(nursery: trio.Nursery) -> None:
+    """A stall in peacetime calms what is calm; whoever sleeps then must still be woken."""
+    answered: list[float] = []
+    probes = Probes([ServerAddress("127.0.0.1", 1, False)], trio.current_time, answered.append)
+    nursery.start_soon(probes.run)
+    await until(lambda: answered)
+    await trio.testing.wait_all_tasks_blocked()
+    probes.calm()
+    probes.burst()
+    with trio.fail_after(TCP_EVERY_S / 2):
+        await until(lambda: len(answered) >= 3)
+
+
+def test_a_certificate_that_nobody_serves_any_more_does_not_end() -> None:
+    """FALLBACK: "CERT (up, certificate expired; never "down")"."""
+    now = 1000.0
+    one, other = (ServerAddress("127.0.0.1", port, True) for port in (1, 2))
+    probes = Probes([one, other], lambda: now, lambda _at: None)
+    old, new = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    probes.seen[one].certificate_ends, probes.seen[one].certificate_at = old, now
+    probes.seen[other].certificate_ends, probes.seen[other].certificate_at = new, now
+    assert probes.certificate_ends == old
+    now += CERTIFICATE_FRESH_S
+    probes.seen[other].certificate_at = now
+    assert probes.certificate_ends == old
+    now += 1
+    assert probes.certificate_ends == new
