@@ -167,7 +167,7 @@ class Voter:
             order=self.relay.take,
             declared=self.relay.declared,
         )
-        performer.notice_kept = self.hearing.notice_kept
+        performer.notice_kept = self.hearing.notices.persisted
         performer.tell_bouncer = self.hearing.notes.put
         self.pusher = Pusher(read_hooks(config))
         performer.push = self.pusher.put
@@ -304,6 +304,7 @@ class Voter:
         if self.roster is not None:
             yield from check.about_pairing(self.config, self.roster)
         yield from check.about_storage(self.config)
+        yield from check.about_skew(self.hearing.notices.ahead_s)
         yield from self.disagreements()
 
     # -- for the operator -------------------------------------------------------------------------

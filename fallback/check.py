@@ -95,6 +95,15 @@ def about_storage(config: Config) -> Iterator[Finding]:
         yield from about_certificate(network)
 
 
+def about_skew(ahead_s: float) -> Iterator[Finding]:
+    """`ahead_s`: how far the bouncer's clock is ahead of this voter's, 0 for about equal."""
+    if ahead_s:
+        yield warn(
+            "the bouncer's clock is another than this voter's",
+            f"it is {ahead_s:+.0f}s: set both by NTP, then restart this voter",
+        )
+
+
 def about_disk(config: Config) -> Iterator[Finding]:
     try:
         free = shutil.disk_usage(config.data_dir).free
@@ -375,6 +384,7 @@ def _running(voter: Voter) -> Iterator[Finding]:
             f"the clock was set by {drift_s:+.1f}s since the start",
             "restart the voter: the times in its lines are the old clock's",
         )
+    yield from about_skew(voter.hearing.notices.ahead_s)
     for name in voter.mesh.others:
         heard_at = voter.mesh.heard_at.get(name, float("-inf"))
         if trio.current_time() - heard_at < 10 and voter.mesh.peers.nonce_of(name) != NO_NONCE:

@@ -15,14 +15,11 @@ from dataclasses import dataclass
 
 from bouncer.datagrams import Where
 from bouncer.heartbeat import (
-    MAX_MAINTENANCE_S,
     Ack,
     DatagramFault,
     Heartbeat,
     Kind,
-    Maintenance,
     Received,
-    acked_name,
     read_body,
     read_statement,
     write_body,
@@ -49,10 +46,10 @@ from fallback.gossip import (
 )
 from fallback.mesh import PRIMARY, Mesh
 from fallback.notes import Notes
+from fallback.notices import Notices
 
 FORWARD_S = 120.0  # an older heartbeat proves nothing to anybody
 MAX_FORWARDERS = 64  # (voter, boot) pairs whose last forwarded number is known
-MAX_NOTICES = 16  # windows whose signed octets are kept for others
 CLOSED = "closed:"  # how a RECEIVED names a closing
 
 
@@ -101,8 +98,7 @@ class Hearing:
         self._order = order
         self._declared = declared
         self.last: LastBeat | None = None
-        self.notices: OrderedDict[str, tuple[Maintenance, bytes]] = OrderedDict()
-        self.held_notice = ""
+        self.notices = Notices(primary_key)
         self.notes = Notes()
         self._boots = Boots()
         self.settings: dict[str, SettingsSaid] = {}  # by voter, of those that told
@@ -131,6 +127,7 @@ class Hearing:
         if beat.echo != self._mesh.peers.nonce.hex():
             return
         now = self._now()
+        self.notices.beat(beat.wall_ms, now)
         if worry := self._boots.worry(beat.boot, now):
             self.notes.put(worry)
         if self.last is None or self.last.beat.boot != beat.boot or self._is_later(beat):
@@ -154,7 +151,7 @@ class Hearing:
             self.last.beat.sequence,
             incident=state.incident.id if state.incident else "",
             roster=roster.version if roster else 0,
-            maintenance=self.held_notice,
+            maintenance=self.notices.held,
             note=note,
             noted=number,
         )
@@ -165,24 +162,8 @@ class Hearing:
         self.send_ack(where, len(heard.body))
 
     def _take_notice(self, statement: bytes) -> None:
-        notice = read_statement(Maintenance, Kind.MAINTENANCE, self._primary_key, statement)
-        begins, ends = notice.begins_ms / 1000, notice.ends_ms / 1000
-        if not 0 < ends - begins <= MAX_MAINTENANCE_S:
-            return
-        self.notices[notice.id] = (notice, statement)
-        while len(self.notices) > MAX_NOTICES:
-            self.notices.popitem(last=False)
-        if notice.ended:
-            self._put(watch.NoticeEnded(notice.id))
-        else:
-            term = notice.boot if notice.stopping else ""
-            self._put(watch.Noticed(watch.Notice(notice.id, begins, ends, term)))
-
-    def notice_kept(self, id: str) -> None:
-        """The watch has persisted this notice: from now on the acks say so."""
-        known = self.notices.get(id)
-        if known is not None:
-            self.held_notice = acked_name(known[0])
+        if (event := self.notices.read(statement)) is not None:
+            self._put(event)
 
     # -- evidence between voters ------------------------------------------------------------------
 
@@ -201,9 +182,8 @@ class Hearing:
             answers.append(
                 self._forward(asked.number, "heartbeat", self.last.statement, self.last.at)
             )
-        for notice, statement in self.notices.values():
-            if not notice.ended and notice.ends_ms / 1000 > now:
-                answers.append(self._forward(asked.number, "maintenance", statement, now))
+        for statement in self.notices.current(now):
+            answers.append(self._forward(asked.number, "maintenance", statement, now))
         if now - self._answered_at() < FORWARD_S:
             probed = Probed(asked.number, now - self._answered_at())
             answers.insert(0, (Kind.PROBED, write_body(probed)))
