@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import memory_stream_pair
 
-from bouncer import tls_stream
+from bouncer import dial, tls_stream
 from bouncer.tls_stream import shake_hands
 from tests.bouncer.tls_peer import (
     TLS13,
@@ -197,3 +197,12 @@ async def test_who_wants_keys_updated_without_end_is_cut_off(
         with pytest.raises(trio.BrokenResourceError):
             await stream.receive_some()
         nursery.cancel_scope.cancel()
+
+
+def test_nobody_renegotiates() -> None:
+    """Else reading could make us owe an answer at once, and writing have to wait for one."""
+    contexts = (server_context(False), dial.client_context(pinned=True),
+                dial.client_context(pinned=False))  # fmt: skip
+    for context in contexts:
+        assert isinstance(context, ssl.SSLContext)
+        assert context.options & ssl.OP_NO_RENEGOTIATION
