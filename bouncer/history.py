@@ -165,6 +165,8 @@ def _page(connection: Connection, network_id: int, question: ReadHistory) -> lis
             first, second = at(request.start, later=True), at(request.end, later=False)
             if first > second:  # backwards: counted from the later end
                 first, second = at(request.start, later=False), at(request.end, later=True)
+                if first <= second:  # both of one millisecond: nothing lies between
+                    return []
             return messages.between(
                 connection, network_id, target, first, second, limit, events=events
             )

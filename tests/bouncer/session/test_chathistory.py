@@ -139,6 +139,7 @@ async def test_a_timestamp_is_exclusive_where_its_millisecond_fits(
         ("BETWEEN timestamp=2026-01-02T03:04:04.000Z timestamp=2026-01-02T03:04:06.000Z 9", "12"),
         ("BETWEEN timestamp=2026-01-02T03:04:06.000Z timestamp=2026-01-02T03:04:04.000Z 1", "2"),
         ("BETWEEN timestamp=2026-01-02T03:04:03.000Z timestamp=2026-01-02T03:04:06.000Z 2", "01"),
+        ("BETWEEN timestamp=2026-01-02T03:04:05.000Z timestamp=2026-01-02T03:04:05.000Z 9", ""),
     ],
 )
 async def test_times_also_stand_in_the_middle_and_at_both_ends(
