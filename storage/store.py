@@ -139,7 +139,7 @@ class Store:
         senders; those of whom nothing is left are then for its own next `prune`.
         """
         now_ms = int(time.time() * 1000) if now_ms is None else now_ms
-        await self.run(put_meta, "last_id", str(self._last_id))  # numbers are not given twice
+        await self._note_last_id()
         gone = 0
         for condition in await self.read(retention.doomed, keep, now_ms):
             while ids := await self.read(retention.some, condition):
@@ -159,8 +159,13 @@ class Store:
         if position is None:
             return None
         row = await self.read(messages.by_id, position.id)
+        await self._note_last_id()
         await self._drop([position.id])
         return row
+
+    async def _note_last_id(self) -> None:
+        """Before the newest message goes: its number must not be given again after a restart."""
+        await self.run(put_meta, "last_id", str(self._last_id))
 
     async def _drop(self, ids: Sequence[int]) -> None:
         """Index first: interrupted in between, the messages are there and go the next time."""

@@ -110,6 +110,17 @@ async def test_numbers_are_not_given_twice_after_all_is_pruned(url: str) -> None
         assert store.next_id() > row.id
 
 
+async def test_the_number_of_a_redacted_message_is_not_given_again(url: str) -> None:
+    """A client that has seen it takes another message with its msgid for the same."""
+    async with open_store(url) as store:
+        network = await add_network(store)
+        row = said(store, network, "a slip", 1, msgid="slip")
+        await store.append([row])
+        assert await store.redact(network, row.target, "slip") == row
+    async with open_store(url) as store:
+        assert store.next_id() > row.id
+
+
 async def test_the_disk_gets_the_room_back(sqlite_url: str, tmp_path: Path) -> None:
     def size() -> int:
         return sum(path.stat().st_size for path in tmp_path.iterdir())
