@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 from sqlalchemy import Connection
 
@@ -132,8 +133,22 @@ class SqliteIndex:
 
 def surely_alike(word: str) -> bool:
     """Whether SQLite sees the same word: it knows Unicode 6.1, Python a later one. What already
-    was a letter or digit in 3.2 is one in both."""
-    return all(_UNICODE_3_2.category(char)[0] in "LN" or char in MARKS for char in word)
+    was a letter or digit in 3.2 is one in both, and the same letter if its capital is as old."""
+    return word.isascii() or all(
+        (_UNICODE_3_2.category(char)[0] in "LN" and char not in _of_young_capitals())
+        or char in MARKS
+        for char in word
+    )
+
+
+@cache
+def _of_young_capitals() -> frozenset[str]:
+    """Small letters whose capitals came after 3.2, as all of Georgian; SQLite does know that of
+    \xdf."""
+    young = (char for char in map(chr, range(0x80, 0x20000)) if char.lower() != char)
+    return frozenset(char.lower() for char in young if _UNICODE_3_2.category(char) == "Cn") - {
+        "\xdf"
+    }
 
 
 def separators() -> str:

@@ -89,7 +89,8 @@ class PostgresqlIndex:
         _, network_id, buffer_id, command, source, msgid, said = row
         tokens = [network_token(network_id), buffer_token(buffer_id)]
         if command in SEARCHABLE:
-            tokens += filter(_fits, words(said))
+            # The beginning of a longer one is found by its beginnings.
+            tokens += (word[:LONGEST_WORD] for word in words(said))
             tokens.append(sender_token(source.partition("!")[0]))
         if msgid:
             tokens.append(msgid_token(msgid))

@@ -121,6 +121,9 @@ def test_what_is_no_part_of_a_word_for_python_parts_words_for_fts5(sqlite_url: s
         ("cafe\u0301 bar", ["cafe\u0301", "CAFE\u0301 bar", "caf*"], ["cafe", "caf\xe9"]),
         ("\u0130stanbul", ["\u0130stanbul", "\u0130STAN*"], ["istanbul", "stanbul"]),
         ("5\u20bf each", ["5", "each"], ["5each"]),
+        ("\u1c90\u1c91 now", ["\u10d0\u10d1", "\u1c90\u1c91", "\u10d0*"], ["\u10d1"]),
+        ("STRA\u1e9eE", ["stra\xdfe", "stra*"], ["strasse"]),
+        ("\xe9" * 900, ["\xe9*", "\xe9" * 900, "\xe9" * 600 + "*"], ["\xe9" * 500, "\xe9"]),
         (  # signs of fonts for programmers, in all three private areas
             "\uf09bdeploy\ue001ed \U000f0001x\U0010fffd \ue000y",
             ["deploy", "ed", "x", "y"],
