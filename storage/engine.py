@@ -161,7 +161,8 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         connection.execute("PRAGMA search.journal_mode = WAL")
         connection.execute("PRAGMA search.synchronous = NORMAL")
         connection.execute(f"PRAGMA search.cache_size = -{WRITE_CACHE_KIB}")
-        connection.create_function("without_signs", 1, without_signs, deterministic=True)
+        # The name is older than what it leaves out.
+        connection.create_function("without_colours", 1, without_signs, deterministic=True)
 
     @event.listens_for(writing, "begin")
     def begin_to_write(connection: Connection) -> None:

@@ -29,7 +29,7 @@ class SqliteIndex:
         "CASE WHEN m.command IN ('PRIVMSG', 'NOTICE') THEN "
         "replace(CASE WHEN instr(m.text, char(3)) OR instr(m.text, char(4)) "
         f"OR m.text GLOB '*[{PRIVATE}]*' "
-        "THEN without_signs(m.text) ELSE m.text END, char(1) || 'ACTION ', '') "
+        "THEN without_colours(m.text) ELSE m.text END, char(1) || 'ACTION ', '') "
         "|| ' M' || 's' || hex(replace(replace(replace(replace(lower("
         "substr(s.source, 1, instr(s.source || '!', '!') - 1)), "
         "'[', '{'), ']', '}'), '\\', '|'), '^', '~')) ELSE '' END "
