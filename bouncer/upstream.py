@@ -25,6 +25,7 @@ from bouncer.policies import Policies
 from bouncer.session.effects import DropNetwork, WantsTls
 from bouncer.session.events import Connected, Event, FromNetwork, Lost
 from bouncer.session.session import Session
+from bouncer.session.transport import ident_of
 from bouncer.supervise import Bucket, Ending, Gate, Patience
 from bouncer.wire_log import Tap, closed_tap
 
@@ -223,7 +224,7 @@ class Upstream:
             except DialError as error:
                 ending = Ending(str(error))
             else:
-                with self._idents.known(stream, network.ident or network.nick):
+                with self._idents.known(stream, ident_of(network)):
                     ending = await self._hold(stream, self._address)
             log.info("disconnected", network=network.name, reason=ending.reason)
             # who stopped it has told so, and may have gone there anew: to post is no checkpoint

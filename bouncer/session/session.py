@@ -67,7 +67,7 @@ from bouncer.session.netsplit import Netsplit
 from bouncer.session.routing import Asked, Reply, Routing
 from bouncer.session.screen import Screen
 from bouncer.session.services import sasl_login
-from bouncer.session.transport import drop_failed
+from bouncer.session.transport import drop_failed, ident_of
 from bouncer.session.upkeep import Upkeep
 from bouncer.session.webpush import WebPush, subscription_gone
 from storage.message import Row
@@ -156,7 +156,7 @@ class Session:
         network = self.network
         identity = Identity(
             nick=network.nick,
-            ident=network.ident or network.nick,
+            ident=ident_of(network),
             realname=network.realname or network.nick,
             password=network.password,
             sasl=sasl_login(network),

@@ -1,7 +1,9 @@
-"""How a network wants to be connected to (IRCv3 sts), and the end of a connection it refuses."""
+"""As whom we come to a network, how it wants to be connected to (IRCv3 sts), and the end of a
+connection it refuses."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bouncer.irc.sts import Policy
@@ -9,6 +11,16 @@ from bouncer.session.effects import DropNetwork, Effects, WantsTls
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
+    from storage.records import Network
+
+
+_NOT_IN_IDENTS = re.compile("[^A-Za-z0-9._-]")
+
+
+def ident_of(network: Network) -> str:
+    """The user name said at registration. Made of a nick it has only what all servers take there:
+    ngIRCd lets nobody in as `al|away`."""
+    return network.ident or _NOT_IN_IDENTS.sub("", network.nick).lstrip("._-") or "user"
 
 
 def heard(session: Session, out: Effects) -> None:

@@ -7,6 +7,7 @@ import pytest
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.session.effects import WantsTls
 from bouncer.session.events import Connected
+from storage.records import Network
 from tests.bouncer.session.dialogue import Dialogue
 
 
@@ -57,3 +58,19 @@ def test_it_is_read_anew_and_never_requested_nor_taken_back() -> None:
     assert wants(talk) == [WantsTls(duration_s=200)]
     talk.says(":irc.test CAP me NEW :away-notify", ":irc.test CAP me DEL :sts")
     assert wants(talk) == []
+
+
+@pytest.mark.parametrize(
+    ("nick", "ident", "said"),
+    [
+        ("al|away", "", "alaway"),
+        ("[x]_y-z.1", "", "x_y-z.1"),
+        ("^^", "", "user"),
+        ("al|away", "al|own", "al|own"),
+    ],
+)
+def test_a_nick_is_a_user_name_as_far_as_servers_take_it(nick: str, ident: str, said: str) -> None:
+    network = Network(1, "net", "irc+insecure://irc.test", id=1, nick=nick, ident=ident)
+    talk = Dialogue([], network)
+    talk.event(Connected(tls=False))
+    assert f"USER {said} 0 * {nick}" in talk.heard()
