@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
@@ -26,7 +27,17 @@ HARD_STALE_S = 30 * 24 * 3600.0  # from here on only ssh and recovery proofs cou
 PUSH_EVERY_S = 6 * 3600.0
 DEFAULT_K = 2
 
+MAX_NICK = 15  # with the "_" of a second one it fits Libera.Chat's 16
+_VOTER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+
 Words = Annotated[str, Field(max_length=200)]
+
+
+def voter_name(text: str) -> str:
+    """A name as it stands in ids of incidents and in challenges. Raises ValueError."""
+    if not _VOTER_NAME.fullmatch(text):
+        raise ValueError(f'"{text}" is not a name; use up to 32 letters, digits, "-" and "_"')
+    return text
 
 
 class RosterFault(ValueError):
@@ -183,7 +194,7 @@ def fallback_toml(
             "[[network]]",
             'name = "libera"',
             'addresses = ["ircs://irc.libera.chat:6697"]',
-            f"nick = {json.dumps('fallback-' + name)}",
+            f"nick = {json.dumps(public_nick(name))}",
             'account = ""             # registered in peacetime',
             'password_file = ""       # or: certificate = "…pem" for SASL EXTERNAL and CertFP',
             'owner = "ops team of example.net"',
@@ -191,6 +202,12 @@ def fallback_toml(
             'room = "#example-ops"',
         ]
     return "\n".join(lines) + "\n"
+
+
+def public_nick(name: str) -> str:
+    """A nick for this agent that public networks take."""
+    whole = f"fallback-{name}"
+    return whole if len(whole) <= MAX_NICK else f"fb-{name}"[:MAX_NICK]
 
 
 def _landmarks() -> Iterable[str]:

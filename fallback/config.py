@@ -22,6 +22,7 @@ from bouncer import place
 from bouncer.config import Address, ConfigError, ListenOn, Table
 from bouncer.dial import AddressError, ServerAddress
 from bouncer.keys import KeyFault, PublicKey
+from bouncer.roster import voter_name
 from fallback.timings import NAMES, Solo, Timings
 
 VARIABLE = "MUSTER_FALLBACK_CONFIG"
@@ -33,7 +34,6 @@ SOCKET_FILE = "fallback.sock"
 DEFAULT_DATA = Path("/var/lib/muster-fallback")
 MOVED_FOR_DAYS = 14  # a changed place is announced together with the old one this long
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|m|h)?")
 _UNITS = {None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -64,10 +64,7 @@ def _read_channel(value: object) -> str:
 
 
 def _read_name(value: object) -> str:
-    text = str(value)
-    if not _NAME.fullmatch(text):
-        raise ValueError(f'"{text}" is not a name; use up to 32 letters, digits, "-" and "_"')
-    return text
+    return voter_name(str(value))
 
 
 def _blank_is_none(value: object) -> object:

@@ -12,7 +12,7 @@ from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from bouncer.keys import MeshKey, PublicKey
 from bouncer.reachable import pinned, reachable
-from bouncer.roster import MAX_VOTERS, fallback_toml
+from bouncer.roster import MAX_VOTERS, fallback_toml, voter_name
 from storage import accounts
 from storage.records import Agent
 
@@ -118,7 +118,11 @@ COMMANDS = (
         Permission.ADMIN,
         "pair a voter by the key that `fallback key` printed; answers its fallback.toml",
         add,
-        (_NAME, Argument("ADDRESS", readers.endpoint), Argument("KEY", readers.word)),
+        (
+            Argument("NAME", voter_name),
+            Argument("ADDRESS", readers.endpoint),
+            Argument("KEY", readers.word),
+        ),
         (
             Option(
                 "--role",

@@ -30,6 +30,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
     def write(connection: Connection) -> None:
         empty = Staff(request["HANDLE"])
         changes = _changes(connection, request, empty, secret)
+        _refuse_shared(connection, request["HANDLE"], changes)
         accounts.add_staff(connection, Staff(request["HANDLE"], **changes))
 
     await desk.store.run(write)
@@ -49,6 +50,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
         changes = _changes(connection, request, known, secret)
         if not changes:
             raise ControlError("nothing to change; name an option, `help staff set` lists them")
+        _refuse_shared(connection, known.handle, changes)
         accounts.change_staff(connection, known.handle, **changes)
         return changes
 
@@ -160,6 +162,23 @@ def _changes(
     if keys != known.keys:
         changes["keys"] = tuple(dict.fromkeys(keys))
     return changes
+
+
+def _refuse_shared(connection: Connection, handle: str, changes: dict[str, Any]) -> None:
+    """What says by itself who somebody is must not say two people."""
+
+    def marks(pairs: Pairs) -> set[tuple[str, str]]:
+        return {(where.casefold(), what.casefold()) for where, what in pairs}
+
+    certificates = tuple(pair for pair in changes.get("keys", ()) if pair[0] == "certfp")
+    for other in accounts.list_staff(connection):
+        if other.handle.casefold() == handle.casefold():
+            continue
+        shared = marks(changes.get("accounts", ())) & marks(other.accounts)
+        for network, name in sorted(shared):
+            raise ControlError(f"account {name} on {network} is {other.handle}'s already")
+        if marks(certificates) & marks(other.keys):
+            raise ControlError(f"that certificate is {other.handle}'s already")
 
 
 def _merged(known: Pairs, given: Pairs, read: Reader, flag: str) -> Pairs:

@@ -123,9 +123,12 @@ def test_the_version_rises_with_the_content_and_only_with_it(connection: sa.Conn
 
 
 @pytest.mark.parametrize("role", ["agent", "witness"])
-def test_the_printed_configuration_is_one_the_voter_takes(role: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["fra", "frankfurt", "f" * 32])
+def test_the_printed_configuration_is_one_the_voter_takes(
+    name: str, role: str, tmp_path: Path
+) -> None:
     text = fallback_toml(
-        name="fra",
+        name=name,
         role=role,
         address="198.51.100.7:6690",
         primary=["ircs://192.0.2.1:6697"],
@@ -136,3 +139,5 @@ def test_the_printed_configuration_is_one_the_voter_takes(role: str, tmp_path: P
     assert config.mesh.port == 6690
     assert len(config.landmark) == 5
     assert bool(config.network) == (role == "agent")
+    for network in config.network:
+        assert len(network.second_nick) <= 16, "Libera.Chat's NICKLEN"

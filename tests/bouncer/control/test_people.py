@@ -57,6 +57,19 @@ def test_a_person_s_fingerprint_may_be_the_one_that_oftc_tells(text: str) -> Non
         readers.certfp(text + "0")
 
 
+async def test_what_says_who_somebody_is_says_it_of_one_person(tmp_path: Path) -> None:
+    """Else an agent takes the one for the other, who may be an admin."""
+    async with open_desk(tmp_path) as desk:
+        mine = f"--account libera Alice --certfp {CERT}"
+        await dispatch(f"staff add alice {mine}", OPERATOR, desk)
+        await dispatch(f"staff set alice --role db {mine}", OPERATOR, desk)  # one's own again
+        await dispatch("staff add bob --account oftc alice", OPERATOR, desk)
+        with pytest.raises(ControlError, match="account alice on libera is alice's already"):
+            await dispatch("staff set bob --account Libera alice", OPERATOR, desk)
+        with pytest.raises(ControlError, match="certificate is alice's already"):
+            await dispatch(f"staff add carol --certfp {CERT}", OPERATOR, desk)
+
+
 async def test_recovery_codes_are_kept_as_hashes_and_replaced(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         await dispatch(f"{STAFF} --ssh-key {SSH}", OPERATOR, desk)

@@ -39,6 +39,8 @@ async def test_the_printed_fallback_toml_is_one_that_a_voter_takes(tmp_path: Pat
     listen = [{"address": "192.0.2.5:6697"}, {"address": "127.0.0.1:6667", "tls": False}]
     async with open_desk(tmp_path, listen=listen) as desk:
         lines = await dispatch(AGENT, OPERATOR, desk)
+        with pytest.raises(WrongUse, match=r"is not a name; use up to 32 letters"):
+            await dispatch(AGENT.replace("fra", "fra.example"), OPERATOR, desk)
         with pytest.raises(WrongUse, match="is a name; write the IP address"):
             await dispatch(f"{AGENT} --primary ircs://irc.example.net", OPERATOR, desk)
     tables = tomllib.loads("\n".join(lines))
