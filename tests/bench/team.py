@@ -62,10 +62,11 @@ def trickle(
     tally = crowd.receive(lines)
     cpu_s = meter.used_s()
     began, ended = network.paced()
+    took_s = max(ended, tally.last_at) - began  # who cannot keep up is busy for longer
     return {
         f"p50-{name}": quantile(tally.delays_s, 0.5) * 1000,
         f"p99-{name}": quantile(tally.delays_s, 0.99) * 1000,
-        f"core-{name}": 100 * cpu_s / (ended - began),
+        f"core-{name}": 100 * cpu_s / took_s,
     }
 
 
