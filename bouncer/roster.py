@@ -79,6 +79,14 @@ class Member:
     accounts: dict[str, str] = field(default_factory=dict)
     keys: tuple[Credential, ...] = ()
 
+    def account_on(self, network: str) -> str:
+        """The services account there, '' for none; a network is one in whatever case."""
+        return next((a for n, a in self.accounts.items() if n.casefold() == network.casefold()), "")
+
+    def nicks_on(self, network: str) -> tuple[str, ...]:
+        """The nicks there, the preferred one first."""
+        return next((a for n, a in self.nicks.items() if n.casefold() == network.casefold()), ())
+
 
 @dataclass(frozen=True, slots=True)
 class Roster:

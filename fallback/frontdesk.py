@@ -196,8 +196,8 @@ class FrontDesk:
             wanted = self.temp_nick(network, member, mine=action.nick)
             if wanted != action.nick:
                 state = self._announcers[network].state
-                usual = next(iter(member.nicks.get(network, ())), "")
-                ghost = usual != wanted and network in member.accounts and usual != action.nick
+                usual = next(iter(member.nicks_on(network)), "")
+                ghost = usual != wanted and member.account_on(network) and usual != action.nick
                 back = usual if ghost and state.user_named(usual) else ""
                 held = state.user_named(wanted) is not None
                 self._write(
@@ -285,10 +285,10 @@ class FrontDesk:
         held.pop(state.fold(mine), None)
         return nicks.temp_nick(
             member.handle,
-            member.nicks.get(network, ()) or (member.handle,),
+            member.nicks_on(network) or (member.handle,),
             self._org_key,
             held,
-            member.accounts.get(network),
+            member.account_on(network) or None,
             state.fold,
             state.isupport.nicklen or nicks.NICKLEN,
         )

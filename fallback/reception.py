@@ -227,7 +227,7 @@ class Reception:
             return None  # from here on only ssh and recovery proofs count
         fold = self.announcers[network].state.fold
         for member in roster.staff:
-            if fold(member.accounts.get(network, "")) == fold(account):
+            if fold(member.account_on(network)) == fold(account):
                 return member
         return None
 
@@ -298,7 +298,7 @@ class Reception:
         signed = self._proving.signed.get(person.connection)
         if person.proof is claims.Proof.SSH and signed is not None:
             return Shown("ssh", network, *signed)
-        return Shown("account", network, person.member.accounts.get(network, ""))
+        return Shown("account", network, person.member.account_on(network))
 
     def connection(self, network: str, nick: str) -> claims.Connection | None:
         return self._people[network].known(nick)

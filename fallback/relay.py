@@ -198,7 +198,7 @@ class Relay:
         if roster is None or member is None or not member.admin:
             raise Unproven("not an admin on this roster")
         if given.by == "account":
-            known = member.accounts.get(given.where, "")
+            known = member.account_on(given.where)
             if not known or known.casefold() != given.shown.casefold():
                 raise Unproven(f"the roster has no such account on {given.where}")
             if roster.age_s(round(self._now() * 1000)) > HARD_STALE_S:

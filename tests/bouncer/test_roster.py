@@ -119,6 +119,15 @@ def test_the_version_rises_with_the_content_and_only_with_it(connection: sa.Conn
     assert publish(connection, OWNER.public, 4000).version == first.version + 2
 
 
+def test_a_network_is_one_in_whatever_case_it_was_written() -> None:
+    """A person is enrolled at the bouncer, the network stands in the voter's own file."""
+    alice = Member("alice", accounts={"Libera": "Al"}, nicks={"LIBERA": ("al", "al_")})
+    assert alice.account_on("libera") == "Al"
+    assert alice.nicks_on("libera") == ("al", "al_")
+    assert alice.account_on("oftc") == ""
+    assert alice.nicks_on("oftc") == ()
+
+
 # -- the printed configuration ------------------------------------------------------------------
 
 
