@@ -58,7 +58,8 @@ def backup(connection: Connection, path: str) -> int:
             os.fsync(file.fileno())
         part.rename(target)
     except (OSError, sqlite3.Error) as error:
-        part.unlink(missing_ok=True)
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            Path(f"{part}{suffix}").unlink(missing_ok=True)
         cause = cause_of(error)
         raise StorageError(
             f"the backup {target} failed: {cause.value if cause else error}"

@@ -97,7 +97,7 @@ def export(words: list[str], option: Path | None) -> int:
         user = accounts.get_user(connection, chosen.user)
         network = accounts.get_network(connection, user.id, chosen.network)
         target = chosen.target and find_conversation(connection, network.id, chosen.target)
-        with _bar() as moving:
+        with _bar() as moving, _whole(chosen.out):
             if chosen.format == "text":
                 return export_text(
                     connection, network.id, chosen.out, target, UTC, _counted(moving)
@@ -244,8 +244,18 @@ def _told() -> Iterator[None]:
     except StorageError as error:
         raise Exit(FAILED, str(error)) from None
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""  # a full disk does not tell
-        raise Exit(FAILED, f"{where}{error.strerror}") from None
+        raise Exit(FAILED, f"{error.filename}: {error.strerror}") from None
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[None]:
+    """What ends the writing of a file tells no name, as a full disk: that it is cut is said."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise StorageError(f"{out} is not complete: {error.strerror}") from error
 
 
 @contextmanager

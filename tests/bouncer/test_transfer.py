@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from storage.messages import Row, since
 from storage.store import open_store
 from storage.vault import add_key
 from tests.bouncer.importers.soju_file import say, soju_database
+from tests.real.disk import small_disk
 from tests.storage.cluster import Cluster, binaries, running_cluster
 
 BOUNCER = str(Path(sys.executable).with_name("bouncer"))
@@ -204,6 +206,22 @@ async def test_a_key_that_opens_nothing_is_not_changed(site: Path) -> None:
     assert len(path.read_bytes().split()) == 1
     path.write_bytes(right)
     bouncer(site, "history", "rekey")
+
+
+async def test_what_finds_no_room_is_told_as_cut_and_leaves_no_litter(site: Path) -> None:
+    await filled(site)
+    small = site / "small"
+    small.mkdir()
+    with small_disk(small, "32k"):
+        for form in ("json", "text"):
+            out = small / form
+            words = ("history", "export", "alice", "home", "--format", form, "--out", str(out))
+            said = bouncer(site, *words, expect=1)
+            assert said == f"bouncer: {out} is not complete: No space left on device\n"
+            shutil.rmtree(out) if out.is_dir() else out.unlink()
+        said = bouncer(site, "history", "backup", str(small / "copy.db"), expect=1)
+        assert "the disk is full" in said
+        assert list(small.iterdir()) == []
 
 
 async def test_a_znc_is_imported_once(site: Path) -> None:
