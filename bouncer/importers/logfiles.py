@@ -37,12 +37,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """A day of a conversation. `note` names it among all that was ever imported."""
+    """A day of a conversation. `note` names it among all that was ever imported; what stands in the
+    file `beside` too is left to that one."""
 
     path: Path
     day: date
     conversation: Conversation
     note: str
+    beside: Path | None = None
 
 
 def find_logs(folder: Path, network_id: int, own_nick: str) -> Iterable[LogFile]:
@@ -65,6 +67,11 @@ def find_logs(folder: Path, network_id: int, own_nick: str) -> Iterable[LogFile]
             yield LogFile(path, day, conversation, note)
 
 
+def _lines(data: bytes) -> list[str]:
+    """A line still being written has no newline yet: it is for the next run."""
+    return [decode(line.translate(None, b"\r\0")) for line in data.split(b"\n")[:-1]]
+
+
 async def import_logs(
     store: Store, files: list[LogFile], zone: tzinfo | None, report: Report, progress: Progress
 ) -> None:
@@ -76,8 +83,10 @@ async def import_logs(
         data = await trio.to_thread.run_sync(log.path.read_bytes)
         done += len(data)
         seen = int(await store.read(progress_of, log.note) or 0)
-        # A line still being written has no newline yet: it is for the next run.
-        lines = [decode(line.translate(None, b"\r\0")) for line in data.split(b"\n")[:-1]]
+        lines = _lines(data)
+        beside: set[str] = set()
+        if log.beside is not None:
+            beside.update(_lines(await trio.to_thread.run_sync(log.beside.read_bytes)))
         if seen >= len(lines):
             continue
         rows = rows_of(lines, log.day, zone, log.conversation)
@@ -85,7 +94,12 @@ async def import_logs(
             del row  # read for the milliseconds of what follows in the same second
         while seen < len(lines):
             chunk: list[Row | None] = list(islice(rows, CHUNK_LINES))
+            texts = lines[seen : seen + len(chunk)]
             seen += len(chunk)
-            new = [row for row in chunk if row is not None]
+            new = [
+                row
+                for row, text in zip(chunk, texts, strict=True)
+                if row is not None and text not in beside
+            ]
             report.messages += await store.run(add_older, new, log.note, str(seen))
     progress("", total, total)

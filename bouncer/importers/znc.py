@@ -129,11 +129,17 @@ def _said(row: Row) -> tuple[str, str, str]:
 
 
 def _files(logs: _Logs) -> list[LogFile]:
-    return [
-        file
-        for folder in logs.folders
-        for file in find_logs(folder, logs.network.id, logs.own_nick)
-    ]
+    """Where a day was logged in two places, for the module was moved, the second adds what the
+    first has not."""
+    files: list[LogFile] = []
+    first: dict[str, LogFile] = {}
+    for number, folder in enumerate(logs.folders):
+        for file in find_logs(folder, logs.network.id, logs.own_nick):
+            known = first.setdefault(file.note, file)
+            if known is not file:
+                file = replace(file, note=f"{file.note}/{number}", beside=known.path)
+            files.append(file)
+    return files
 
 
 def _import_user(

@@ -300,6 +300,26 @@ async def test_an_interrupted_import_goes_on_and_a_grown_log_adds_its_new_lines(
     assert [row.text for row in rows] == [*expected, "late"]
 
 
+async def test_a_day_in_two_places_comes_once_and_whole(store: Store, tmp_path: Path) -> None:
+    """As where the module log was moved from the user to the network, or is loaded by both."""
+    (tmp_path / "configs").mkdir()
+    config = CONFIG.format(port=1, server=6667, hash="x", savebuff="")
+    (tmp_path / "configs" / "znc.conf").write_text(config)
+    home = tmp_path / "users" / "alice"
+    of_network = home / "networks" / "home" / "moddata" / "log" / "#ops"
+    of_user = home / "moddata" / "log" / "home" / "#ops"
+    for place, seconds in ((of_user, range(6)), (of_network, range(4, 9))):
+        place.mkdir(parents=True)
+        lines = [f"[10:00:0{second}] <bob> line {second}\n" for second in seconds]
+        (place / "2024-05-01.log").write_text("".join(lines))
+    for expected in (9, 0):
+        assert (await import_znc(store, tmp_path, lambda *_: None)).messages == expected
+    (user,) = await store.read(accounts.list_users)
+    network = (await store.read(accounts.list_networks, user.id))[0]
+    rows = await store.read(messages.latest, network.id, "#ops", 20)
+    assert [row.text for row in rows] == [f"line {second}" for second in range(9)]
+
+
 async def test_what_cannot_come_over_is_said(store: Store, tmp_path: Path) -> None:
     (tmp_path / "configs").mkdir()
     config = CONFIG.format(port=1, server=6667, hash="x", savebuff="").replace("sasl", "keepnick")
