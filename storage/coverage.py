@@ -21,8 +21,10 @@ ZONE = 4096  # ids per zone
 _EXTENT = Query(
     select(select(func.min(_m.id)).scalar_subquery(), select(func.max(_m.id)).scalar_subquery())
 )
-_LATEST = Query(
-    select(func.max(_m.time_ms)).where(_m.id.between(bindparam("first"), bindparam("last")))
+_TIMES = Query(
+    select(func.min(_m.time_ms), func.max(_m.time_ms)).where(
+        _m.id.between(bindparam("first"), bindparam("last"))
+    )
 )
 FIRST_ID = f"coalesce(min(id), {1 << 32})"  # where a new index begins
 
@@ -57,14 +59,25 @@ def zone_limits(connection: Connection, from_ms: int | None, to_ms: int | None) 
     return Covered(low, high)
 
 
-def latest_below(connection: Connection, message_id: int) -> int:
-    """A time that no message in the index with a lower or this id exceeds."""
+def last_between(
+    connection: Connection, message_id: int, after_ms: int | None, before_ms: int | None
+) -> int | None:
+    """The highest id, this one or lower, above which nothing in the index lies between two times
+    (exclusive); None where nothing does at all."""
+    after = -(1 << 62) if after_ms is None else after_ms
+    before = 1 << 62 if before_ms is None else before_ms
     zone = message_id // ZONE
-    query = f"SELECT max(max_ms) FROM {_zones(connection)} WHERE zone < :zone"
-    earlier = connection.execute(text(query), {"zone": zone}).scalar()
     # Of its own zone exactly: what is above the id would hide that the search is at its end.
-    ((within,),) = _LATEST(connection, first=zone * ZONE, last=message_id)
-    return max((at for at in (earlier, within) if at is not None), default=-(1 << 62))
+    ((least, greatest),) = _TIMES(connection, first=zone * ZONE, last=message_id)
+    if least is not None and greatest > after and least < before:
+        return message_id
+    query = (
+        f"SELECT max(zone) FROM {_zones(connection)} "
+        "WHERE zone < :zone AND max_ms > :after AND min_ms < :before"
+    )
+    values = {"zone": zone, "after": after, "before": before}
+    earlier = connection.execute(text(query), values).scalar()
+    return None if earlier is None else int(earlier) * ZONE + ZONE - 1
 
 
 class Stretch(NamedTuple):

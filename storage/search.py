@@ -160,9 +160,13 @@ def _indexed(
         best = _newest([*best, *_those(connection, asked, ids)], limit)
         if len(ids) < chunk:
             break
-        high = ids[-1] - 1
-        if len(best) == limit and best[-1].time_ms > coverage.latest_below(connection, high):
+        # Times mostly follow ids, but a clock that was wrong for a moment must not have all of the
+        # history looked through.
+        after_ms = best[-1].time_ms if len(best) == limit else asked.from_ms
+        last = coverage.last_between(connection, ids[-1] - 1, after_ms, asked.to_ms)
+        if last is None:
             break
+        high = last
         chunk = min(chunk * 2, MAX_CHUNK)
     return best
 

@@ -85,7 +85,12 @@ async def observed(url: str) -> AsyncIterator[tuple[Store, list[sqlite3.Connecti
 
 async def say(store: Store, length: int) -> list[Row]:
     network = await add_network(store)
-    rows = [said(store, network, f"the disk ticket{n}", n, msgid=f"id-{n}") for n in range(length)]
+    times = list(range(length))
+    times[9], times[-9] = 1 << 41, 1  # the network's clock was wrong for a moment, twice
+    rows = [
+        said(store, network, f"the disk ticket{n}", time_ms, msgid=f"id-{n}")
+        for n, time_ms in enumerate(times)
+    ]
     await store.append(rows)
     return rows
 
