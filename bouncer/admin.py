@@ -65,14 +65,20 @@ def listening(path: Path) -> Iterator[trio.SocketListener]:
     A socket that a dead bouncer left behind is replaced. Raises SocketTaken for a living one.
     """
     listener = _listen(path)
-    ours = path.stat().st_ino
+    ours = _made(path)
     try:
         yield listener
     finally:
         with suppress(FileNotFoundError):
-            if path.stat().st_ino == ours:  # and not that of a bouncer that has begun meanwhile
+            if _made(path) == ours:  # and not that of a bouncer that has begun meanwhile
                 path.unlink()
         listener.socket.close()
+
+
+def _made(path: Path) -> tuple[int, int]:
+    """Which file it is, and since when: a number that has become free is given again."""
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def _listen(path: Path) -> trio.SocketListener:

@@ -94,7 +94,7 @@ async def test_secrets_are_sealed_and_a_missing_key_is_told(url: str) -> None:
         with pytest.raises(StorageError, match="no key file is given"):
             await store.read(accounts.list_networks)
     async with open_store(url, key=Fernet.generate_key()) as store:
-        with pytest.raises(StorageError, match="not the one they were sealed with"):
+        with pytest.raises(StorageError, match="put back the one they were sealed with"):
             await store.read(accounts.list_networks)
 
 
