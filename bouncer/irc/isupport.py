@@ -148,7 +148,13 @@ def is_replayed(name: str) -> bool:
 
 
 def _unescape(value: str) -> str:
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), value) if "\\" in value else value
+    """What could end a line of ours is left out."""
+    return _ESCAPED.sub(_character, value) if "\\" in value else value
+
+
+def _character(escaped: re.Match[str]) -> str:
+    char = chr(int(escaped[1], 16))
+    return "" if char in "\r\n\0" else char
 
 
 def _escape(value: str) -> str:

@@ -213,7 +213,8 @@ def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
             told_ms = parse_time(tag[5:])
             time_ms = now_ms if told_ms is None else told_ms
         elif tag[:6] == "msgid=":
-            msgid = parse_tags(tag)["msgid"] if "\\" in tag else tag[6:]
+            # what has to be escaped could not be named in a command, and must not end a tag of ours
+            msgid = "" if "\\" in tag else tag[6:]
         elif tag[:6] != "batch=" and tag[:6] != "label=":
             others = f"{others};{tag}" if others else tag
     return time_ms, msgid, others

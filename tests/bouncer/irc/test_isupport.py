@@ -89,6 +89,7 @@ def test_values_are_unescaped_and_escaped_again() -> None:
     assert isupport.tokens["X"] == "\\x="
     (line,) = isupport.lines("me", "s")
     assert line.params[1:3] == (r"NETWORK=Example\x20Net", r"X=\x5Cx\x3D")
+    assert told(r"NETWORK=a\x0D\x0Ab\x00").network == "ab"  # no value ends the line that tells it
 
 
 @pytest.mark.parametrize("value", ["", "x", "-5", "1_0", "٣", "²", "9" * 50, "1e3", " 5"])

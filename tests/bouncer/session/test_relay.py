@@ -50,6 +50,21 @@ def test_a_line_without_msgid_gets_a_stable_one() -> None:
     assert played.tags["msgid"] == live
 
 
+@pytest.mark.parametrize("event", ["PRIVMSG #ops :hi", "NOTICE #ops :hi", "TOPIC #ops :hi"])
+@pytest.mark.parametrize("msgid", [r"a\nPING\s:x", r"a\r\nPING\s:x", r"a\sb", r"a\:b=c"])
+def test_a_msgid_cannot_end_the_tag_or_the_line_that_it_is_told_in(event: str, msgid: str) -> None:
+    talk = Dialogue()
+    talk.connect("message-tags")
+    talk.attach(1)
+    talk.says(f"@msgid={msgid} :bob!b@h {event}")
+    (line,) = talk.seen(1)
+    assert not {"\r", "\n"} & set(line)
+    told = Message.parse(line)
+    assert told.command == event.split()[0]
+    assert set(told.tags) <= {"time", "msgid"}
+    assert not {" ", ";", "\n"} & set("".join(row.msgid for row in talk.kept))
+
+
 def test_a_chunk_is_told_in_its_order_to_every_dialect() -> None:
     talk = Dialogue()
     talk.connect("server-time message-tags account-tag", "CHANTYPES=# PREFIX=(ov)@+ STATUSMSG=@+")
