@@ -131,7 +131,8 @@ def other(session: Session, message: Message, out: Effects) -> None:
         caps = asker.dialect.caps if asker else frozenset[str]()
         message = extended(session.state, reply.question.who, message, caps)
     elif reply is not None and reply.question.asker == POLLING and message.command == "303":
-        session.monitoring.polled(session, reply.question.subject, message.params[-1], out)
+        here = "".join(message.params[1:][-1:])
+        session.monitoring.polled(session, reply.question.subject, here, out)
     # what follows a JOIN is for everybody: the channel is new to all
     everybody = reply is None or (reply.question.command == "JOIN" and message.command in ENTERING)
     only = None if everybody or reply is None else reply.question.asker

@@ -146,6 +146,13 @@ def test_a_clients_own_ison_stays_its_own() -> None:
     assert said(talk, 2) == [("303", "me", "carol")]
 
 
+def test_an_answer_to_our_ison_may_name_nothing_at_all() -> None:
+    talk = here("", PLAIN)
+    talk.types(1, "MONITOR + carol")
+    talk.says(":irc.test 303")
+    assert said(talk) == [("731", "me", "carol")]
+
+
 def test_where_the_networks_list_is_full_ison_helps() -> None:
     talk = here()
     talk.types(1, "MONITOR + carol,dave")
