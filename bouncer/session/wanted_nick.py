@@ -118,14 +118,16 @@ class WantedNick:
     def _renamed(self, session: Session, message: Message, out: Effects) -> None:
         new = message.params[0] if message.params else ""
         if session.state.nick == new:  # state has taken it: it is we
-            if self.chosen and session.state.fold(self.chosen) == session.state.fold(new):
+            if self._is_chosen(session, new):
                 self._want(session, new, out)
-            self.chosen = ""
+                self.chosen = ""
             if self._is_held(session):
                 self._held(session, out)
-            elif self.step is Step.HELD:
-                self._watch(session, out)
-                self._wait(session)
+            else:
+                self.chosen = ""
+                if self.step is Step.HELD:
+                    self._watch(session, out)
+                    self._wait(session)
         else:
             self._left(session, message, out)
 
@@ -213,6 +215,11 @@ class WantedNick:
 
     def _is_held(self, session: Session) -> bool:
         return not session.network.nick or session.state.is_me(session.network.nick)
+
+    def _is_chosen(self, session: Session, nick: str) -> bool:
+        """Whether this is what a client asked for, be it cut: servers shorten a long nick."""
+        chosen, folded = session.state.fold(self.chosen), session.state.fold(nick)
+        return chosen == folded or (not self._is_held(session) and chosen.startswith(folded))
 
     def _is_wanted(self, session: Session, nick: str) -> bool:
         return session.state.fold(nick) == session.state.fold(session.network.nick)

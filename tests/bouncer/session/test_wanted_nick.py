@@ -177,3 +177,27 @@ def test_a_forced_rename_is_not_a_wish() -> None:
     assert talk.session.network.nick == "me"
     pass_time(talk, 120_000)
     assert "ISON me" in talk.heard()
+
+
+def test_a_nick_that_the_network_has_cut_is_the_wanted_one() -> None:
+    """Servers shorten what is longer than NICKLEN: the old nick is not to be taken back then."""
+    talk = Dialogue([], NET)
+    talk.connect(isupport=MONITOR + " NICKLEN=9")
+    talk.attach(1, caps=())
+    talk.types(1, "NICK alexandria")
+    talk.says(":me!user@host NICK alexandri")
+    assert RememberNick("alexandri") in talk.others
+    talk.says(":irc.test 731 alexandri :me")
+    pass_time(talk, LONGEST_RETRY_MS)
+    assert talk.heard() == ["NICK alexandria"]
+
+
+def test_a_wish_outlives_a_try_of_ours_that_succeeds_before_it() -> None:
+    talk = Dialogue([], NET)
+    connect_as_other(talk, MONITOR)
+    talk.attach(1, caps=())
+    talk.says(":irc.test 731 me_ :me")
+    talk.types(1, "NICK alice")
+    assert talk.heard() == ["NICK me", "NICK alice"]
+    talk.says(":me_!user@host NICK me", ":me!user@host NICK alice")
+    assert talk.session.network.nick == "alice"
