@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from bouncer.irc.wire import MAX_LINE, Message
 
 LONGEST_SOURCE = 100  # octets allowed for `:nick!user@host ` where our own mask is not known
+_NOT_IN_WORDS = frozenset(" ,\r\n\0\a")
 
 
 def join_lines(
@@ -45,11 +46,11 @@ def _join(batch: list[tuple[str, str]]) -> Message:
 
 
 def _is_word(name: str) -> bool:
-    return bool(name) and name[0] != ":" and not set(name) & set(" ,\r\n\0\a")
+    return bool(name) and name[0] != ":" and not set(name) & _NOT_IN_WORDS
 
 
 def _is_key(key: str | None) -> bool:
-    return not key or _is_word(key)
+    return not key or not set(key) & _NOT_IN_WORDS  # the last parameter may begin with a colon
 
 
 def room_for_text(command: str, target: str, source: str = "", limit: int = MAX_LINE) -> int:

@@ -41,6 +41,11 @@ def test_what_cannot_stand_in_a_list_is_left_out() -> None:
     assert join_lines([("#a,#b", None), ("", None), ("#c d", None), ("#e", "k,l")]) == []
 
 
+def test_a_key_may_begin_with_a_colon() -> None:
+    (line,) = join_lines([("#a", ":key"), ("#b", None)])
+    assert str(line) == "JOIN #a,#b ::key"
+
+
 def test_long_text_is_cut_at_a_space_where_one_is_near() -> None:
     assert split_text("aaaa bbbb cccc", 10) == ["aaaa bbbb ", "cccc"]
     assert split_text("aaaaaaaaaaaa", 5) == ["aaaaa", "aaaaa", "aa"]
