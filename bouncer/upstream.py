@@ -24,7 +24,7 @@ from bouncer.irc.wire import LineReader, Message, encode_all
 from bouncer.policies import Policies
 from bouncer.session.effects import DropNetwork, WantsTls
 from bouncer.session.events import Connected, Event, FromNetwork, Lost
-from bouncer.session.session import Session
+from bouncer.session.session import PROBE, Session
 from bouncer.session.transport import ident_of
 from bouncer.supervise import Bucket, Ending, Gate, Patience
 from bouncer.wire_log import Tap, closed_tap
@@ -69,7 +69,8 @@ class SendQueue:
         """Queue `messages`; give back those for which there is no room."""
         refused = []
         for message in messages:
-            if message.command in URGENT:
+            # behind what is paced the probe would leave when its answer is long overdue
+            if message.command in URGENT or message == PROBE:
                 self._urgent.append(message)
             elif len(self._paced) < QUEUE_LINES:
                 self._paced.append(message)

@@ -78,6 +78,7 @@ MAX_TARGETS = 4_096  # names whose folding is remembered; full: the memory start
 QUIET_MS = 60_000  # a network silent for so long is pinged,
 TICK_MS = 1_000
 DEAD_MS = 120_000  # and dropped when it stays silent for so long
+PROBE = Message("PING", ("muster",))
 
 
 class Target(NamedTuple):
@@ -288,7 +289,7 @@ class Session:
             text = f"{self.network.name} has not answered for {self.silent_ms // 1000} s"
             out.others.append(DropNetwork(text, silent=True))
         elif self.silent_ms == QUIET_MS:
-            out.to_network.append(Message("PING", ("muster",)))
+            out.to_network.append(PROBE)
 
     # --- shared by the two directions ---
 

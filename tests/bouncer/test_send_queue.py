@@ -6,6 +6,7 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from bouncer.irc.wire import Message
+from bouncer.session.session import PROBE
 from bouncer.supervise import Bucket
 from bouncer.upstream import SendQueue
 
@@ -40,3 +41,20 @@ def test_nothing_comes_between_the_lines_of_one_message() -> None:
     clock = MockClock(autojump_threshold=0)
     begun = clock.current_time()
     trio.run(scene, clock=clock)
+
+
+def test_a_probe_does_not_wait_behind_what_is_paced() -> None:
+    """A paste of minutes into a silent channel: a network is dropped that was asked too late."""
+
+    async def scene() -> None:
+        ours, theirs = memory_stream_pair()
+        queue = SendQueue(Bucket(0.5, burst=1))
+        queue.put([Message("PRIVMSG", ("#c", str(number))) for number in range(100)])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(queue.drain_into, ours)
+            assert bytes(await theirs.receive_some()) == b"PRIVMSG #c 0\r\n"
+            queue.put([PROBE])
+            assert bytes(await theirs.receive_some()) == b"PING muster\r\n"
+            nursery.cancel_scope.cancel()
+
+    trio.run(scene, clock=MockClock(autojump_threshold=0))
