@@ -205,7 +205,8 @@ def _names(state: NetworkState, message: Message) -> None:
         entry = word.lstrip(symbols)
         nick, bang, _ = entry.partition("!")  # userhost-in-names
         if nick:
-            state.add_member(channel, nick, word[: len(word) - len(entry)])
+            held = dict.fromkeys(word[: len(word) - len(entry)])  # each once
+            state.add_member(channel, nick, "".join(held))
             if bang:
                 state.learn(entry)
 
@@ -296,7 +297,7 @@ def _change_channel_modes(state: NetworkState, channel: Channel, words: tuple[st
             channel.modes.pop(letter, None)
         elif len(channel.modes) < MAX_CHANNEL_MODES or letter in channel.modes:
             wants = takes_argument(state.isupport, letter, add)
-            channel.modes[letter] = argument if wants else None
+            channel.modes[letter] = argument and argument[:MAX_DETAIL] if wants else None
 
 
 def _change_prefix(

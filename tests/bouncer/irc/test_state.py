@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bouncer.irc.known import MAX_CHANNELS, MAX_MEMBERSHIPS, MAX_MOTD_LINES
+from bouncer.irc.known import MAX_CHANNELS, MAX_DETAIL, MAX_MEMBERSHIPS, MAX_MOTD_LINES
 from bouncer.irc.people import Channel, Member, User
 from bouncer.irc.state import NetworkState
 from tests.bouncer.irc.talk import ENTERING, GREETING, network, says
@@ -209,5 +209,8 @@ def test_a_hostile_server_does_not_fill_memory() -> None:
     for _ in range(MAX_MOTD_LINES + 10):
         says(state, ":s 372 me :line")
     assert len(state.motd or []) == MAX_MOTD_LINES
+    says(state, f":s 324 me #c1 +k {'x' * 5000}\n:s 353 me = #c1 :{'@' * 5000}n1x0")
+    assert len(state.channels["#c1"].modes["k"] or "") == MAX_DETAIL
+    assert state.channels["#c1"].members["n1x0"].prefixes == "@"
     says(state, f":me!i@h NICK {'x' * 5000}")
     assert state.nick == "me"
