@@ -162,6 +162,13 @@ class Mesh(Table):
     address: ListenOn | None = None  # where voters may answer; None: any free port
     key: Path | None = None  # our long-term key; finish() puts it into the data directory
 
+    @field_validator("address")
+    @classmethod
+    def _is_port(cls, value: Address | None) -> Address | None:
+        if value is not None and value.path:
+            raise ValueError('is a unix socket, where no voter can answer; write "0.0.0.0:PORT"')
+        return value
+
 
 _LOOPBACK = (
     Listen(address=Address("127.0.0.1", 6697)),
@@ -189,6 +196,8 @@ class Config(Table):
     @field_validator("metrics")
     @classmethod
     def _is_loopback(cls, value: Address | None) -> Address | None:
+        if value is not None and value.path:
+            raise ValueError("is a unix socket, where Prometheus cannot ask; write 127.0.0.1:PORT")
         if value is not None and not value.loopback:
             raise ValueError(f"{value} is open to others; write 127.0.0.1:PORT")
         return value

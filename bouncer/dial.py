@@ -129,6 +129,8 @@ async def dial(
         if isinstance(error, DialError):
             raise
         raise DialError(f"{address}: {describe(error)}") from error
+    except ValueError:  # UnicodeError of a lookup, and what TLS does not take for a host
+        raise DialError(f"{address}: the host, or its proxy's, is no name that DNS knows") from None
 
 
 def describe(error: BaseException) -> str:

@@ -20,7 +20,7 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 def gauges(values: Mapping[str, float]) -> str:
     """One gauge for each name."""
     return "".join(
-        f"# TYPE {name} gauge\n{name} {float(value):g}\n" for name, value in values.items()
+        f"# TYPE {name} gauge\n{name} {float(value):.15g}\n" for name, value in values.items()
     )
 
 
@@ -29,7 +29,7 @@ def family(name: str, kind: str, label: str, values: Mapping[str, float]) -> str
     if not values:
         return ""
     lines = [
-        f'{name}{{{label}="{key.translate(_ESCAPES)}"}} {float(value):g}\n'
+        f'{name}{{{label}="{key.translate(_ESCAPES)}"}} {float(value):.15g}\n'
         for key, value in values.items()
     ]
     return f"# TYPE {name} {kind}\n" + "".join(lines)

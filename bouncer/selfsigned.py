@@ -73,7 +73,9 @@ def _sign(
 ) -> x509.Certificate:
     unique = list(dict.fromkeys(name for name in names if name))
     start = (now or datetime.datetime.now(datetime.UTC)) - datetime.timedelta(hours=1)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, unique[0][:64])])
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, unique[0].encode()[:64].decode(errors="ignore"))]
+    )
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -93,7 +95,8 @@ def _general_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
-        return x509.DNSName(name)
+        # A person's name may hold any letter, a DNS name ASCII alone: RFC 5280 section 4.2.1.6.
+        return x509.DNSName(name.encode("ascii", "replace").decode().replace("?", "_"))
 
 
 def _write(path: Path, mode: int, data: bytes) -> None:

@@ -172,6 +172,8 @@ class Config(Table):
     @field_validator("metrics")
     @classmethod
     def _loopback(cls, value: Address | None) -> Address | None:
+        if value is not None and value.path:
+            raise ValueError("is a unix socket, where Prometheus cannot ask; write 127.0.0.1:PORT")
         if value is not None and not value.loopback:
             raise ValueError(f"{value} is open to others; write 127.0.0.1:PORT")
         return value

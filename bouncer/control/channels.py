@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import Connection
 
 from bouncer.control import keep, readers
@@ -9,6 +12,7 @@ from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from storage import accounts
+from storage.errors import NotFound
 from storage.records import Channel, Network
 
 _WHICH = readers.one_of("none", "highlight", "message", "default")
@@ -74,10 +78,19 @@ def _network(connection: Connection, request: Request) -> Network:
     return accounts.get_network(connection, user.id, request["NETWORK"])
 
 
+def join(connection: Connection, network: Network, name: str, changes: Mapping[str, Any]) -> None:
+    """Be in a channel from now on; a known one keeps the settings that `changes` does not name."""
+    changes = {"enabled": True, **changes}
+    try:
+        accounts.change_channel(connection, network.id, name, **changes)
+    except NotFound:
+        accounts.put_channel(connection, Channel(network.id, name, **changes))
+
+
 async def add(desk: Desk, request: Request) -> list[str]:
     def write(connection: Connection) -> Network:
         network = _network(connection, request)
-        accounts.put_channel(connection, Channel(network.id, request["CHANNEL"], **request.changes))
+        join(connection, network, request["CHANNEL"], request.changes)
         return network
 
     network = await desk.store.run(write)

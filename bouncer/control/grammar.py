@@ -35,7 +35,8 @@ class NotAllowed(ControlError):
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A word by its place. `rest` takes all that follow, as one text.
+    """A word by its place. `rest` takes all that follow, as one text; `command` likewise, as a line
+    of its own whose options and quotes are not for the command it is given to.
 
     `here` is a network: who speaks from one may leave it out and means that one. `default` makes
     it of the texts of other arguments that were given by name.
@@ -45,12 +46,13 @@ class Argument:
     read: Reader = str
     optional: bool = False
     rest: bool = False
+    command: bool = False
     here: bool = False
     default: Callable[[Mapping[str, str]], str] | None = None
 
     @property
     def usage(self) -> str:
-        shown = f"{self.name}…" if self.rest else self.name
+        shown = f"{self.name}…" if self.rest or self.command else self.name
         return f"[{shown}]" if self.optional else shown
 
 
@@ -125,10 +127,15 @@ def read_words(
         more = f"; `help {name}` explains more" if "[OPTIONS]" in usage else ""
         return WrongUse(f"{name}: {text}; usage: {usage}{more}")
 
+    line = ""
+    if arguments and arguments[-1].command:
+        places = len(arguments) - 1
+        line = shlex.join(words[places + (words[places : places + 1] == ["--"]) :])
+        words = words[:places]
     given = _Given()
     given.sort(words, options, short, wrong)
     given.place_here(arguments, actor.network)
-    by_place, by_name = given.by_place, given.by_name
+    by_place, by_name = given.by_place + [line] * bool(line), given.by_name
     values: dict[str, Any] = {}
     for argument in arguments:
         if argument.name in by_name:

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bouncer.control import keep, readers
+from bouncer.control import channels, keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from bouncer.control.live import NetworkStatus
 from bouncer.dial import ServerAddress
 from storage import accounts
-from storage.records import Channel, Network, User
+from storage.records import Network, User
 
 _IDENTITY = (
     Option(
@@ -95,6 +95,7 @@ _SASL = {"--sasl-plain": "PLAIN", "--sasl-scram": "SCRAM-SHA-256", "--sasl-exter
 
 
 async def add(desk: Desk, request: Request) -> list[str]:
+    _refuse_local(request)
     changes = _changes(request, None)
     joins = request.option("--join", ())
 
@@ -111,6 +112,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
 
 
 async def change(desk: Desk, request: Request) -> list[str]:
+    _refuse_local(request)
     joins = request.option("--join", ())
 
     def write(connection: Connection) -> tuple[User, Network, dict[str, Any]]:
@@ -172,6 +174,12 @@ async def quote(desk: Desk, request: Request) -> list[str]:
     return [f"sent to {network.name}"]
 
 
+def _refuse_local(request: Request) -> None:
+    """Sockets of this machine take who may open them for one of its own; our operator's does."""
+    if (request["URI"] or "").startswith("unix:") and not request.actor.admin:
+        raise ControlError("unix: addresses are for administrators; ask one to add the network")
+
+
 def _changes(request: Request, known: Network | None) -> dict[str, Any]:
     """The fields to set. `known` is the network being changed, None for a new one."""
     changes = dict(request.changes)
@@ -190,6 +198,8 @@ def _changes(request: Request, known: Network | None) -> dict[str, Any]:
         return changes
     mechanism = _SASL.get(chosen[0], "")
     login = request.option(chosen[0]) if mechanism in ("PLAIN", "SCRAM-SHA-256") else ""
+    if mechanism in ("PLAIN", "SCRAM-SHA-256") and not login:
+        raise ControlError(f"{chosen[0]} needs a login; `--sasl-none` logs in no more")
     if login and password is None:
         same = known is not None and known.sasl_login == login
         password = known.sasl_password if known is not None and same else ""
@@ -207,7 +217,7 @@ def _changes(request: Request, known: Network | None) -> dict[str, Any]:
 
 def _join(connection: Connection, network: Network, joins: tuple[tuple[str, str], ...]) -> None:
     for name, key in joins:
-        accounts.put_channel(connection, Channel(network.id, name, key=key))
+        channels.join(connection, network, name, {"key": key} if key else {})
 
 
 def _does(desk: Desk, network: Network) -> str:
@@ -247,7 +257,8 @@ COMMANDS = (
     Command(
         ("network", "add"),
         Permission.USER,
-        "connect to a network: ircs://host[:port], irc+insecure://host[:port] or unix:path",
+        "connect to a network: ircs://host[:port], irc+insecure://host[:port]; "
+        "for administrators also unix:path",
         add,
         (Argument("NAME", readers.name, default=_called_after), Argument("URI", readers.uri)),
         _OPTIONS,

@@ -174,7 +174,7 @@ RUN = Command(
     Permission.ADMIN,
     "carry out a command as this user",
     run_as,
-    (Argument("NAME", readers.name), Argument("COMMAND", rest=True)),
+    (Argument("NAME", readers.name), Argument("COMMAND", command=True)),
 )
 
 COMMANDS: tuple[Command, ...] = (

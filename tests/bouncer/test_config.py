@@ -230,3 +230,9 @@ def test_which_addresses_only_this_machine_reaches(text: str, loopback: bool) ->
     address = Address.parse(text)
     assert address.loopback is loopback
     assert str(address) == text
+
+
+@pytest.mark.parametrize("key", ["metrics", "mesh.address", "ident.listen"])
+def test_what_others_ask_over_the_network_is_no_unix_socket(key: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"{key}: is a unix socket"):
+        config.load(write(tmp_path, f'{key} = "unix:/run/s"'))

@@ -210,3 +210,13 @@ async def test_an_address_that_does_not_answer_does_not_hold_up_the_other() -> N
         trio.socket.set_custom_hostname_resolver(known)
         for each in (silent, *queued):
             each.close()
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example", "\u2024.example"])
+@pytest.mark.parametrize("proxied", [False, True])
+async def test_a_name_that_cannot_be_looked_up_is_told_as_any_fault(
+    host: str, proxied: bool
+) -> None:
+    server, proxy = ("192.0.2.1", f"socks5://{host}") if proxied else (host, "")
+    with pytest.raises(DialError, match="no name that DNS knows"):
+        await dial(ServerAddress.parse(f"ircs://{server}"), proxy=proxy)

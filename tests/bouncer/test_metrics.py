@@ -12,6 +12,9 @@ from tests.real.ports import free_port
 
 def test_the_format() -> None:
     assert metrics.gauges({"a": 1, "b": 2.5}) == "# TYPE a gauge\na 1\n# TYPE b gauge\nb 2.5\n"
+    exact = {"id": 123_456_789, "left_seconds": 7_776_000.125}
+    assert "id 123456789\n" in metrics.gauges(exact)
+    assert "left_seconds 7776000.125\n" in metrics.gauges(exact)
     said = metrics.family("n", "gauge", "state", {'a"b\\': 3})
     assert said == '# TYPE n gauge\nn{state="a\\"b\\\\"} 3\n'
     assert metrics.family("n", "gauge", "state", {}) == ""

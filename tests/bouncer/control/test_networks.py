@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bouncer.control.actors import OPERATOR
+from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.grammar import ControlError
 from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
@@ -67,6 +67,7 @@ async def test_how_a_network_is_logged_in_to(
     ("line", "complaint"),
     [
         ("--sasl-plain al", "needs the password"),
+        ("--sasl-plain ''", "needs a login"),
         ("--password pw", "belongs to a login"),
         ("--sasl-external --password pw", "needs no password"),
         ("--sasl-external --sasl-plain al", "exclude each other"),
@@ -77,3 +78,30 @@ async def test_half_a_login_is_refused(line: str, complaint: str, tmp_path: Path
         await dispatch(ALICE, OPERATOR, desk)
         with pytest.raises(ControlError, match=complaint):
             await dispatch(f"{LIBERA} {line}", OPERATOR, desk)
+
+
+@pytest.mark.parametrize("line", ["network add door unix:/run/s", "network set libera unix:/run/s"])
+async def test_sockets_of_this_machine_are_for_administrators(line: str, tmp_path: Path) -> None:
+    """A user's connection to the control socket would be the operator's."""
+    async with open_desk(tmp_path) as desk:
+        for each in (ALICE, LIBERA):
+            await dispatch(each, OPERATOR, desk)
+        with pytest.raises(ControlError, match="for administrators"):
+            await dispatch(line, Actor(Door.SERVICE, "alice"), desk)
+        await dispatch(line, Actor(Door.SERVICE, "alice", admin=True), desk)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["channel add alice libera '#ops'", "network set alice libera --join '#ops'"],
+)
+async def test_to_join_a_known_channel_keeps_its_settings(line: str, tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        for each in (ALICE, LIBERA, f"{CHANNEL} --key k --detached yes --keep-age 90d"):
+            await dispatch(each, OPERATOR, desk)
+        await dispatch("channel set alice libera '#ops' --enabled no", OPERATOR, desk)
+        await dispatch(line, OPERATOR, desk)
+        [network] = await desk.store.read(accounts.list_networks)
+        [channel] = await desk.store.read(accounts.list_channels, network.id)
+    assert (channel.enabled, channel.key, channel.detached) == (True, "k", True)
+    assert channel.keep_age_s == 90 * 86_400

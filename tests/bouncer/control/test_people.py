@@ -111,3 +111,24 @@ async def test_an_authenticator_app_is_enrolled_once_shown_and_can_be_forgotten(
         [said, _, second] = await dispatch("staff add bob --totp", OPERATOR, desk)
         assert "on the roster" in said
         assert second != uri
+
+
+@pytest.mark.parametrize("mark", ["", "-- "])
+async def test_what_is_run_as_a_user_keeps_its_options_and_quotes(
+    mark: str, tmp_path: Path
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        line = f"user run alice {mark}network add --realname 'Al  Ice' home ircs://irc.home.example"
+        await dispatch(line, OPERATOR, desk)
+        [network] = await desk.store.read(accounts.list_networks)
+    assert network.realname == "Al  Ice"
+
+
+@pytest.mark.parametrize("name", ["jürgen", "ü" * 64])
+async def test_a_certificate_is_made_for_any_name(name: str, tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await dispatch(f"user add {name} --password secret", OPERATOR, desk)
+        await dispatch(f"network add {name} home ircs://irc.home.example", OPERATOR, desk)
+        [made, *_] = await dispatch(f"certfp generate {name} home", OPERATOR, desk)
+    assert made == "a certificate for home is made and shown to it from now on"
