@@ -28,6 +28,10 @@ class MonitorList:
     def __contains__(self, nick: str) -> bool:
         return self._fold(nick) in self.targets
 
+    def refold(self) -> None:
+        """Names are folded another way from now on."""
+        self.targets = {self._fold(word): word for word in self.targets.values()}
+
     def command(
         self, params: Sequence[str], nick: str, server_name: str, online: Online
     ) -> list[Message]:

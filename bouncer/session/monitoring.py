@@ -46,7 +46,16 @@ class Monitoring:
         self._polled.clear()
 
     def welcomed(self, session: Session, out: Effects) -> None:
-        """A new connection: it has no list yet."""
+        """A new connection: it has no list yet, and how it folds names is known only now."""
+        fold = session.state.fold
+        watchers: dict[str, set[int]] = {}
+        for folded, name in self._names.items():
+            watchers.setdefault(fold(name), set()).update(self._watchers[folded])
+        self._watchers = watchers
+        self._names = {fold(name): name for name in self._names.values()}
+        for client in session.clients.by_id.values():
+            if client.monitor is not None:
+                client.monitor.refold()
         self._ask(session, list(self._names.values()), out)
 
     def tick(self, session: Session, out: Effects) -> None:

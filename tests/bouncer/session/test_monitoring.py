@@ -146,6 +146,19 @@ def test_a_clients_own_ison_stays_its_own() -> None:
     assert said(talk, 2) == [("303", "me", "carol")]
 
 
+def test_whom_a_client_watches_before_the_network_has_told_its_case_mapping() -> None:
+    """Until then names are folded as RFC 1459 says: there `alice[m]` is `alice{m}`."""
+    talk = Dialogue()
+    talk.attach(1, ())
+    talk.types(1, "MONITOR + alice[m]")
+    talk.connect(isupport=MONITOR + " CASEMAPPING=ascii")
+    talk.says(":irc.test 730 me :alice[m]!a@b")
+    assert ("730", "me", "alice[m]!a@b") in said(talk)
+    talk.types(1, "MONITOR - alice[m]", "MONITOR L")
+    assert sent(talk) == ["MONITOR - alice[m]"]
+    assert said(talk) == [("733", "me", "End of MONITOR list")]
+
+
 def test_an_answer_to_our_ison_may_name_nothing_at_all() -> None:
     talk = here("", PLAIN)
     talk.types(1, "MONITOR + carol")
