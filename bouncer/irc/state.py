@@ -54,7 +54,8 @@ def _on(*commands: str, params: int) -> Callable[[Handler], Handler]:
 @_on(numerics.RPL_WELCOME, params=1)
 def _welcome(state: NetworkState, message: Message) -> None:
     state.server = message.source
-    state.rename_me(message.params[0])
+    if message.params[0] != "*":
+        state.rename_me(message.params[0])
     last = message.params[-1].rpartition(" ")[2]  # many end it with nick!user@host
     if "!" in last and state.is_me(last.partition("!")[0]):
         state.learn(last)

@@ -32,6 +32,7 @@ def test_the_server_may_give_us_another_nick() -> None:
     assert state.nick == "Guest12"
     assert state.is_me("guest12")
     assert not state.is_me("me")
+    assert network(":s 001 * :Welcome").nick == "me"
 
 
 def test_entering_a_channel_fills_it() -> None:
