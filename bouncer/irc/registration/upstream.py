@@ -7,6 +7,7 @@ when services come back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -194,6 +195,8 @@ class UpstreamRegistration:
             return authenticate(self._mechanism.respond(challenge))
         except SaslError as error:
             self._aborted = str(error)  # the server's 906 leads on to the next mechanism
+            if self._mechanism.told:  # who cannot show that it knows the password is not told it
+                self._to_try.clear()
             return [Message("AUTHENTICATE", ("*",))]
 
     def _on_sasl_success(self, _message: Message) -> list[Message]:
@@ -302,12 +305,16 @@ _HANDLERS: dict[str, Handler] = {
     numerics.ERR_SASLALREADY: _R._on_sasl_success,
 }
 
-_BAN_WORDS = ("banned", "ban ", "k-line", "g-line", "z-line", "d-line", "klined", "glined", "akill")
+# "K-Lined", "Z:Line", "glined", "Kill line active", "Autokilled", "listed in DNSBL", …
+_BAN = re.compile(
+    r"banned|\bban([ :,)\]]|$)|\b[dgkxz][ :-]?line|\bkill line|\ba(uto)?kill|black-?list|\bdnsbl",
+    re.IGNORECASE,
+)
 
 
 def is_ban(text: str) -> bool:
     """Whether an ERROR tells of a ban; servers have only words for it."""
-    return any(word in f"{text.lower()} " for word in _BAN_WORDS)
+    return _BAN.search(text) is not None
 
 
 _THROTTLE_WORDS = ("throttle", "too fast", "too many", "connections from", "try again later")

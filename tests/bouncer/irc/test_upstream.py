@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from typing import Any
 
 import pytest
@@ -246,7 +246,36 @@ def test_what_a_network_turns_us_away_with(line: str, permanent: bool, banned: b
     assert (talk.us.failure.permanent, talk.us.failure.banned) == (permanent, banned)
 
 
-def test_words_that_tell_of_a_ban() -> None:
-    assert is_ban("Closing Link: x[1.2.3.4] (Banned)")
-    assert is_ban("You have been Z-Lined")
-    assert not is_ban("Closing Link: urban.example (Quit)")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Closing Link: x[1.2.3.4] (Banned)",
+        "You have been Z-Lined",
+        "Closing Link: x (K:Lined: spam)",
+        "Closing Link: x[y] (Kill line active: no)",
+        "Closing Link: x (Autokilled: spam)",
+        "Your host is listed in DNSBL, see https://dnsbl.example",
+        "Closing Link: x (Blacklisted proxy found)",
+        "Permanent ban",
+    ],
+)
+def test_words_that_tell_of_a_ban(text: str) -> None:
+    assert is_ban(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Closing Link: urban.example (Quit)", "Excess Flood", "Bad line length", "Max line sendq"],
+)
+def test_words_that_tell_of_none(text: str) -> None:
+    assert not is_ban(text)
+
+
+def test_who_proves_nothing_is_not_told_the_password() -> None:
+    """RFC 5802: a wrong signature is that of somebody who does not know it. PLAIN would say it."""
+    talk = Talk(sasl=SaslLogin("", "acct", "secret"))
+    talk.says("CAP * LS :sasl=PLAIN,SCRAM-SHA-256", "CAP * ACK :sasl")
+    scram_server(talk)
+    signature = b"v=" + b64encode(bytes(32))
+    assert talk.says(*(str(line) for line in authenticate(signature))) == ["AUTHENTICATE *"]
+    assert talk.says(":s 906 * :SASL aborted") == ["CAP END"]
