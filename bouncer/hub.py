@@ -25,9 +25,11 @@ from bouncer.errands import Errand, errand_of
 from bouncer.fetching import Fetching
 from bouncer.identd import Idents
 from bouncer.intake import Follow, alone
+from bouncer.irc.wire import Message
 from bouncer.networks import Networks
 from bouncer.policies import Policies
 from bouncer.pushing import Pushes, Sender
+from bouncer.session.dialect import CHAT
 from bouncer.session.effects import (
     Delivered,
     DropClient,
@@ -281,8 +283,19 @@ class Hub:
         if effects.to_network and link.upstream is not None:
             refused = link.upstream.put(effects.to_network)
             if refused:
-                log.warning("not sent", network=link.session.network.name, lines=len(refused))
+                self._not_sent(link, refused)
         self._perform_others(decided, iter(effects.others))
+
+    def _not_sent(self, link: Link, refused: list[Message]) -> None:
+        """It is kept as said, and so clients are told that nobody has heard it."""
+        name = link.session.network.name
+        log.warning("not sent", network=name, lines=len(refused))
+        if said := sum(message.command in CHAT for message in refused):
+            effects = Effects()
+            why = "more wait to be sent than there is room for, or the connection is just gone"
+            text = f"The last messages, {said} of them, did not reach {name}: {why}"
+            link.session.notify(effects, text)
+            self._show(effects)
 
     def _tell(self, client_id: int, lines: list[str]) -> None:
         if client := self.clients.get(client_id):

@@ -29,7 +29,7 @@ from bouncer.session.transport import ident_of
 from bouncer.supervise import Bucket, Ending, Gate, Patience
 from bouncer.wire_log import Tap, closed_tap
 
-QUEUE_LINES = 2_000  # lines waiting for the rate limit; full: the client is told what was not sent
+QUEUE_LINES = 2_000  # that wait for the rate limit, or are urgent; full: clients are told
 REGISTRATION_S = 60.0  # from the open stream to 001
 GOODBYE_S = 2.0
 BURST_LINES = 10  # sent at once before the rate limit bites
@@ -70,10 +70,10 @@ class SendQueue:
         refused = []
         for message in messages:
             # behind what is paced the probe would leave when its answer is long overdue
-            if message.command in URGENT or message == PROBE:
-                self._urgent.append(message)
-            elif len(self._paced) < QUEUE_LINES:
-                self._paced.append(message)
+            urgent = message.command in URGENT or message == PROBE
+            queue = self._urgent if urgent else self._paced
+            if len(queue) < QUEUE_LINES:
+                queue.append(message)
             else:
                 refused.append(message)
         self._wake.set()

@@ -13,7 +13,7 @@ import trio.testing
 from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
-from bouncer import config
+from bouncer import config, upstream
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.endurance import GOODBYE
@@ -209,3 +209,13 @@ async def _one_of_two_breaks(tmp_path: Path, when: str) -> None:
         await network.bob("again")
         await alice.hears(":again")
         assert alice.texts == (["again"] if when == "deciding" else ["kept", "again"])
+
+
+async def test_what_finds_no_room_on_its_way_to_the_network_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice/net", MODERN)
+        monkeypatch.setattr(upstream, "QUEUE_LINES", 0)
+        await client.says("PRIVMSG #ops :nobody hears this")
+        await client.hears("The last messages, 1 of them, did not reach net")

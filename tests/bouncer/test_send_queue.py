@@ -8,7 +8,7 @@ from trio.testing import MockClock, memory_stream_pair
 from bouncer.irc.wire import Message
 from bouncer.session.session import PROBE
 from bouncer.supervise import Bucket
-from bouncer.upstream import SendQueue
+from bouncer.upstream import QUEUE_LINES, SendQueue
 
 
 def test_nothing_comes_between_the_lines_of_one_message() -> None:
@@ -58,3 +58,9 @@ def test_a_probe_does_not_wait_behind_what_is_paced() -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(scene, clock=MockClock(autojump_threshold=0))
+
+
+def test_a_network_that_pings_and_does_not_read_fills_no_memory() -> None:
+    queue = SendQueue(Bucket(0.5, burst=1))
+    pongs = [Message("PONG", (str(number),)) for number in range(QUEUE_LINES + 5)]
+    assert queue.put(pongs) == pongs[QUEUE_LINES:]
