@@ -72,7 +72,7 @@ class Ahead:
         self._page = None
         return page
 
-    def forget(self, page: Page | None = None) -> None:
-        """It, or whatever was read, is of no use."""
-        if page is None or self._page is page:
+    def forget(self, page: Page) -> None:
+        """It is of no use."""
+        if self._page is page:
             self._page = None

@@ -11,6 +11,7 @@ from bouncer.session.effects import (
     Effect,
     ForgetChannel,
     KeepMark,
+    Redact,
     RememberChannel,
     RememberLogin,
 )
@@ -35,5 +36,7 @@ def errand_of(effect: Effect, store: Store, network_id: int) -> Errand | None:
             return partial(keeping.change_network, store, network_id, **changes)
         case KeepMark(target, key, value):
             return partial(keeping.keep_mark, store, network_id, target, key, value)
+        case Redact(target, msgid):
+            return partial(keeping.redact, store, network_id, target, msgid)
         case _:
             return None

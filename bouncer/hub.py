@@ -43,7 +43,6 @@ from bouncer.session.effects import (
     OpsCommand,
     PlayBack,
     Push,
-    Redact,
     Registered,
     RememberNick,
     ServiceCommand,
@@ -364,19 +363,11 @@ class Hub:
                     link.upstream.registered()
             case Push(subscription, line):
                 self._pushes.put(self._nursery, subscription, line)
-            case Redact():
-                return partial(self._redact, link, effect)
             case RememberNick(nick):
                 return partial(self._remember_nick, link, nick)
             case _:
                 return errand_of(effect, self._store, link.session.network.id)
         return None
-
-    async def _redact(self, link: Link, effect: Redact) -> None:
-        network_id = link.session.network.id
-        await keeping.redact(self._store, network_id, effect.target, effect.msgid)
-        for client in self.clients.values():
-            client.ahead.forget()  # it may hold the message
 
     async def _remember_nick(self, link: Link, nick: str) -> None:
         await keeping.change_network(self._store, link.session.network.id, nick=nick)
