@@ -149,6 +149,8 @@ def describe(certificate: x509.Certificate, path: Path) -> Certificate:
         names = tuple(str(name.value) for name in extension.value)
     except x509.ExtensionNotFound:
         names = ()
+    except (ValueError, x509.DuplicateExtension) as error:
+        raise CertificateFault(f"{path}: its extensions cannot be read: {error}") from None
     return Certificate(
         path,
         fingerprint_of(certificate.public_bytes(serialization.Encoding.DER)),
@@ -182,7 +184,10 @@ def load_key(path: Path) -> PrivateKeyTypes:
 
 def check_pair(certificate: Path, key: Path) -> None:
     """Raise CertificateFault unless both are readable and belong together."""
-    public = load_chain(certificate)[0].public_key()
+    try:
+        public = load_chain(certificate)[0].public_key()
+    except UnsupportedAlgorithm as error:
+        raise CertificateFault(f"{certificate}: its kind of key is not known: {error}") from None
     if _public_bytes(load_key(key).public_key()) != _public_bytes(public):
         raise CertificateFault(f"{key}: is not the key of {certificate}; name the matching pair")
 

@@ -97,6 +97,10 @@ def _faults(config: Config) -> Iterator[str]:
     for number, listen in enumerate(config.listen, 1):
         for fault in listening(listen, ours=running):
             yield f"listen[{number}].address: {fault}"
+    for name, address in (("ident.listen", config.ident.listen), ("metrics", config.metrics)):
+        if address is not None:
+            for fault in listening(Listen(address=address, tls=False), ours=running):
+                yield f"{name}: {fault}"
 
 
 def data_dir(config: Config) -> Iterator[str]:

@@ -99,6 +99,7 @@ def _names(config: Config) -> list[str]:
 def _build(certificate: Path, key: Path) -> tuple[Certificate, Context, Context]:
     from bouncer.anycert import AnyCertContext  # without TLS nobody needs pyOpenSSL
 
+    served = certificates.read(certificate)  # before the rest: what replaces it is another
     certificates.check_pair(certificate, key)
     plain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     plain.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -111,7 +112,7 @@ def _build(certificate: Path, key: Path) -> tuple[Certificate, Context, Context]
     contexts: tuple[Context, Context] = plain, asking
     for context in contexts:
         _try_handshake(context, certificate)
-    return certificates.read(certificate), *contexts
+    return served, *contexts
 
 
 def _try_handshake(server: Context, certificate: Path) -> None:

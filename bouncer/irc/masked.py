@@ -24,6 +24,7 @@ _SHOWN: Mapping[str, int] = {
     "301": 2,  # why somebody is away
     "332": 2,  # a topic
     "322": 3,  # topics
+    "696": 3,  # a mode's argument that a server did not take: a key, it may be
 }  # fmt: skip
 _MECHANISMS = frozenset({"PLAIN", "EXTERNAL", "SCRAM-SHA-256", "+", "*"})
 _TAGS = frozenset({"account", "batch", "label", "msgid", "time"})
@@ -52,8 +53,13 @@ def _shown(message: Message) -> int:
     """How many of the parameters."""
     command, params = message.command, message.params
     if command in _MODES:
-        place = _MODES[command]
-        return place + 1 if len(params) > place and "k" in params[place] else _ALL
+        place = _MODES[command]  # later words are modes, too, where a sign says so
+        for at, word in enumerate(params[place:], place):
+            if "k" in word and (at == place or word[0] in "+-"):
+                return at + 1
+        return _ALL
     if command == "AUTHENTICATE":
         return 1 if params[:1] and params[0] in _MECHANISMS else 0
+    if command == "FAIL" and params[:1] == ("WEBPUSH",):
+        return 3  # who knows the endpoint may write to it: RFC 8030 section 8.3
     return _SHOWN.get(command, _ALL if command.isdecimal() else 0)

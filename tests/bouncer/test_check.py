@@ -71,6 +71,12 @@ async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
             f"listen[2].address: {address} cannot be listened on: "
             "another program does already; stop it, or take another port"
         ]
+        for key, tables in (
+            ("ident.listen", {"ident": {"listen": address}}),
+            ("metrics", {"metrics": address}),
+        ):
+            (fault,) = await faults(tmp_path, **tables)
+            assert fault.startswith(f"{key}: {address} cannot be listened on: another program")
 
 
 async def test_a_bouncer_that_runs_is_asked_and_its_addresses_are_no_fault(tmp_path: Path) -> None:

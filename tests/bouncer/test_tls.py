@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from bouncer import certificates, config, selfsigned, tls
 from bouncer.certificates import DAY_S, Certificate, CertificateFault, Told, Urgency
 from bouncer.tls_stream import Context, shake_hands
+
+SAN = x509.SubjectAlternativeName.oid
+YEAR = datetime.timedelta(days=365)
 
 
 def a_config(folder: Path) -> config.Config:
@@ -199,3 +205,39 @@ def test_renewed_but_not_reloaded_is_not_called_unrenewed() -> None:
     assert "not renewed" in certificates.sentence(served, served, now)
     assert certificates.sentence(fresh, fresh, now) == ""
     assert "expired" in certificates.sentence(served, served, 91 * DAY_S)
+
+
+class ReplacedAfterRead(type(Path())):  # type: ignore[misc]  # the class that this system has
+    """The key of a pair, which somebody replaces when it has been read for the second time."""
+
+    reads = 0
+
+    def read_bytes(self) -> bytes:
+        data = super().read_bytes()
+        type(self).reads += 1
+        if self.reads == 2:
+            selfsigned.make(self.with_suffix(".pem"), Path(self), ["new.example.net"])
+        return data
+
+
+def test_a_pair_replaced_while_it_is_loaded_is_loaded_again(tmp_path: Path) -> None:
+    chain, key = a_pair(tmp_path, "server")
+    old = certificates.read(chain).fingerprint
+    served = tls.ServerTls(chain, ReplacedAfterRead(key))
+    assert served.served.fingerprint == old
+    assert served.on_disk().fingerprint != old
+    assert served.reload()
+
+
+def test_a_certificate_with_broken_extensions_is_a_fault_like_others(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([]), datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + YEAR)
+        .add_extension(x509.UnrecognizedExtension(SAN, b"\x30\x03\x82\x05x"), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    with pytest.raises(CertificateFault, match="extensions cannot be read"):
+        certificates.read(chain)
