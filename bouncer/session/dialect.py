@@ -155,7 +155,7 @@ class Dialect:
         if row.command == "JOIN" and "extended-join" not in self.caps:
             text = ""
         where = "" if row.command in ("NICK", "QUIT") else row.addressee or row.name
-        return f"{tags}:{row.source} {row.command} {where} {text}".replace("  ", " ", 1).rstrip(" ")
+        return " ".join(filter(None, (f"{tags}:{row.source}", row.command, where, text)))
 
     def adapt(
         self, message: Message, time: str, msgid: str = "", batch: str = "", *, to_me: bool = False
