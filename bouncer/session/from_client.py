@@ -175,7 +175,9 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
 
 def join(session: Session, client: Client, message: Message, out: Effects) -> None:
     """A channel we are in is answered from what we know; the network hears the others."""
-    if message.params[0] == "0":
+    if message.params[0] == "0" and session.ready:  # "leave all channels": RFC 2812 section 3.2.1
+        for folded in session.state.channels.keys() & session.wanted.keys():
+            out.others.append(ForgetChannel(session.wanted.pop(folded)[0]))
         forward(session, client, message, out)
         return
     keys = message.params[1].split(",") if len(message.params) > 1 else []

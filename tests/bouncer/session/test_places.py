@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bouncer.session.effects import ForgetChannel
 from bouncer.session.events import ChannelsWanted, Connected, Tick
 from bouncer.session.places import ANSWER_MS, CHECK_MS, LONGEST_MS, REFUSED_MS
 from bouncer.session.services import LONGEST_HOLD_MS
@@ -155,3 +156,24 @@ def test_a_channel_that_is_wanted_no_more_is_left_alone() -> None:
     talk.event(ChannelsWanted(()))
     talk.heard()
     assert pass_time(talk, LONGEST_MS) == []
+
+
+def test_who_joins_0_leaves_all_channels_for_good() -> None:
+    """RFC 2812 section 3.2.1: "a special request to leave all channels the user is currently a
+    member of"."""
+    talk = Dialogue(["#ops", "#dev"], NET)
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.types(1, "JOIN 0")
+    assert talk.heard() == ["JOIN 0"]
+    talk.says(":me!user@host PART #ops", ":me!user@host PART #dev")
+    assert {ForgetChannel("#ops"), ForgetChannel("#dev")} <= set(talk.others)
+    assert pass_time(talk, LONGEST_MS) == []
+
+
+def test_there_are_no_channels_to_leave_where_the_network_is_not_there() -> None:
+    talk = Dialogue(["#ops"], NET)
+    talk.attach(1, caps=())
+    talk.types(1, "JOIN 0")
+    assert talk.seen(1) == [":muster.test 403 me 0 :No such channel"]
+    assert talk.heard() == []
