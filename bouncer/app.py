@@ -10,6 +10,7 @@ import gc
 import signal
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -241,6 +242,7 @@ class Bouncer:
             certificate, key = paths(fresh)
             self.tls.reload(certificate, key)
         self.config = fresh
+        self.desk = replace(self.desk, config=fresh)
         self._gate.per_min = fresh.limits.connects_per_min
         self.authenticator.limits = fresh.limits
         for hub in self.hubs.values():
@@ -294,28 +296,13 @@ class Bouncer:
         return await dispatch(words, actor, self.desk)
 
     async def answer_ops(self, session: Session, command: OpsCommand) -> tuple[str, list[str]]:
-        nick = command.message.nick
         lines = await opsbot.answer(
             command.message.params[1],
             self.desk,
             account=command.account,
-            holder=self._holder(session, nick),
+            holder=opsbot.holder(command.message, session, self.hubs.values()),
         )
         return command.message.params[0], lines
-
-    def _holder(self, session: Session, nick: str) -> str:
-        """The user whose own connection, held by this bouncer, is `nick` on this network: ''
-        for nobody. On a network without accounts this is the proof; the nick alone is none."""
-        for hub in self.hubs.values():
-            for link in hub.links.values():
-                other = link.session
-                if (
-                    other.is_registered
-                    and other.network.uri == session.network.uri
-                    and other.state.is_me(nick)
-                ):
-                    return hub.user.name
-        return ""
 
     # --- the beacon's questions ---
 

@@ -145,6 +145,9 @@ class Hub:
     async def refresh(self, user: User) -> None:
         """Make the running networks those of the store: start, stop or reconnect what changed."""
         self.user = user
+        if not user.enabled:
+            for client in self.clients.values():
+                client.drop("The user was disabled")
         for link in await self.networks.refresh(user):
             self.announcing.dismiss(link)
 

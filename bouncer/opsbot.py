@@ -6,15 +6,23 @@ connection: never by the nick. Every answer is a NOTICE, one line unless more wa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection
 
 from bouncer.control.actors import Actor, Door
 from bouncer.control.command import Desk
 from bouncer.control.grammar import ControlError
 from bouncer.control.registry import COMMANDS, dispatch
+from bouncer.irc.wire import Message
+from bouncer.session.session import Session
 from storage import accounts
 from storage.errors import NotFound
 from storage.records import Staff, User
+
+if TYPE_CHECKING:
+    from bouncer.hub import Hub
 
 UNKNOWN = (
     "I do not know you: log in to services with an account on the roster, "
@@ -74,3 +82,22 @@ async def identify(desk: Desk, *, account: str, holder: str) -> Actor | None:
     proof = f"connection of {user.name}" if user else f"account {account} on {network}"
     handle = person.handle if person else user.name if user else ""
     return Actor(Door.OPS, "", admin, True, network, handle, proof)
+
+
+def holder(message: Message, session: Session, hubs: Iterable[Hub]) -> str:
+    """The user whose own connection, held by this bouncer, a message on this network is from: ''
+    for nobody. On a network without accounts this is the proof. The nick alone is none: in a
+    netsplit it can be taken on the one side while its owner has it on the other."""
+    place = message.source.partition("!")[2]
+    for hub in hubs:
+        for link in hub.links.values():
+            other = link.session
+            if (
+                other.is_registered
+                and other.network.uri == session.network.uri
+                and other.state.is_me(message.nick)
+                and place
+                and other.state.mask.partition("!")[2] == place
+            ):
+                return hub.user.name
+    return ""

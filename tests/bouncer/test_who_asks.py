@@ -1,0 +1,56 @@
+"""Who may ask what of a running bouncer, once something has changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bouncer import opsbot
+from bouncer.control.actors import OPERATOR
+from bouncer.control.registry import dispatch
+from bouncer.irc.wire import Message
+from bouncer.session.effects import OpsCommand
+from tests.complaints.venue import SERVER, Muster, running_bouncer, running_network
+
+CONFIGURATION = f"""
+server_name = "{SERVER}"
+data_dir = "."
+[ops]
+user = "alice"
+network = "net"
+channel = "#ops"
+"""
+
+
+async def ask(muster: Muster, source: str, account: str = "") -> list[str]:
+    message = Message.parse(f":{source} PRIVMSG #ops :!status")
+    _, lines = await muster.bouncer.answer_ops(muster.session, OpsCommand(message, account))
+    return lines
+
+
+@pytest.mark.parametrize("host", ["elsewhere", ""])
+async def test_a_nick_taken_on_the_other_side_of_a_netsplit_is_not_its_owner(
+    host: str, tmp_path: Path
+) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        await dispatch("staff add alice --user alice", OPERATOR, muster.bouncer.desk)
+        assert (await ask(muster, "me!user@host"))[0].startswith("UP ")
+        assert await ask(muster, f"me!user@{host}" if host else "me") == [opsbot.UNKNOWN]
+
+
+async def test_accounts_are_known_on_the_network_that_a_reload_has_named(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        await dispatch("staff add bob --account net bobby", OPERATOR, muster.bouncer.desk)
+        assert await ask(muster, "bob!b@h", "bobby") == [opsbot.UNKNOWN]
+        (tmp_path / "bouncer.toml").write_text(CONFIGURATION)
+        await muster.bouncer.reload()
+        assert (await ask(muster, "bob!b@h", "bobby"))[0].startswith("UP ")
+
+
+async def test_the_clients_of_a_user_who_is_disabled_are_sent_away(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client()
+        await dispatch("user set alice --enabled no", OPERATOR, muster.bouncer.desk)
+        assert "The user was disabled" in await client.hears("ERROR")
+        assert muster.is_connected
