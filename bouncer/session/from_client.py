@@ -213,6 +213,8 @@ def part(session: Session, client: Client, message: Message, out: Effects) -> No
     for name in message.params[0].split(","):
         if known := session.wanted.pop(session.state.fold(name), None):
             out.others.append(ForgetChannel(known[0]))  # as it is kept, by another case mapping
+            for each in session.clients.by_id.values() if not session.ready else ():
+                out.tell(each.id, f":{each.nick} PART {known[0]}")  # they may still show it
     if session.ready:
         forward(session, client, message, out)
 
