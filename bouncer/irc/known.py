@@ -19,6 +19,11 @@ MAX_NAME = 300  # characters of a nick or channel; a longer one is not taken for
 MAX_DETAIL = 512  # characters of a host, realname or away text; the rest is cut
 
 
+def is_name(name: str) -> bool:
+    """Whether it can be a nick or channel: it stands in the middle of our own lines."""
+    return 0 < len(name) <= MAX_NAME and " " not in name
+
+
 class Known:
     """Keys of `channels`, `users` and `members` are folded. `account` is None when logged out;
     `away` is None when here, '' when away with a text the network did not repeat."""
@@ -68,7 +73,7 @@ class Known:
     # Changes. Each keeps the bounds, and `users` to those we share a channel with.
 
     def rename_me(self, nick: str) -> None:
-        if 0 < len(nick) <= MAX_NAME:
+        if is_name(nick):
             self.nick = nick
             self.folded_nick = self.isupport.fold(nick)
 
@@ -76,7 +81,7 @@ class Known:
         """Take user and host from `nick!user@host`, for us or for somebody we know."""
         nick, _, rest = source.partition("!")
         user, at, host = rest.rpartition("@")
-        if not at:
+        if not at or " " in source:
             return
         user, host = user[:MAX_DETAIL], host[:MAX_DETAIL]
         folded_nick = self.isupport.fold(nick)
@@ -97,7 +102,7 @@ class Known:
         folded_nick = self.isupport.fold(nick)
         known = channel.members.get(folded_nick)
         if known is None:
-            if not 0 < len(nick) <= MAX_NAME or self.memberships >= MAX_MEMBERSHIPS:
+            if not is_name(nick) or self.memberships >= MAX_MEMBERSHIPS:
                 return
             nick, folded_nick = intern(nick), intern(folded_nick)  # a team knows the same people
             self.memberships += 1
@@ -110,7 +115,7 @@ class Known:
 
     def rename(self, nick: str, new: str) -> None:
         folded_old, folded_new = self.isupport.fold(nick), self.isupport.fold(new)
-        if folded_old not in self.users or not 0 < len(new) <= MAX_NAME:
+        if folded_old not in self.users or not is_name(new):
             return
         user = self.users.pop(folded_old)
         shared = self._shared.pop(folded_old)

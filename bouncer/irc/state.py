@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bouncer.irc import numerics
-from bouncer.irc.known import MAX_CHANNELS, MAX_DETAIL, MAX_MOTD_LINES, MAX_NAME, Known
+from bouncer.irc.known import MAX_CHANNELS, MAX_DETAIL, MAX_MOTD_LINES, Known, is_name
 from bouncer.irc.modes import parse_modes, parse_user_modes, takes_argument
 from bouncer.irc.people import MAX_CHANNEL_MODES, Channel
 from bouncer.irc.wire import Message
@@ -139,7 +139,7 @@ def _join(state: NetworkState, message: Message) -> None:
     folded_channel = state.fold(name)
     if state.is_me(nick):
         state.drop_channel(folded_channel)
-        if len(state.channels) >= MAX_CHANNELS or len(name) > MAX_NAME:
+        if len(state.channels) >= MAX_CHANNELS or not is_name(name):
             return
         state.channels[folded_channel] = Channel(name)
     channel = state.channels.get(folded_channel)

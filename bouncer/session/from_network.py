@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bouncer.irc.burst import NO_IMPLICIT_NAMES
+from bouncer.irc.known import MAX_CHANNELS
 from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError
 from bouncer.session import (
@@ -171,8 +172,12 @@ def join(session: Session, message: Message, out: Effects) -> None:
     if message.params and session.state.is_me(message.nick):
         name = message.params[0]
         session.reply = session.reply or session.routing.settle("JOIN", name)
-        _, key = session.wanted.get(session.state.fold(name), (name, ""))
-        session.remember(name, session.keys.pop(session.state.fold(name), key), out)
+        folded = session.state.fold(name)
+        _, key = session.wanted.get(folded, (name, ""))
+        key = session.keys.pop(folded, key)
+        room = folded in session.wanted or len(session.wanted) < MAX_CHANNELS
+        if room and folded in session.state.channels:  # a network may say so without end
+            session.remember(name, key, out)
     event(session, message, out)
     if message.params and session.state.is_me(message.nick):
         # "MUST be sent before the RPL_ENDOFNAMES reply for that channel": read-marker

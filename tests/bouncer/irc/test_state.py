@@ -184,6 +184,17 @@ def test_a_case_mapping_that_comes_late_is_applied() -> None:
     assert state.memberships == len(state.channels["#a["].members)
 
 
+def test_what_holds_a_space_is_no_name() -> None:
+    """In a line of ours it would be the end of the name, and the rest the command."""
+    state, ops = in_ops()
+    mask = state.mask
+    says(state, ":me!i@h NICK :x PRIVMSG\n:me!i@h CHGHOST i :h PRIVMSG #ops\n:s 001 :x PRIVMSG")
+    says(state, ":bob!b@h NICK :x y\n:me!i@h JOIN :#a b")
+    assert (state.nick, state.mask) == ("me", mask)
+    assert set(state.channels) == {"#ops"}
+    assert "bob" in ops.members
+
+
 def test_entering_again_starts_afresh() -> None:
     state, _ = in_ops(":me!i@h JOIN #ops")
     assert prefixes(state.channels["#ops"]) == {"me": ""}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bouncer.session.effects import ForgetChannel
-from bouncer.session.events import ChannelsWanted, Connected, Tick
+from bouncer.irc.known import MAX_CHANNELS
+from bouncer.session.effects import ForgetChannel, RememberChannel
+from bouncer.session.events import ChannelsWanted, Connected, Lost, Tick
 from bouncer.session.places import ANSWER_MS, CHECK_MS, LONGEST_MS, REFUSED_MS
 from bouncer.session.services import LONGEST_HOLD_MS
 from storage.records import Network
@@ -177,3 +178,24 @@ def test_there_are_no_channels_to_leave_where_the_network_is_not_there() -> None
     talk.types(1, "JOIN 0")
     assert talk.seen(1) == [":muster.test 403 me 0 :No such channel"]
     assert talk.heard() == []
+
+
+def test_a_channel_left_while_the_network_is_away_is_left_before_all_clients() -> None:
+    talk = Dialogue(["#ops"], NET)
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.attach(2, caps=())
+    talk.event(Lost("reset"))
+    talk.seen(1), talk.seen(2)
+    talk.types(1, "PART #OPS :enough", "PART #never")
+    assert talk.seen(1) == talk.seen(2) == [":me PART #ops"]
+
+
+def test_a_network_cannot_have_channels_kept_without_end() -> None:
+    talk = Dialogue([], NET)
+    talk.connect()
+    for number in range(MAX_CHANNELS + 5):
+        talk.says(f":me!user@host JOIN #c{number}", f":me!user@host PART #c{number}")
+    talk.says(":me!user@host JOIN :#a b")
+    assert sum(isinstance(each, RememberChannel) for each in talk.others) == MAX_CHANNELS
+    assert len(talk.session.wanted) == MAX_CHANNELS
