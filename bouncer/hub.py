@@ -57,6 +57,7 @@ from storage.rows import folded
 from storage.store import Store
 from storage.writer import Batch
 
+DISABLED = "The user was disabled"
 GOODBYE_S = 3.0
 
 log = structlog.get_logger("hub")
@@ -147,7 +148,7 @@ class Hub:
         self.user = user
         if not user.enabled:
             for client in self.clients.values():
-                client.drop("The user was disabled")
+                client.drop(DISABLED)
         for link in await self.networks.refresh(user):
             self.announcing.dismiss(link)
 
@@ -214,6 +215,8 @@ class Hub:
         self.clients[client.id] = client
         if self._nursery is None:  # it has ended meanwhile
             client.drop("Not possible at this moment; reconnect")
+        if not self.user.enabled:  # since the login
+            client.drop(DISABLED)
         await self.post(link, attached)
 
     def _link(self, network: str) -> Link:

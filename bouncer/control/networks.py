@@ -212,6 +212,8 @@ def _changes(request: Request, known: Network | None) -> dict[str, Any]:
         "sasl_login": login,
         "sasl_password": password or "",
     }
+    if not mechanism:  # a login that there is not must not keep the network away
+        changes.setdefault("sasl_required", False)
     return changes
 
 

@@ -18,14 +18,12 @@ def _network(connection: Connection, request: Request) -> Network:
 
 
 async def _change(desk: Desk, request: Request, mechanism: str, login: str, password: str) -> str:
+    changes = {"sasl_mechanism": mechanism, "sasl_login": login, "sasl_password": password}
+
     def write(connection: Connection) -> Network:
-        return accounts.change_network(
-            connection,
-            _network(connection, request).id,
-            sasl_mechanism=mechanism,
-            sasl_login=login,
-            sasl_password=password,
-        )
+        known = _network(connection, request)
+        required = known.sasl_required and bool(mechanism)
+        return accounts.change_network(connection, known.id, sasl_required=required, **changes)
 
     network = await desk.store.run(write)
     await desk.refresh(request.owner)

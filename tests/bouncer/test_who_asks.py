@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
+import trio
 
 from bouncer import opsbot
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.irc.wire import Message
 from bouncer.session.effects import OpsCommand
-from tests.complaints.venue import SERVER, Muster, running_bouncer, running_network
+from tests.complaints.venue import (
+    PASSWORD,
+    PATIENCE_S,
+    SERVER,
+    Muster,
+    running_bouncer,
+    running_network,
+)
 
 CONFIGURATION = f"""
 server_name = "{SERVER}"
@@ -54,3 +63,18 @@ async def test_the_clients_of_a_user_who_is_disabled_are_sent_away(tmp_path: Pat
         await dispatch("user set alice --enabled no", OPERATOR, muster.bouncer.desk)
         assert "The user was disabled" in await client.hears("ERROR")
         assert muster.is_connected
+
+
+async def test_who_is_disabled_between_login_and_welcome_is_not_let_in(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = muster.stranger()
+        proof = b64encode(f"\0alice/net\0{PASSWORD}".encode()).decode()
+        await client.says("CAP LS 302", "CAP REQ sasl", "AUTHENTICATE PLAIN")
+        await client.says(f"AUTHENTICATE {proof}", "NICK me", "USER u 0 * :u")
+        await client.read(upto=" 903 ")
+        await dispatch("user set alice --enabled no", OPERATOR, muster.bouncer.desk)
+        await client.says("CAP END")
+        with trio.fail_after(PATIENCE_S):
+            await client.read()
+        assert any("The user was disabled" in line for line in client.lines)
+        assert not muster.hub.clients

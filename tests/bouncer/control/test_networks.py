@@ -105,3 +105,15 @@ async def test_to_join_a_known_channel_keeps_its_settings(line: str, tmp_path: P
         [channel] = await desk.store.read(accounts.list_channels, network.id)
     assert (channel.enabled, channel.key, channel.detached) == (True, "k", True)
     assert channel.keep_age_s == 90 * 86_400
+
+
+@pytest.mark.parametrize(
+    "line", ["network set alice libera --sasl-none", "sasl reset alice libera"]
+)
+async def test_no_login_is_required_where_there_is_none(line: str, tmp_path: Path) -> None:
+    """Else the network would be left at once, each time."""
+    async with open_desk(tmp_path) as desk:
+        for each in (ALICE, f"{LIBERA} --sasl-plain al --password pw --sasl-required yes", line):
+            await dispatch(each, OPERATOR, desk)
+        [network] = await desk.store.read(accounts.list_networks)
+        assert not network.sasl_required
