@@ -25,7 +25,7 @@ def _what(text: str) -> str:
 
 
 _OPTIONS = (
-    Option("--key", ("KEY",), "the channel's key; '' for none", readers.word, "key"),
+    Option("--key", ("KEY",), "the channel's key; '' for none", readers.key, "key"),
     Option("--enabled", ("true|false",), "whether to be in it", readers.yes_no, "enabled"),
     Option(
         "--detached",

@@ -64,6 +64,13 @@ def word(text: str) -> str:
     return line(text)
 
 
+def key(text: str) -> str:
+    """A channel's key; '' for none. One JOIN names several, with commas between them."""
+    if "," in text:
+        raise ValueError(f'"{text}" is no key: it holds a comma')
+    return word(text)
+
+
 def mask(text: str) -> str:
     """`nick`, `user@host` or `nick!user@host`, with `*` and `?`."""
     if not 0 < len(text) <= MAX_MASK or re.search(r"[\s,\0]", text):

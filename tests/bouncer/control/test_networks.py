@@ -117,3 +117,12 @@ async def test_no_login_is_required_where_there_is_none(line: str, tmp_path: Pat
             await dispatch(each, OPERATOR, desk)
         [network] = await desk.store.read(accounts.list_networks)
         assert not network.sasl_required
+
+
+async def test_a_key_is_one_key(tmp_path: Path) -> None:
+    """RFC 2812 section 3.2.1: `JOIN #foo,#bar fubar,foobar`."""
+    async with open_desk(tmp_path) as desk:
+        for each in (ALICE, LIBERA):
+            await dispatch(each, OPERATOR, desk)
+        with pytest.raises(ControlError, match="is no key: it holds a comma"):
+            await dispatch(f"{CHANNEL} --key one,two", OPERATOR, desk)
