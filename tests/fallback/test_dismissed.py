@@ -27,7 +27,7 @@ async def removed(site: Site_, ircd: Ircd) -> Voter:
     await ircd.welcomes("fb-fra")
     await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
     await until(lambda: phase(agent) is watch.Phase.WATCHING and agent.roster)
-    await until(lambda: beacon.status()[0].linked)
+    await until(lambda: any(one.linked for one in beacon.status()))
     await site.store.run(directory.remove_agent, "fra")
     beacon.roster_changed()
     await until(lambda: agent.dismissed)
