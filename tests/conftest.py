@@ -1,4 +1,8 @@
-"""In CI nothing is skipped for want of a program: .ci/run has installed all of them."""
+"""In CI nothing is skipped for want of a program: .ci/run has installed all of them.
+
+How long an example of a property takes decides nothing: a busy machine would find faults that are
+none.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,12 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.real.needs import skip_is_a_fault
+
+settings.register_profile("muster", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("muster")
 
 
 @pytest.hookimpl(wrapper=True)
