@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,17 @@ def _read_address(value: object) -> Address:
 
 
 ListenOn = Annotated[Address, BeforeValidator(_read_address)]
+
+
+def _for_metrics(value: Address) -> Address:
+    if value.path:
+        raise ValueError("is a unix socket, where Prometheus cannot ask; write 127.0.0.1:PORT")
+    if not value.loopback:
+        raise ValueError(f"{value} is open to others; write 127.0.0.1:PORT")
+    return value
+
+
+MetricsOn = Annotated[ListenOn, AfterValidator(_for_metrics)]
 
 
 def is_ip(text: str) -> bool:

@@ -22,11 +22,11 @@ from pydantic import (
 )
 
 from bouncer import place
-from bouncer.address import Address, ListenOn
+from bouncer.address import Address, ListenOn, MetricsOn
 from bouncer.faults import ConfigError, Table, fault_lines
 from bouncer.irc.sts import Policy
 
-__all__ = ["Address", "Config", "ConfigError", "ListenOn", "Table", "load", "parse"]
+__all__ = ["Address", "Config", "ConfigError", "ListenOn", "MetricsOn", "Table", "load", "parse"]
 
 DATABASE_FILE = "muster.db"
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s?#]+")  # RFC 6454 section 6.2
@@ -190,17 +190,8 @@ class Config(Table):
     ops: Ops | None = None
     ident: Ident = Ident()
     mesh: Mesh = Mesh()
-    metrics: ListenOn | None = None  # where Prometheus asks; loopback only
+    metrics: MetricsOn | None = None  # where Prometheus asks; loopback only
     source: Path | None = Field(default=None, exclude=True)
-
-    @field_validator("metrics")
-    @classmethod
-    def _is_loopback(cls, value: Address | None) -> Address | None:
-        if value is not None and value.path:
-            raise ValueError("is a unix socket, where Prometheus cannot ask; write 127.0.0.1:PORT")
-        if value is not None and not value.loopback:
-            raise ValueError(f"{value} is open to others; write 127.0.0.1:PORT")
-        return value
 
     @field_validator("server_name")
     @classmethod

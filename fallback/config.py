@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from bouncer import place
-from bouncer.config import Address, ConfigError, ListenOn, Table
+from bouncer.config import ConfigError, ListenOn, MetricsOn, Table
 from bouncer.dial import AddressError, ServerAddress
 from bouncer.keys import KeyFault, PublicKey
 from bouncer.roster import voter_name
@@ -148,7 +148,7 @@ class Config(Table):
     primary: tuple[Server, ...] = Field(min_length=1, max_length=4)
     primary_key: Key
     mesh: ListenOn
-    metrics: ListenOn | None = None  # loopback only
+    metrics: MetricsOn | None = None  # loopback only
     announce_nicks: Literal["room", "lobby"] = "room"
     announce_home: bool = False  # the bouncer is up, its home IRC server is not
     network: tuple[NetworkConfig, ...] = ()
@@ -167,15 +167,6 @@ class Config(Table):
                     f"{address} is a name; write the IP address: in an outage the primary's "
                     "DNS is gone too"
                 )
-        return value
-
-    @field_validator("metrics")
-    @classmethod
-    def _loopback(cls, value: Address | None) -> Address | None:
-        if value is not None and value.path:
-            raise ValueError("is a unix socket, where Prometheus cannot ask; write 127.0.0.1:PORT")
-        if value is not None and not value.loopback:
-            raise ValueError(f"{value} is open to others; write 127.0.0.1:PORT")
         return value
 
     @field_validator("timings")
