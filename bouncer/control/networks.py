@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bouncer.control import channels, keep, readers
+from bouncer.control import channels, keep, readers, sasl
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
@@ -207,14 +207,7 @@ def _changes(request: Request, known: Network | None) -> dict[str, Any]:
             raise ControlError(f"{chosen[0]} needs the password; add --password-stdin")
     if not login and password is not None:
         raise ControlError(f"{chosen[0]} needs no password; drop it")
-    changes |= {
-        "sasl_mechanism": mechanism,
-        "sasl_login": login,
-        "sasl_password": password or "",
-    }
-    if not mechanism:  # a login that there is not must not keep the network away
-        changes.setdefault("sasl_required", False)
-    return changes
+    return sasl.login_fields(mechanism, login, password or "") | changes
 
 
 def _join(connection: Connection, network: Network, joins: tuple[tuple[str, str], ...]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection
 
 from bouncer.control import readers
@@ -17,13 +19,17 @@ def _network(connection: Connection, request: Request) -> Network:
     return accounts.get_network(connection, user.id, request["NETWORK"])
 
 
-async def _change(desk: Desk, request: Request, mechanism: str, login: str, password: str) -> str:
-    changes = {"sasl_mechanism": mechanism, "sasl_login": login, "sasl_password": password}
+def login_fields(mechanism: str, login: str, password: str) -> dict[str, Any]:
+    """What a network is given for it; without a `mechanism` there is none, which must not keep the
+    network away."""
+    fields = {"sasl_mechanism": mechanism, "sasl_login": login, "sasl_password": password}
+    return fields if mechanism else {**fields, "sasl_required": False}
 
+
+async def _change(desk: Desk, request: Request, mechanism: str, login: str, password: str) -> str:
     def write(connection: Connection) -> Network:
-        known = _network(connection, request)
-        required = known.sasl_required and bool(mechanism)
-        return accounts.change_network(connection, known.id, sasl_required=required, **changes)
+        fields = login_fields(mechanism, login, password)
+        return accounts.change_network(connection, _network(connection, request).id, **fields)
 
     network = await desk.store.run(write)
     await desk.refresh(request.owner)
