@@ -45,20 +45,6 @@ def uncovered(connection: Connection, covered: Covered) -> Iterator[Covered]:
         yield Covered(low, covered.low - 1)
 
 
-def zone_limits(connection: Connection, from_ms: int | None, to_ms: int | None) -> Covered:
-    """The ids among which everything between two times (exclusive) must lie."""
-    low, high = -(1 << 62), 1 << 62
-    if from_ms is not None:
-        query = f"SELECT min(zone) FROM {_zones(connection)} WHERE max_ms > :at"
-        zone = connection.execute(text(query), {"at": from_ms}).scalar()
-        low = high + 1 if zone is None else zone * ZONE
-    if to_ms is not None:
-        query = f"SELECT max(zone) FROM {_zones(connection)} WHERE min_ms < :at"
-        zone = connection.execute(text(query), {"at": to_ms}).scalar()
-        high = low - 1 if zone is None else (zone + 1) * ZONE - 1
-    return Covered(low, high)
-
-
 def last_between(
     connection: Connection, message_id: int, after_ms: int | None, before_ms: int | None
 ) -> int | None:

@@ -144,8 +144,9 @@ def _newest(rows: Iterable[Row], limit: int) -> list[Row]:
 def _indexed(
     connection: Connection, asked: _Asked, tokens: list[str], covered: Covered, limit: int
 ) -> list[Row]:
-    limits = coverage.zone_limits(connection, asked.from_ms, asked.to_ms)
-    low, high = max(limits.low, covered.low), min(limits.high, covered.high)
+    low, high = covered
+    if asked.from_ms is not None or asked.to_ms is not None:
+        high = coverage.last_between(connection, high, asked.from_ms, asked.to_ms) or low - 1
     best: list[Row] = []
     if low <= high and index.of(connection).knows(asked.wanted):
         # A rare word is answered by itself; with tokens that half of all messages have it takes
