@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
@@ -31,6 +31,7 @@ MAX_NICK = 15  # with the "_" of a second one it fits Libera.Chat's 16
 _VOTER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 Words = Annotated[str, Field(max_length=200)]
+T = TypeVar("T")
 
 
 def voter_name(text: str) -> str:
@@ -81,11 +82,16 @@ class Member:
 
     def account_on(self, network: str) -> str:
         """The services account there, '' for none; a network is one in whatever case."""
-        return next((a for n, a in self.accounts.items() if n.casefold() == network.casefold()), "")
+        return _on(network, self.accounts) or ""
 
     def nicks_on(self, network: str) -> tuple[str, ...]:
         """The nicks there, the preferred one first."""
-        return next((a for n, a in self.nicks.items() if n.casefold() == network.casefold()), ())
+        return _on(network, self.nicks) or ()
+
+
+def _on(network: str, by_network: Mapping[str, T]) -> T | None:
+    wanted = network.casefold()
+    return next((what for name, what in by_network.items() if name.casefold() == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)

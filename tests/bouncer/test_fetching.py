@@ -205,13 +205,23 @@ class Watched:
         self.store.ask(noted, fn, network, asked)
 
 
-async def test_the_next_page_is_read_before_it_is_asked_for(store: Store) -> None:
+@asynccontextmanager
+async def two_pages_read(
+    store: Store,
+) -> AsyncIterator[tuple[list[Row], list[MsgId], Watched, Scene]]:
+    """What was said, to a client that has read two pages back from the newest, and where its
+    second, third and fourth page end."""
     said = await say(store, 50)
     ends = [MsgId(msgid_of(said[number])) for number in (40, 30, 20)]
     watched = Watched(store)
     async with scene(cast(Store, watched)) as scenery:
         await scenery.page(Subcommand.LATEST, None, 10)
         await scenery.page(Subcommand.BEFORE, ends[0], 10)
+        yield said, ends, watched, scenery
+
+
+async def test_the_next_page_is_read_before_it_is_asked_for(store: Store) -> None:
+    async with two_pages_read(store) as (said, ends, watched, scenery):
         await until(lambda: watched.starts == [None, *ends[:2]], 30, "the third page is read")
         assert await scenery.page(Subcommand.BEFORE, ends[1], 10) == said[20:30]
         assert watched.starts == [None, *ends], "the fourth page was asked for, the third was not"
@@ -219,12 +229,7 @@ async def test_the_next_page_is_read_before_it_is_asked_for(store: Store) -> Non
 
 async def test_what_was_deleted_is_on_no_page_that_was_read_before(store: Store) -> None:
     """IRCv3 message-redaction: history shall "exclude it entirely"."""
-    said = await say(store, 50)
-    ends = [MsgId(msgid_of(said[number])) for number in (40, 30, 20)]
-    watched = Watched(store)
-    async with scene(cast(Store, watched)) as scenery:
-        await scenery.page(Subcommand.LATEST, None, 10)
-        await scenery.page(Subcommand.BEFORE, ends[0], 10)
+    async with two_pages_read(store) as (said, ends, watched, scenery):
         await until(lambda: watched.answers == 3, 30, "the third page is read")
         assert await store.redact(1, "#ops", msgid_of(said[25])) == said[25]
         page = await scenery.page(Subcommand.BEFORE, ends[1], 10)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ async def until_found(store: Store, network: int, row: Row) -> None:
     raise AssertionError(f"{row.text!r} is not found")
 
 
+@asynccontextmanager
+async def with_damaged_index(url: str, folder: Path) -> AsyncIterator[tuple[Store, list[Row]]]:
+    """A store that serves some rows, and whose index was overwritten since it was opened."""
+    async with open_store(url) as store:
+        rows = await some_rows(store, await add_network(store))
+    path = folder / "muster.db-search"
+    data = path.read_bytes()
+    async with open_store(url) as store:
+        path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+        yield store, rows
+
+
 async def test_an_index_that_was_taken_away_is_built_anew(sqlite_url: str, tmp_path: Path) -> None:
     async with open_store(sqlite_url) as store:
         network = await add_network(store)
@@ -72,13 +85,7 @@ async def test_an_index_that_was_taken_away_is_built_anew(sqlite_url: str, tmp_p
 async def test_an_index_that_is_damaged_under_it_is_built_anew(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    async with open_store(sqlite_url) as store:
-        network = await add_network(store)
-        rows = await some_rows(store, network)
-    path = tmp_path / "muster.db-search"
-    data = path.read_bytes()
-    async with open_store(sqlite_url) as store:
-        path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+    async with with_damaged_index(sqlite_url, tmp_path) as (store, rows):
         left, gone = len(rows), 0
         with trio.fail_after(30):
             while left:
@@ -93,14 +100,8 @@ async def test_a_reader_that_finds_damage_has_the_index_built_anew(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     """Nothing is written meanwhile that would show it to the indexer."""
-    async with open_store(sqlite_url) as store:
-        network = await add_network(store)
-        rows = await some_rows(store, network)
-    path = tmp_path / "muster.db-search"
-    data = path.read_bytes()
-    async with open_store(sqlite_url) as store:
-        path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
-        await until_found(store, network, rows[7])
+    async with with_damaged_index(sqlite_url, tmp_path) as (store, rows):
+        await until_found(store, rows[7].network_id, rows[7])
 
 
 async def test_a_copy_put_in_the_place_of_the_database_is_served(
