@@ -262,6 +262,7 @@ class Beacon:
         if not heard.fresh or one is None:
             return
         one.proven.set()
+        one.speaks_as(self._peers.nonce_of(heard.peer))
         before = one.ack
         try:
             if heard.kind is Kind.RECEIVED:

@@ -325,6 +325,11 @@ def acked_name(notice: Maintenance) -> str:
     return f"-{notice.id}" if notice.ended else f"{notice.id}@{notice.ends_ms}"
 
 
+def called(window_id: str) -> str:
+    """How people call a window: `m31`, of `m31.BOOT`."""
+    return window_id.partition(".")[0]
+
+
 MAX_MAINTENANCE_S = 12 * 3600.0
 MAINTENANCE_GRACE_S = 600.0  # suppression goes on for an overrun of ten minutes
 STOP_NOTICE_S = 120.0  # a mistaken stop is announced two minutes later

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import trio
 
 from bouncer.config import Address
-from bouncer.heartbeat import Ack, Maintenance
+from bouncer.heartbeat import NO_NONCE, Ack, Maintenance
 from bouncer.link import Link
 from bouncer.roster import Roster, Voter
 
@@ -65,10 +65,11 @@ class Tracked:
     pushed: int = -1  # the roster version that went over this link
     push: trio.Event = field(default_factory=trio.Event)
     proven: trio.Event = field(default_factory=trio.Event)  # its nonce is known
+    nonce: bytes = NO_NONCE  # of its present boot
     scope: trio.CancelScope | None = None
     by_link: deque[bytes] = field(default_factory=lambda: deque(maxlen=MAX_BY_LINK))
     farewell: bytes = b""  # the roster without it, which is the last it hears from us
-    held: set[str] = field(default_factory=set)  # notices and orders it has acked
+    held: set[str] = field(default_factory=set)  # notices and orders its present boot has acked
 
     def dismiss(self, document: bytes) -> None:
         """It is not on the roster any more: tell it so over the link, if one stands."""
@@ -76,6 +77,12 @@ class Tracked:
         self.push.set()
         if self.link is None and self.scope is not None:
             self.scope.cancel()
+
+    def speaks_as(self, nonce: bytes) -> None:
+        """Its boot. Another one may have lost what an earlier one held: its file may be another."""
+        if nonce != self.nonce:
+            self.held.clear()
+            self.nonce = nonce
 
     def hold(self, name: str) -> None:
         if len(self.held) >= MAX_HELD:

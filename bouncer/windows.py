@@ -2,6 +2,9 @@
 
 They are in the store, so that a bouncer restarted inside its window still knows and can end it.
 The notice of a clean stop is not: the next boot's first heartbeat ends it by itself.
+
+People call a window by its number, `m31`. Numbers go back with a database that is restored, so the
+id that voters know it by, `m31.BOOT`, names the start of the bouncer that gave the number.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from bouncer.heartbeat import (
     Kind,
     Maintenance,
     acked_name,
+    called,
     read_body,
     sign_statement,
     write_body,
@@ -83,7 +87,7 @@ class Windows:
         if len(self.open) >= MAX_WINDOWS:
             raise ValueError(f"there are {MAX_WINDOWS} windows already; end one first")
         window = Maintenance(
-            f"m{await self._store.run(_next_number)}",
+            f"m{await self._store.run(_next_number)}.{self._boot}",
             round(begins_s * 1000),
             round(ends_s * 1000),
             why[:300],
@@ -94,8 +98,8 @@ class Windows:
 
     async def end(self, id: str = "") -> Maintenance:
         """Take one back; without an id the one in force, or else the next. Raises ValueError."""
-        window = self._windows.get(id) if id else self.in_force or next(iter(self.open), None)
-        if window is None or window.ended:
+        window = self._called(id) if id else self.in_force or next(iter(self.open), None)
+        if window is None:
             raise ValueError(f"there is no maintenance {id}".rstrip())
         ended = replace(window, ended=True)
         await self._put(ended)
@@ -108,7 +112,7 @@ class Windows:
         if self.in_force is not None and self.in_force.ends_ms >= ends_ms:
             return None
         notice = Maintenance(
-            f"t{self._boot[:6]}",
+            f"t{self._boot}",
             now_ms,
             ends_ms,
             "the bouncer is being stopped",
@@ -133,6 +137,9 @@ class Windows:
                 del self._windows[id]
         names = {acked_name(window) for window in self._windows.values()}
         self._statements = {name: it for name, it in self._statements.items() if name in names}
+
+    def _called(self, name: str) -> Maintenance | None:
+        return next((each for each in self.open if name in (each.id, called(each.id))), None)
 
     def _statement(self, window: Maintenance) -> bytes:
         name = acked_name(window)

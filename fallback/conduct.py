@@ -214,9 +214,6 @@ class Conduct:
     async def _keep(self, fact: object) -> bool:
         try:
             await self._journal.keep(fact)
-            if isinstance(fact, watch.KnownNotices):
-                for id in fact.ended:  # the end of a window is acked like its beginning
-                    self.performer.notice_kept(id)
         except IncidentsError as error:
             log.error("cannot write the agent's own file", error=str(error))
             self.performer.tell_ops("cannot write its own file: disk full or broken?")

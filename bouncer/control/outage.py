@@ -13,7 +13,7 @@ from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Request
-from bouncer.heartbeat import MAX_MAINTENANCE_S, Maintenance
+from bouncer.heartbeat import MAX_MAINTENANCE_S, Maintenance, called
 
 _DURATION = re.compile(r"(\d{1,6})(s|m|min|h)")
 _UNIT_S = {"s": 1, "m": 60, "min": 60, "h": 3600}
@@ -48,7 +48,7 @@ async def end(desk: Desk, request: Request) -> list[str]:
         told = await _beacon(desk).end_maintenance(request["ID"] or "")
     except ValueError as error:
         raise ControlError(str(error)) from None
-    return [f"{told.window.id} ended, {_acks(told)}"]
+    return [f"{called(told.window.id)} ended, {_acks(told)}"]
 
 
 async def listing(desk: Desk, _request: Request) -> list[str]:
@@ -87,7 +87,7 @@ def window_text(window: Maintenance) -> str:
     begins, ends = (
         datetime.fromtimestamp(ms / 1000, UTC) for ms in (window.begins_ms, window.ends_ms)
     )
-    return f"{window.id} {begins:%H:%M}-{ends:%H:%M}Z"
+    return f"{called(window.id)} {begins:%H:%M}-{ends:%H:%M}Z"
 
 
 def _said(told: Announced) -> str:

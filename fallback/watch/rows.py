@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from bouncer.heartbeat import called
 from fallback.actions import Persist, TellOps
 from fallback.tables import Row, Table, always
 from fallback.watch import guards as on
@@ -181,13 +182,14 @@ def _end(state: WatchState, ids: Sequence[str]) -> WatchState:
 
 
 def _drop_notice(state: WatchState, event: NoticeEnded, _now: float) -> Done:
-    state = _end(state, [event.id])
-    return state, [_known(state)]
+    after = _end(state, [event.id])
+    known: list[Action] = [] if after == state else [_known(after)]  # a copy writes nothing
+    return after, [*known, AckNotice(event.id)]
 
 
 def _resume_ended(state: WatchState, event: NoticeEnded, now: float) -> Done:
     state = _end(state, [event.id])
-    return on.fresh(state, now), [_known(state)]
+    return on.fresh(state, now), [_known(state), AckNotice(event.id)]
 
 
 def _resume_over(state: WatchState, _event: Tick, now: float) -> Done:
@@ -207,7 +209,7 @@ def _tell_overrun(state: WatchState, _event: Tick, now: float) -> Done:
     state = replace(state, overrun_told=(*state.overrun_told, *(notice.id for notice in late)))
     text = "maintenance {} is over its end; watching resumes {:.0f} s after it"
     grace = state.timings.overrun_grace_s
-    return state, [TellOps(text.format(notice.id, grace)) for notice in late]
+    return state, [TellOps(text.format(called(notice.id), grace)) for notice in late]
 
 
 # The table --------------------------------------------------------------------------------------
@@ -281,11 +283,11 @@ TABLE: Table[WatchState, Action] = Table(
         Row(_MAINT, Tick, on.window_over, Phase.WATCHING, _resume_over,
             "end + grace | fresh clock"),
         Row(_MAINT, NoticeEnded, on.last_ended, Phase.WATCHING, _resume_ended,
-            "`end` | fresh clock"),
+            "`end` | persist, ack, fresh clock"),
         Row(_MAINT, Heartbeat, on.term_over, Phase.WATCHING, _resume_heard,
             "A of a new boot [TERM's notice only] | fresh clock"),
         Row(ARMED | _UN, NoticeEnded, always, None, _drop_notice,
-            "`end` of another window | persist",
+            "`end` of another window | persist, ack",
             "an ended window may not begin again by a forwarded copy"),
         Row(ARMED - _MAINT - _ISO, Stalled, on.stalled, Phase.WATCHING, _start_over,
             "own stall > 2 s | fresh clock, withdraw"),

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from bouncer.beacon import Beacon
-from bouncer.heartbeat import Kind, Maintenance, acked_name, read_statement
+from bouncer.heartbeat import Kind, Maintenance, acked_name, called, read_statement
 from bouncer.keys import MeshKey
 from bouncer.roster import Voter
-from bouncer.windows import MAX_WINDOWS, Windows
+from bouncer.windows import COUNT, KEPT, MAX_WINDOWS, Windows
+from storage import directory
 from storage.store import Store, open_store
 
 KEY = MeshKey(b"b" * 32)
@@ -41,15 +42,32 @@ async def test_a_window_is_signed_and_told_until_it_is_held(store: Store) -> Non
 
 async def test_windows_are_numbered_for_ever_and_known_to_the_next_boot(store: Store) -> None:
     first = windows(store)
-    assert (await first.begin(NOW, NOW + 60, "")).id == "m1"
-    assert (await first.begin(NOW + 3600, NOW + 7200, "")).id == "m2"
+    assert called((await first.begin(NOW, NOW + 60, "")).id) == "m1"
+    assert called((await first.begin(NOW + 3600, NOW + 7200, "")).id) == "m2"
     second = windows(store, "boot2")
     await second.load()
-    assert [each.id for each in second.open] == ["m1", "m2"]
+    assert [called(each.id) for each in second.open] == ["m1", "m2"]
     assert second.in_force is not None
-    assert second.in_force.id == "m1"
+    assert called(second.in_force.id) == "m1"
     assert (await second.end("m2")).ended
-    assert (await second.begin(NOW, NOW + 60, "")).id == "m3"
+    third = await second.begin(NOW, NOW + 60, "")
+    assert called(third.id) == "m3"
+    assert (await second.end(third.id)).ended
+
+
+async def test_a_number_given_again_after_a_restore_is_another_window(store: Store) -> None:
+    """S8, "nothing accepted twice": voters know a window by its id, and enter none that ended."""
+    first = windows(store)
+    ended = await first.begin(NOW, NOW + 60, "")
+    await first.end()
+    await store.run(directory.put_meta, COUNT, "0")
+    await store.run(directory.put_meta, KEPT, "[]")
+    restored = windows(store, "boot2")
+    await restored.load()
+    again = await restored.begin(NOW, NOW + 60, "")
+    assert called(again.id) == called(ended.id) == "m1"
+    assert again.id != ended.id
+    assert (await restored.end("m1")).id == again.id
 
 
 @pytest.mark.parametrize(

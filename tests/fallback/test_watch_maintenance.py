@@ -125,7 +125,7 @@ def _(say: Dialogue, _row: Any) -> None:
     assert say.state.silent_from == T0 + 1600
 
 
-@row("`end` | fresh clock")
+@row("`end` | persist, ack, fresh clock")
 def _(say: Dialogue, _row: Any) -> None:
     maintained(say)
     say.at(500, NoticeEnded("m1"))
@@ -162,5 +162,6 @@ def test_a_window_of_an_admin_does_not_end_with_a_new_boot() -> None:
 def _(say: Dialogue, _row: Any) -> None:
     watching(say)
     say.at(1, window("m4", 100, 200))
-    assert say.at(2, NoticeEnded("m4")) == [Persist(KnownNotices((), ("m4",)))]
+    assert say.at(2, NoticeEnded("m4")) == [Persist(KnownNotices((), ("m4",))), AckNotice("m4")]
+    assert say.at(2, NoticeEnded("m4")) == [AckNotice("m4")], "a copy writes nothing"
     assert say.at(3, window("m4", 100, 200)) == []
