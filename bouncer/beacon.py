@@ -53,6 +53,8 @@ BEAT_S = 1.0
 UNPROTECTED_S = 300.0  # without an ack for so long, ops are told
 ACK_WAIT_S = 5.0
 RESEND_S = 0.3  # a notice or order that was not acked
+RAISE_EVERY_S = 60.0  # the roster's version, above what a voter holds
+MAX_AHEAD = 1_000_000  # versions: a voter that claims more is wrong, and can never use them up
 
 __all__ = ["Announced", "Beacon", "Site", "VoterStatus"]
 
@@ -88,6 +90,8 @@ class Beacon:
         self._voters: dict[str, Tracked] = {}
         self._changed = trio.Event()
         self._roster: Roster | None = None
+        self._held = 0  # the highest version at a voter, where it is above ours
+        self._raised_at = float("-inf")
         self._document: dict[str, bytes] = {}
         self._windows = Windows(store, key, self._boot, wall)
         self._ports: list[Port] = []
@@ -195,7 +199,7 @@ class Beacon:
 
     async def _load_roster(self) -> None:
         wall_ms = round(self._wall() * 1000)
-        roster = await self._store.run(enrolment.publish, self._key.public, wall_ms)
+        roster = await self._store.run(enrolment.publish, self._key.public, wall_ms, self._held)
         self._roster = roster
         self._document = {
             "agent": sign_roster(self._key, roster),
@@ -206,15 +210,30 @@ class Beacon:
     async def _keep_roster(self, nursery: trio.Nursery) -> None:
         while True:
             self._track(nursery)
-            self._changed = trio.Event()
             with trio.move_on_after(PUSH_EVERY_S):
                 await self._changed.wait()
+            self._changed = trio.Event()  # before the reading: what changes meanwhile is read again
             try:
                 await self._load_roster()
             except StorageError as error:  # the voters keep the last one; so do we
                 log.error("roster not read", reason=str(error))
             for one in self._voters.values():
                 one.pushed = -1
+
+    def _see_version(self, one: Tracked, held: int) -> None:
+        """A voter refuses a roster that is older than its own: ours has to be the newer one."""
+        now = trio.current_time()
+        if self._roster is None or not 0 < held - self._roster.version <= MAX_AHEAD:
+            return
+        if now < self._raised_at + RAISE_EVERY_S:
+            return
+        self._raised_at, self._held = now, held
+        self._tell_ops(
+            f"{one.voter.role} {one.voter.name} holds roster v{held}, ours was "
+            f"v{self._roster.version}: was an older database put back? It is sent as v{held + 1}; "
+            "see `staff list` and `agent list` for whom it has brought back"
+        )
+        self.roster_changed()
 
     def _track(self, nursery: trio.Nursery) -> None:
         """Start what is new, stop what was removed, tell the links of the new roster."""
@@ -275,6 +294,7 @@ class Beacon:
             return
         if one.ack.maintenance:
             one.hold(one.ack.maintenance)
+        self._see_version(one, one.ack.roster)
         told = (before.note, before.noted) if before else ("", 0)
         if one.ack.note and (one.ack.note, one.ack.noted) != told:
             self._tell_ops(f"{one.voter.role} {one.voter.name}: {one.ack.note}")

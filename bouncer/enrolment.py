@@ -20,8 +20,12 @@ _Role = Literal["agent", "witness"]
 _Kind = Literal["ssh", "certfp", "recovery", "totp"]
 
 
-def publish(connection: Connection, owner: PublicKey, wall_ms: int) -> Roster:
-    """The roster as it stands in the store, under a version that is new if anything changed."""
+def publish(connection: Connection, owner: PublicKey, wall_ms: int, held: int = 0) -> Roster:
+    """The roster as it stands in the store, under a version that is new if anything changed.
+
+    `held`: the version a voter is known to hold. One above ours is from before our database was
+    put back to an older one; voters refuse what is below, so ours goes above it.
+    """
     roster = compile_roster(
         directory.list_agents(connection),
         directory.list_staff(connection),
@@ -30,8 +34,8 @@ def publish(connection: Connection, owner: PublicKey, wall_ms: int) -> Roster:
     )
     version = int(directory.get_meta(connection, VERSION) or 0)
     content = roster.content()
-    if content != directory.get_meta(connection, CONTENT):
-        version += 1
+    if held > version or content != directory.get_meta(connection, CONTENT):
+        version = max(version, held) + 1
         directory.put_meta(connection, VERSION, str(version))
         directory.put_meta(connection, CONTENT, content)
     return replace(roster, version=version, issued_ms=wall_ms)

@@ -117,6 +117,10 @@ def test_the_version_rises_with_the_content_and_only_with_it(connection: sa.Conn
     assert changed.member("alice") == Member("alice", nicks={"net": ("al", "al2")})
     directory.remove_agent(connection, "fra")
     assert publish(connection, OWNER.public, 4000).version == first.version + 2
+    # A voter holds a newer one: from before an older database was put back.
+    assert publish(connection, OWNER.public, 5000, first.version + 2).version == first.version + 2
+    assert publish(connection, OWNER.public, 6000, 100).version == 101
+    assert publish(connection, OWNER.public, 7000, 100).version == 101
 
 
 def test_a_network_is_one_in_whatever_case_it_was_written() -> None:
