@@ -38,7 +38,15 @@ log = structlog.get_logger("auth")
 
 
 class Refused(Exception):
-    """Not let in. The text is for the client and says nothing about what exists."""
+    """Not let in. The text is for the client and says nothing about what exists.
+
+    `user` is for the log: whom it was about. A name that nobody has is not in it, for people type
+    their password there.
+    """
+
+    def __init__(self, text: str, user: User | None = None) -> None:
+        super().__init__(text)
+        self.user = user.name if user else ""
 
 
 class Authenticator:
@@ -106,19 +114,19 @@ class Authenticator:
                 if user is None or not user.enabled:
                     raise Refused("No user has this client certificate")
                 if login.user and login.user.casefold() != user.name.casefold():
-                    raise Refused("This client certificate is not that user's")
+                    raise Refused("This client certificate is not that user's", user)
                 return user
             case ScramAttempt(login, proven):
                 user = await self._user(login.user)
                 if not proven or user is None:
-                    raise Refused(WRONG)
+                    raise Refused(WRONG, user)
                 return user
         raise Refused("This way to log in is not known here")
 
     async def _plain(self, name: str, password: str) -> User:
         user = await self._user(name)
         if not await self._hasher.verify(user.password_hash if user else "", password):
-            raise Refused(WRONG)
+            raise Refused(WRONG, user)
         assert user is not None  # nobody's hash verifies nothing
         if passwords.is_outdated(user.password_hash) or not user.scram:
             await self._upgrade(user, password)

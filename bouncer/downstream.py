@@ -162,6 +162,7 @@ class Downstream:
         """Tell the hub that this client is gone, and what it is known to have."""
         if self.hub is not None and not self._has_left:
             self._has_left = True
+            log.info("left", **self._who())
             self.hub.leave(self.client, self._delivered_id or self.client.quit_id)
 
     async def _lines(self) -> list[Message] | None:
@@ -224,7 +225,7 @@ class Downstream:
         try:
             known = await self.door.authenticator.attempt(attempt, self.peer)
         except Refused as refused:
-            log.info("login refused", peer=self.peer, reason=str(refused))
+            log.info("login refused", peer=self.peer, user=refused.user, reason=str(refused))
             outputs = self.registration.refuse(str(refused))
         else:
             if isinstance(known, ScramKeys):
@@ -265,13 +266,21 @@ class Downstream:
             log.error("not attached", user=self.user.name, reason=str(error))
             refusal = f"History cannot be read now: {error}"
         else:
-            log.info(
-                "attached", user=self.user.name, network=login.network, client=self.client.name
-            )
+            log.info("attached", **self._who())
             return True
         self.hub = None
         self.client.drop(refusal)
         return False
+
+    def _who(self) -> dict[str, str]:
+        """What the log calls this client."""
+        login = self.registration.login
+        return {
+            "user": self.client.user,
+            "network": login.network or "",
+            "client": self.client.name,
+            "peer": self.peer,
+        }
 
     async def _follow(self) -> None:
         """Everything after login."""

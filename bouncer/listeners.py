@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from bouncer import downstream, proxied
 from bouncer.config import Listen
 from bouncer.downstream import Door
 from bouncer.tls import ServerTls, peer_fingerprint
-from bouncer.tls_stream import shake_hands
+from bouncer.tls_stream import SpokeNoTls, shake_hands
 
 BACKLOG = 1_024  # connections the kernel holds for us: a team reconnects at once
 HANDSHAKE_S = 30.0
 UNIX_MODE = 0o660
 UNIX_PEER = "unix"
+ONLY_TLS = b"ERROR :This port speaks TLS alone: switch TLS (SSL) on for it in your client\r\n"
 
 log = structlog.get_logger("listeners")
 
@@ -83,6 +85,9 @@ async def _serve_one(
     except proxied.ProxyFault as fault:
         log.warning("a proxy's connection failed", peer=peer, reason=str(fault))
         await trio.aclose_forcefully(stream)
+    except SpokeNoTls:
+        log.info("a client spoke no TLS", peer=peer, at=str(listen.address))
+        await _say_last(stream, ONLY_TLS)
     except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
         # Whoever only connects is a voter's probe or a scan: two voters make 17,000 of them a day.
         say = log.debug if isinstance(error.__cause__, ssl.SSLEOFError) else log.info
@@ -90,6 +95,12 @@ async def _serve_one(
         await trio.aclose_forcefully(stream)
     except Exception:  # the task's border: one client's fault must not end the others
         log.exception("a client's connection failed", peer=peer)
+
+
+async def _say_last(stream: trio.SocketStream, octets: bytes) -> None:
+    with trio.move_on_after(HANDSHAKE_S), suppress(OSError, trio.BrokenResourceError):
+        await stream.send_all(octets)
+    await trio.aclose_forcefully(stream)
 
 
 async def _proxied_client(stream: trio.SocketStream, listen: Listen) -> str:

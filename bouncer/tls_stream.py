@@ -12,10 +12,15 @@ from typing import Literal, Protocol
 
 import trio
 
+HANDSHAKE = b"\x16"  # what every TLS connection begins with: RFC 8446 section 5.1
 RECORD = 16_384  # octets; no TLS record holds more
 WIRE_CHUNK = 32_768  # octets of one read
 # What a peer may make us owe before we speak. More would be a flood of KeyUpdates.
 OWED = 65_536
+
+
+class SpokeNoTls(trio.BrokenResourceError):
+    """Who connected speaks something else than TLS; the transport is still good for a word."""
 
 
 class Talk(Protocol):
@@ -48,7 +53,8 @@ async def shake_hands(
     server_side: bool = False,
     server_hostname: str | None = None,
 ) -> TlsStream:
-    """Speak TLS from now on. Raises trio.BrokenResourceError, its cause what `ssl` says.
+    """Speak TLS from now on. Raises trio.BrokenResourceError, its cause what `ssl` says; a server
+    raises SpokeNoTls of who begins otherwise.
 
     When it raises or is cancelled, the transport is of no more use: close it.
     """
@@ -56,7 +62,7 @@ async def shake_hands(
     talk = context.wrap_bio(
         incoming, outgoing, server_side=server_side, server_hostname=server_hostname
     )
-    done = False
+    done = heard = False
     while not done:
         try:
             talk.do_handshake()
@@ -74,6 +80,9 @@ async def shake_hands(
             if not octets:
                 reason = "the peer vanished in the handshake"
                 raise trio.BrokenResourceError from ssl.SSLEOFError(ssl.SSL_ERROR_EOF, reason)
+            if server_side and not heard and not octets.startswith(HANDSHAKE):
+                raise SpokeNoTls("it speaks no TLS")
+            heard = True
             incoming.write(octets)
     return TlsStream(transport, talk, incoming, outgoing)
 

@@ -162,6 +162,7 @@ class Upstream:
     def registered(self) -> None:
         """The network has let us in: the registration's time limit is over."""
         self._become(State.CONNECTED)
+        self._tell("connected", nick=self.session.state.nick)
         if self._registration is not None:
             self._registration.deadline = math.inf
 
@@ -227,7 +228,7 @@ class Upstream:
             else:
                 with self._idents.known(stream, ident_of(network)):
                     ending = await self._hold(stream, self._address)
-            log.info("disconnected", network=network.name, reason=ending.reason)
+            self._tell("disconnected", reason=ending.reason)
             # who stopped it has told so, and may have gone there anew: to post is no checkpoint
             await trio.lowlevel.checkpoint_if_cancelled()
             delay_s: float | None = 0.0
@@ -260,6 +261,9 @@ class Upstream:
             self.since = trio.current_time()
         self.state, self.error = state, error
         self._became()
+
+    def _tell(self, event: str, **more: str) -> None:
+        log.info(event, user=self._tap.user, network=self.session.network.name, **more)
 
     def _end(self, ending: Ending) -> None:
         self._ending = self._ending or ending

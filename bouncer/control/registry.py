@@ -61,8 +61,8 @@ async def dispatch(words: str | Sequence[str], actor: Actor, desk: Desk) -> list
         words = split_line(words)
     words = znc.translated(words, actor)
     command, rest = find(words, actor)
-    if command.permission is Permission.STAFF and not actor.may(Permission.STAFF):
-        actor = replace(actor, staff=await _on_roster(actor.user, desk))
+    if command.permission is Permission.STAFF or command is HELP:
+        actor = await _known(actor, desk)
     if not actor.may(command.permission):
         raise NotAllowed(f"{command.name} is for {_FOR[command.permission]}")
     request = read(command, rest, actor)
@@ -70,10 +70,12 @@ async def dispatch(words: str | Sequence[str], actor: Actor, desk: Desk) -> list
         return await command.handler(desk, request)
 
 
-async def _on_roster(user_name: str, desk: Desk) -> bool:
-    """Whether somebody of the roster is this user of the bouncer."""
+async def _known(actor: Actor, desk: Desk) -> Actor:
+    """The actor, known as staff where somebody of the roster is this user of the bouncer."""
+    if not actor.user or actor.may(Permission.STAFF):
+        return actor
     people = await desk.store.read(accounts.list_staff)
-    return bool(user_name) and any(each.user.casefold() == user_name.casefold() for each in people)
+    return replace(actor, staff=actor.user.casefold() in {each.user.casefold() for each in people})
 
 
 def find(words: Sequence[str], actor: Actor) -> tuple[Command, Sequence[str]]:
@@ -87,7 +89,9 @@ def find(words: Sequence[str], actor: Actor) -> tuple[Command, Sequence[str]]:
         return members[0], words[1:]
     names = {name: each for each in members for name in (each.words[-1], *each.also)}
     if len(words) < 2:
-        which = ", ".join(each.words[-1] for each in members)
+        which = ", ".join(each.words[-1] for each in members if actor.may(each.permission))
+        if not which:
+            raise NotAllowed(f"{group} is for {_FOR[min(each.permission for each in members)]}")
         raise WrongUse(f"{group}: say which: {which}; `help {group}` explains them")
     return _pick(words[1], names, f"help {group}"), words[2:]
 
@@ -143,9 +147,10 @@ def help_lines(text: str, actor: Actor) -> list[str]:
         if actor.door is Door.OPS:
             return [" ".join(f"{mark}{each.name}" for each in here) + "; !help COMMAND for more"]
         return [f"{each.name}: {each.help}" for each in here] + ["help COMMAND says more"]
-    exact = [each for each in here if each.words[0] == words[0]]
-    group = exact or [each for each in here if each.words[0].startswith(words[0])]
-    if len(words) == 1 and len(group) > 1:
+    first = words[0].casefold()
+    exact = [each for each in here if each.words[0] == first]
+    group = exact or [each for each in here if each.words[0].startswith(first)]
+    if len(words) == 1 and (len(group) > 1 or (group and len(group[0].words) > 1)):
         return [f"{each.usage(actor)}: {each.help}" for each in group]
     command, _ = find(words, actor)
     options = [f"  {option.usage}: {option.help}" for option in command.options]

@@ -171,6 +171,23 @@ async def test_users_see_only_what_they_may_use(tmp_path: Path) -> None:
     assert "server" not in listed
 
 
+async def test_help_leads_to_what_its_reader_may_use(tmp_path: Path) -> None:
+    alice = Actor(Door.SERVICE, user="alice")
+    async with open_desk(tmp_path) as desk:
+        await dispatch("user add alice", OPERATOR, desk)
+        (stats,) = await dispatch("help history", alice, desk)
+        assert stats == "history stats: how much is kept of which conversation"
+        assert await dispatch("help HISTORY", alice, desk) == [stats]
+        with pytest.raises(WrongUse, match=r"^history: say which: stats;"):
+            await dispatch("history", alice, desk)
+        for line in ("server", "help server"):
+            with pytest.raises(NotAllowed, match=r"^server is for administrators$"):
+                await dispatch(line, alice, desk)
+        assert not [each for each in await dispatch("help", alice, desk) if "roster" in each]
+        await dispatch("staff add ali --user Alice", OPERATOR, desk)
+        assert "roster: who is where, those on call first" in await dispatch("help", alice, desk)
+
+
 @pytest.mark.parametrize(
     ("line", "meant"),
     [
