@@ -12,7 +12,7 @@ import trio
 from outcome import Outcome, Value
 
 from bouncer import history
-from bouncer.ahead import Page
+from bouncer.ahead import Block, Page
 from bouncer.attachment import Attachment, Link
 from bouncer.errands import Errand
 from bouncer.session.effects import Lookup, PlayBack
@@ -79,13 +79,13 @@ class Fetching:
                 continue
             self._is_asking = True
             answered = partial(self._answered, link, lookup)
-            page = client.ahead.take(lookup.question, trio.current_time(), self._store.removals)
-            if page is None:
-                self._ask(link, lookup.question, answered)
-            elif page.answer is None:
-                page.then = answered
-            else:
-                self._tell(link, lookup, page.answer)
+            match client.ahead.take(lookup.question, trio.current_time(), self._store.removals):
+                case Page(answer=answer):
+                    self._tell(link, lookup, answer)
+                case Block() as block:
+                    block.then = answered
+                case None:
+                    self._ask(link, lookup.question, answered)
 
     def _ask(self, link: Link, question: Question, answered: history.Answered) -> None:
         history.ask(self._store, link.session.network.id, question, answered)
@@ -114,21 +114,26 @@ class Fetching:
         if client is None:
             return
         now, removals = trio.current_time(), self._store.removals
-        page = client.ahead.answered(lookup.question, answer, now, removals)
-        if page is not None:
-            self._ask(link, page.question, partial(self._has_read, link, client, page))
+        block = client.ahead.answered(lookup.question, answer, now, removals)
+        if block is not None:
+            self._ask(link, block.question, partial(self._has_read, link, client, block))
 
     def _has_read(
-        self, link: Link, client: Attachment, page: Page, answer: Outcome[Answer]
+        self, link: Link, client: Attachment, block: Block, answer: Outcome[Answer]
     ) -> None:
-        if not page.is_answered_by(answer):
-            client.ahead.forget(page)
-            if page.then is not None:
-                self._ask(link, page.question, page.then)
-        elif page.then is not None:
-            page.then(answer)
+        page = client.ahead.has_read(block, answer)
+        if block.then is None:
+            return
+        if page is not None:
+            block.then(page.answer)
         else:
-            page.answer = answer
+            self._ask(link, block.first, block.then)
+
+    def expire(self) -> None:
+        """Give up what was read ahead and not asked for."""
+        now = trio.current_time()
+        for client in self._clients.values():
+            client.ahead.expire(now)
 
     async def run(self) -> None:
         """Hand over the answers that found no room, and raise what is a fault of ours."""

@@ -172,6 +172,7 @@ class Hub:
 
     def tick(self) -> None:
         """A second has passed. Skipped while the hub is busy: then traffic is its clock."""
+        self._fetching.expire()
         for link in self.links.values():
             if self._undone.is_full:
                 return

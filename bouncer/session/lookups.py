@@ -6,9 +6,9 @@ back as the event `Found`, with the client's label if it gave one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from bouncer.irc.chathistory import HistoryRequest, MsgId, Selector, Subcommand, Timestamp
+from bouncer.irc.chathistory import HistoryRequest, MsgId, Subcommand, Timestamp
 from storage.message import Row, msgid_of
 from storage.records import Subscription
 
@@ -104,29 +104,25 @@ class NoAnswer:
 Answer = Rows | Targets | Marker | Subscription | Done | NoAnswer
 
 
-def is_full(question: ReadHistory, page: Rows) -> bool:
-    """Whether there may be more."""
-    return len(page.rows) >= question.request.limit
-
-
-def next_pages(question: ReadHistory, answer: Answer) -> list[ReadHistory]:
-    """How a client may go on from a page: by the msgid, or the time, of its last message. Empty
-    when there is no more, or the question is none that goes on."""
-    if not isinstance(answer, Rows) or not answer.rows or not is_full(question, answer):
-        return []
+def end_of(question: ReadHistory, page: Rows) -> Row | None:
+    """The message from which a client may go on; None where there is no more, or no way to."""
     request = question.request
-    if request.subcommand.goes_back:
-        command, last = Subcommand.BEFORE, answer.rows[0]
-    elif request.subcommand is Subcommand.AFTER:
-        command, last = Subcommand.AFTER, answer.rows[-1]
-    else:
-        return []
-    ways: tuple[Selector, ...] = (MsgId(msgid_of(last)), Timestamp(last.time_ms))
-    return [
-        replace(
-            question,
-            request=request._replace(subcommand=command, start=way),
-            numbers=(last.id,) if last.msgid else (),
-        )
-        for way in ways
-    ]
+    if request.subcommand not in _ONWARDS or len(page.rows) < request.limit:
+        return None
+    return page.rows[0] if request.subcommand.goes_back else page.rows[-1]
+
+
+def next_page(question: ReadHistory, end: Row, *, by_time: bool) -> ReadHistory:
+    """How a client goes on from a page that ends there: by the msgid of that message, or its
+    time."""
+    subcommand, target, _, _, limit = question.request
+    start = Timestamp(end.time_ms) if by_time else MsgId(msgid_of(end))
+    request = HistoryRequest(_ONWARDS[subcommand], target, start, None, limit)
+    return ReadHistory(request, question.target, question.events, (end.id,) if end.msgid else ())
+
+
+_ONWARDS = {
+    Subcommand.LATEST: Subcommand.BEFORE,
+    Subcommand.BEFORE: Subcommand.BEFORE,
+    Subcommand.AFTER: Subcommand.AFTER,
+}
