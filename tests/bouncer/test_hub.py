@@ -154,7 +154,7 @@ async def test_a_deleted_message_is_in_no_page_that_was_read_ahead(tmp_path: Pat
         [attached] = muster.hub.clients.values()
         await client.says("CHATHISTORY LATEST #ops * 2", "CHATHISTORY BEFORE #ops msgid=x5 2")
         await client.hears("said 4")
-        await until(lambda: attached.ahead._page is not None and attached.ahead._page.answer)
+        await until(lambda: attached.ahead._pages)
         await network.says(":bob!b@h REDACT #ops x1", ":irc.test NOTICE me :deleted")
         await client.hears("deleted")
         await client.says("CHATHISTORY BEFORE #ops msgid=x3 2")
