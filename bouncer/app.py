@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from bouncer import admin, config, identd, keeping, listeners, metrics, opsbot, webpush
+from bouncer.attachment import Link
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
 from bouncer.certificates import Certificate, CertificateFault
@@ -49,6 +50,7 @@ from storage import accounts
 from storage.errors import NotFound, StorageError
 from storage.records import User
 from storage.retention import Keep
+from storage.rows import folded
 from storage.store import Store
 from storage.trouble import Trouble
 
@@ -208,7 +210,14 @@ class Bouncer:
     def _ops_of(self, user: User) -> tuple[str, str] | None:
         """(network, channel) where this user's connection is the ops bot."""
         ops = self.config.ops
-        return (ops.network, ops.channel) if ops and ops.user == user.name else None
+        is_bot = ops is not None and folded(ops.user) == folded(user.name)
+        return (ops.network, ops.channel) if ops and is_bot else None
+
+    def _ops_link(self) -> tuple[Hub | None, Link | None]:
+        """The connection that is the ops bot, and whose it is."""
+        hub = next((each for each in self.hubs.values() if self._ops_of(each.user)), None)
+        links = hub.links.values() if hub else ()
+        return hub, next((link for link in links if link.session.ops_channel), None)
 
     async def refresh(self, user_name: str) -> None:
         try:
@@ -308,9 +317,7 @@ class Bouncer:
 
     def _site(self) -> Site:
         ends_s = int(self.tls.served.not_after) if self.tls else 0
-        ops = self.config.ops
-        hub = self.hubs.get(ops.user) if ops else None
-        link = hub.links.get(ops.network) if hub and ops else None
+        _, link = self._ops_link()
         if link is None or link.upstream is None:
             return Site("none", ends_s)
         up = link.upstream.state is State.CONNECTED
@@ -319,10 +326,9 @@ class Bouncer:
     def _tell_ops(self, text: str) -> None:
         """Say one line in the ops channel; in the log where there is none to say it in."""
         log.warning("ops", text=text)
-        ops = self.config.ops
-        hub = self.hubs.get(ops.user) if ops else None
-        if hub is not None and ops is not None:
-            hub.say(ops.network, ops.channel, text)
+        hub, link = self._ops_link()
+        if hub is not None and link is not None:
+            hub.say(link.session.network.name, link.session.ops_channel, text)
         if self._site().home == "down":  # nobody reads it there
             for each in (each for each in self.hubs.values() if each.user.admin):
                 each.notify(text)

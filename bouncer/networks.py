@@ -24,6 +24,7 @@ from bouncer.supervise import Gate
 from bouncer.upstream import State, Upstream
 from bouncer.wire_log import Tap, WireLog
 from storage.records import Network, User
+from storage.rows import folded
 from storage.store import Store
 
 # What a session takes over while it is connected; a change of anything else is a new connection.
@@ -143,7 +144,7 @@ class Networks:
             wanted.channels,
             server_name=self._server_name,
             new_id=self._store.next_id,
-            ops_channel=self._ops[1] if self._ops and self._ops[0] == network.name else "",
+            ops_channel=self._ops_channel(network.name),
             chathistory_max=self._chathistory_max,
             noted=wanted.noted,
             vapid=self._vapid,
@@ -207,7 +208,11 @@ class Networks:
         """Make this user's connection the ops bot in (network, channel), or no longer."""
         self._ops = ops
         for name, link in self.links.items():
-            link.session.ops_channel = ops[1] if ops and ops[0] == name else ""
+            link.session.ops_channel = self._ops_channel(name)
+
+    def _ops_channel(self, network: str) -> str:
+        """Where the ops bot listens on a network; "" for nowhere."""
+        return self._ops[1] if self._ops and folded(self._ops[0]) == folded(network) else ""
 
     def status(self) -> list[NetworkStatus]:
         """How each network stands, by name."""

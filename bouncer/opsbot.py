@@ -20,6 +20,7 @@ from bouncer.session.session import Session
 from storage import accounts
 from storage.errors import NotFound
 from storage.records import Staff, User
+from storage.rows import folded
 
 if TYPE_CHECKING:
     from bouncer.hub import Hub
@@ -71,7 +72,7 @@ async def identify(desk: Desk, *, account: str, holder: str) -> Actor | None:
         (
             each
             for each in people
-            if (user is not None and each.user.casefold() == user.name.casefold())
+            if (user is not None and folded(each.user) == folded(user.name))
             or (account and known_as in {(n.casefold(), a.casefold()) for n, a in each.accounts})
         ),
         None,

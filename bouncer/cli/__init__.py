@@ -27,7 +27,7 @@ Muster's bouncer: it holds a team's IRC connections and keeps what was said.
   bouncer channel add|set|list|remove USER …       which channels they are in
   bouncer client set|list USER …                   how each of their clients is served
   bouncer certfp add|list|remove USER …            client certificates that log in
-  bouncer staff add|set|list|remove|codes …        the people of the roster
+  bouncer staff add|set|list|certfp|remove|codes … the people of the roster
   bouncer agent add|list|remove …                  the voters that watch from outside
   bouncer history stats USER · history prune
   bouncer server status|notice|reload · bouncer status · bouncer roster
@@ -136,12 +136,26 @@ def _main(words: list[str]) -> int:
     return WRONG_USE
 
 
+def own_words(words: Sequence[str]) -> int:
+    """How many words are the command's own: what follows the network's name in `network quote` is
+    a line of IRC, whatever its words look like."""
+    start = int(words[:1] == ["ctl"])
+    given = words[start : start + 2]
+    is_quote = len(given) == 2 and all(
+        word and name.startswith(word.lower())
+        for word, name in zip(given, ("network", "quote"), strict=True)
+    )
+    return start + 4 if is_quote else len(words) + 1
+
+
 def take_config(words: list[str]) -> tuple[Path | None, list[str]]:
     """The value of --config, wherever it stands, and the words without it."""
     left: list[str] = []
     config = None
     rest = list(words)
     while rest:
+        if len(left) >= own_words(left):
+            return config, left + rest
         word = rest.pop(0)
         if word == "--":
             return config, [*left, word, *rest]

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from bouncer import place
-from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, own_words
 
 ANSWER_S = 60.0  # a command answers within a second; a reload of many networks may take some
 WRONG = "wrong use: "  # as admin.py says it
@@ -58,7 +58,7 @@ def control(words: list[str], config: Path | None) -> int:
 
 
 def _asks_for_help(words: list[str]) -> bool:
-    return not HELP.isdisjoint(words)
+    return not HELP.isdisjoint(words[: own_words(words)])
 
 
 def _explain(words: list[str]) -> int:
@@ -130,6 +130,8 @@ def outside_words(words: list[str]) -> list[str]:
     result: list[str] = []
     left = list(words)
     while left:
+        if len(result) >= own_words(result):
+            return result + left
         word = left.pop(0)
         flag, equals, value = word.partition("=")
         if word in STDIN_OPTIONS:

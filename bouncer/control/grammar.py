@@ -35,8 +35,8 @@ class NotAllowed(ControlError):
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A word by its place. `rest` takes all that follow, as one text; `command` likewise, as a line
-    of its own whose options and quotes are not for the command it is given to.
+    """A word by its place. `rest` takes all that follow, as one text. `literal` joins all that
+    follow to a text of its own: options in it are not for the command it is given to.
 
     `here` is a network: who speaks from one may leave it out and means that one. `default` makes
     it of the texts of other arguments that were given by name.
@@ -46,13 +46,13 @@ class Argument:
     read: Reader = str
     optional: bool = False
     rest: bool = False
-    command: bool = False
+    literal: Callable[[Sequence[str]], str] | None = None
     here: bool = False
     default: Callable[[Mapping[str, str]], str] | None = None
 
     @property
     def usage(self) -> str:
-        shown = f"{self.name}…" if self.rest or self.command else self.name
+        shown = f"{self.name}…" if self.rest or self.literal else self.name
         return f"[{shown}]" if self.optional else shown
 
 
@@ -127,15 +127,10 @@ def read_words(
         more = f"; `help {name}` explains more" if "[OPTIONS]" in usage else ""
         return WrongUse(f"{name}: {text}; usage: {usage}{more}")
 
-    line = ""
-    if arguments and arguments[-1].command:
-        places = len(arguments) - 1
-        line = shlex.join(words[places + (words[places : places + 1] == ["--"]) :])
-        words = words[:places]
     given = _Given()
-    given.sort(words, options, short, wrong)
+    given.sort(words, options, short, wrong, arguments)
     given.place_here(arguments, actor.network)
-    by_place, by_name = given.by_place + [line] * bool(line), given.by_name
+    by_place, by_name = given.by_place, given.by_name
     values: dict[str, Any] = {}
     for argument in arguments:
         if argument.name in by_name:
@@ -182,9 +177,14 @@ class _Given:
         options: Sequence[Option],
         short: Mapping[str, Short],
         wrong: Callable[[str], WrongUse],
+        arguments: Sequence[Argument],
     ) -> None:
         left = list(words)
+        literal = arguments[-1].literal if arguments else None
         while left:
+            if literal is not None and len(self.by_place) == len(arguments) - 1:
+                self.by_place.append(literal(left[left[0] == "--" :]))
+                return
             word = left.pop(0)
             if word == "--":
                 self.by_place += left

@@ -283,7 +283,7 @@ COMMANDS = (
         Permission.USER,
         "send a line of IRC to a network as it is",
         quote,
-        (_THIS, Argument("LINE", readers.irc_line, rest=True)),
+        (_THIS, Argument("LINE", readers.irc_line, literal=" ".join)),
         owned=True,
     ),
     Command(

@@ -6,6 +6,7 @@ after the command is found and before its words are read.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -40,6 +41,7 @@ from bouncer.control.grammar import (
     split_line,
 )
 from storage import accounts
+from storage.rows import folded
 
 T = TypeVar("T")
 
@@ -75,7 +77,7 @@ async def _known(actor: Actor, desk: Desk) -> Actor:
     if not actor.user or actor.may(Permission.STAFF):
         return actor
     people = await desk.store.read(accounts.list_staff)
-    return replace(actor, staff=actor.user.casefold() in {each.user.casefold() for each in people})
+    return replace(actor, staff=folded(actor.user) in {folded(each.user) for each in people})
 
 
 def find(words: Sequence[str], actor: Actor) -> tuple[Command, Sequence[str]]:
@@ -179,7 +181,7 @@ RUN = Command(
     Permission.ADMIN,
     "carry out a command as this user",
     run_as,
-    (Argument("NAME", readers.name), Argument("COMMAND", command=True)),
+    (Argument("NAME", readers.name), Argument("COMMAND", literal=shlex.join)),
 )
 
 COMMANDS: tuple[Command, ...] = (

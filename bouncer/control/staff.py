@@ -14,6 +14,7 @@ from bouncer.control.grammar import Argument, ControlError, Option, Reader, Requ
 from bouncer.roster import Credential
 from storage import accounts
 from storage.records import Staff
+from storage.rows import folded
 
 Pairs = tuple[tuple[str, str], ...]
 _KINDS = (
@@ -95,6 +96,32 @@ async def remove(desk: Desk, request: Request) -> list[str]:
     return [f"{request['HANDLE']} is off the roster"]
 
 
+async def certificates(desk: Desk, request: Request) -> list[str]:
+    """Those of one person, or one of them taken away."""
+    lost = request.option("--remove")
+
+    def write(connection: Connection) -> Staff:
+        person = accounts.get_staff(connection, request["HANDLE"])
+        kept = tuple(pair for pair in person.keys if pair != ("certfp", lost))
+        if kept == person.keys:
+            raise ControlError(
+                f"{person.handle} has no such certificate; "
+                f"`staff certfp {person.handle}` lists what is there"
+            )
+        accounts.change_staff(connection, person.handle, keys=kept)
+        return person
+
+    if lost is not None:
+        person = await desk.store.run(write)
+        await desk.roster_changed()
+        return [f"certificate {lost} is no longer {person.handle}'s"]
+    person = await desk.store.read(accounts.get_staff, request["HANDLE"])
+    return [public for kind, public in person.keys if kind == "certfp"] or [
+        f"no certificates of {person.handle}; "
+        f"`staff set {person.handle} --certfp FINGERPRINT` adds one"
+    ]
+
+
 async def codes(desk: Desk, request: Request) -> list[str]:
     """New recovery codes; those given out before are worth nothing from now on."""
     fresh = proofs.new_codes()
@@ -131,8 +158,9 @@ def _where(desk: Desk, person: Staff) -> str:
     nick = ""
     if desk.live is not None and person.user:
         standing = desk.live.network_status(person.user)
-        home = [each for each in standing if ops is None or each.name == ops.network]
-        nick = next((each.nick for each in home if each.nick), "")
+        home = folded(ops.network) if ops else ""
+        standing = [each for each in standing if not home or folded(each.name) == home]
+        nick = next((each.nick for each in standing if each.nick), "")
     where = f"{nick} (bouncer)" if nick else "?"
     return f"{person.handle}={where}{' oncall' if person.oncall else ''}"
 
@@ -243,6 +271,14 @@ COMMANDS = (
         remove,
         (_HANDLE,),
         also=("delete",),
+    ),
+    Command(
+        ("staff", "certfp"),
+        Permission.ADMIN,
+        "show a person's certificates; --remove takes one away",
+        certificates,
+        (_HANDLE,),
+        (Option("--remove", ("FINGERPRINT",), "this one is theirs no more", readers.certfp),),
     ),
     Command(
         ("staff", "codes"),

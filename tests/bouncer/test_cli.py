@@ -251,6 +251,17 @@ def test_passwords_come_by_standard_input(monkeypatch: pytest.MonkeyPatch) -> No
         remote.outside_words(["--password-stdin"])
 
 
+@pytest.mark.parametrize("start", [["network", "quote"], ["ctl", "net", "q"]])
+def test_the_words_of_a_quoted_line_are_not_the_command_line_s(start: list[str]) -> None:
+    line = ["PRIVMSG", "bob", ":try", "--config", "x", "--password", "y", "--help"]
+    words = [*start, "--config", "f", "alice", "libera", *line]
+    path, words = cli.take_config(words)
+    assert (path, words) == (Path("f"), [*start, "alice", "libera", *line])
+    assert remote.outside_words(words) == words
+    assert not remote._asks_for_help(words)
+    assert remote._asks_for_help([*start, "--help"])
+
+
 def test_key_files_are_read_here(tmp_path: Path) -> None:
     keygen = shutil.which("ssh-keygen")
     if keygen is None:

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from bouncer import opsbot
+from bouncer.check import faults
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.irc.wire import Message
@@ -55,6 +56,22 @@ async def test_accounts_are_known_on_the_network_that_a_reload_has_named(tmp_pat
         (tmp_path / "bouncer.toml").write_text(CONFIGURATION)
         await muster.bouncer.reload()
         assert (await ask(muster, "bob!b@h", "bobby"))[0].startswith("UP ")
+
+
+async def test_names_in_ops_are_read_without_case_as_everywhere(tmp_path: Path) -> None:
+    """`bouncer check` finds nothing wrong with them, and so they must work."""
+    (tmp_path / "bouncer.toml").write_text(
+        CONFIGURATION.replace('"alice"', '"Alice"').replace('"net"', '"NET"')
+    )
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        await muster.bouncer.reload()
+        assert not [each for each in await faults(muster.bouncer.config) if "ops" in each]
+        await dispatch("staff add alice --user alice", OPERATOR, muster.bouncer.desk)
+        await network.says(":me!user@host PRIVMSG #ops :!roster")
+        await network.hears("NOTICE #ops :alice=me (bouncer)")
+        assert muster.bouncer._site().home == "up"
+        muster.bouncer._tell_ops("all is well")
+        await network.hears("#ops :all is well")
 
 
 async def test_the_clients_of_a_user_who_is_disabled_are_sent_away(tmp_path: Path) -> None:

@@ -126,3 +126,22 @@ async def test_a_key_is_one_key(tmp_path: Path) -> None:
             await dispatch(each, OPERATOR, desk)
         with pytest.raises(ControlError, match="is no key: it holds a comma"):
             await dispatch(f"{CHANNEL} --key one,two", OPERATOR, desk)
+
+
+@pytest.mark.parametrize(
+    ("actor", "words"),
+    [
+        (OPERATOR, "network quote alice libera"),
+        (Actor(Door.SERVICE, user="alice"), "network quote libera"),
+        (Actor(Door.SERVICE, user="alice", admin=True), "network quote libera"),
+        (Actor(Door.SERVICE, user="boss", admin=True), "network quote --user alice libera"),
+        (Actor(Door.SERVICE, user="alice"), "network quote libera --"),
+    ],
+)
+async def test_a_quoted_line_is_taken_as_it_is(actor: Actor, words: str, tmp_path: Path) -> None:
+    line = "PRIVMSG bob :try --user=bob --all -- -x"
+    async with open_desk(tmp_path, live := Noted()) as desk:
+        for before in (ALICE, LIBERA, "user add boss --admin"):
+            await dispatch(before, OPERATOR, desk)
+        await dispatch(f"{words} {line}", actor, desk)
+    assert live.quoted == [("alice", "libera", line)]

@@ -19,7 +19,7 @@ from tests.bouncer.control.cases import (
     SSH,
     STAFF,
 )
-from tests.bouncer.desks import open_desk
+from tests.bouncer.desks import Noted, open_desk
 
 
 async def test_the_last_admin_stays(tmp_path: Path) -> None:
@@ -68,6 +68,24 @@ async def test_what_says_who_somebody_is_says_it_of_one_person(tmp_path: Path) -
             await dispatch("staff set bob --account Libera alice", OPERATOR, desk)
         with pytest.raises(ControlError, match="certificate is alice's already"):
             await dispatch(f"staff add carol --certfp {CERT}", OPERATOR, desk)
+
+
+async def test_one_certificate_of_a_person_is_taken_away_and_no_other_key(tmp_path: Path) -> None:
+    second = "cd" * 32
+    async with open_desk(tmp_path, live := Noted()) as desk:
+        await dispatch(f"{STAFF} --ssh-key {SSH} --certfp {CERT} --certfp {second}", OPERATOR, desk)
+        assert await dispatch("staff certfp alice", OPERATOR, desk) == [CERT, second]
+        known = (await desk.store.read(accounts.get_staff, "alice")).keys
+        live.rosters = 0
+        await dispatch(f"staff certfp alice --remove {CERT.upper()}", OPERATOR, desk)
+        left = (await desk.store.read(accounts.get_staff, "alice")).keys
+        assert left == tuple(pair for pair in known if pair[1] != CERT)
+        assert live.rosters == 1, "the voters are told"
+        with pytest.raises(ControlError, match="alice has no such certificate; `staff certfp"):
+            await dispatch(f"staff certfp alice --remove {CERT}", OPERATOR, desk)
+        await dispatch(f"staff certfp alice --remove {second}", OPERATOR, desk)
+        [none] = await dispatch("staff certfp alice", OPERATOR, desk)
+        assert "`staff set alice --certfp FINGERPRINT` adds one" in none
 
 
 async def test_recovery_codes_are_kept_as_hashes_and_replaced(tmp_path: Path) -> None:

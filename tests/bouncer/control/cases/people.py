@@ -113,6 +113,13 @@ CASES = {
         r"HANDLE is missing",
         [STAFF],
     ),
+    "staff certfp": Case(
+        f"staff certfp alice --remove sha256:{CERT}",
+        rf"certificate {CERT} is no longer alice's",
+        "staff certfp alice --remove abc",
+        r"write the certificate's SHA-256",
+        [STAFF, f"staff set alice --certfp {CERT}"],
+    ),
     "staff codes": Case(
         "staff codes alice",
         r"recovery codes of alice, shown only now.*(\n([a-z2-7]{4}-?){4}){10}",
