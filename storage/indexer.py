@@ -3,7 +3,8 @@
 It looks for messages once a second, at the WAL ten times, so that the writer finds little left to
 copy. While messages pour in faster than SPARE_ROWS_S it steps aside, for the relay needs the
 processor more; a search then scans a longer tail, inside the database. Beyond MAX_TAIL it works
-anyway.
+anyway. Where some came during a step it rests after it: what people say now must not wait for the
+index of a flood before.
 
 The index is derived from the messages: one that is damaged, or whose file was taken away, is built
 anew, while searches scan the messages.
@@ -38,6 +39,7 @@ CHECKPOINT_EVERY_S = 0.1
 STEP_ROWS = 4096  # per transaction: about 0.1 s
 SPARE_ROWS_S = 5_000  # indexing them would take an eighth of a core from the relay
 MAX_TAIL = 500_000  # to scan them for a word takes SQLite a third of a second
+REST = 2.0  # as long as the step took
 NICENESS = 5  # where the processor is short, who relays comes first
 DAMAGED_INDEX = "the search index is damaged and is built anew; try again in a moment"
 CHECKPOINT_BYTES = 8 << 20  # of WAL; the writer itself checkpoints at four times that
@@ -152,8 +154,13 @@ class Indexer:
             covered = self.with_connection(self.index.covered)
             if now - covered.high < MAX_TAIL:
                 return
-        while not self._stop.is_set() and self._step() == STEP_ROWS:
+        while not self._stop.is_set():
+            began, came = time.monotonic(), self._last_id()
+            if self._step() < STEP_ROWS:
+                return
             self._checkpoint()
+            if not busy and self._last_id() != came:
+                self._stop.wait(REST * (time.monotonic() - began))
 
     def _look_for_files(self) -> None:
         """Whether database and index are still the files that are open."""

@@ -1,0 +1,52 @@
+"""The search index is made beside the relay, and leaves it the processor."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+import trio
+
+from storage.indexer import STEP_ROWS
+from storage.store import Store, open_store
+from tests.storage.test_messages import a_network, said
+
+
+class Waits(threading.Event):
+    """Notes how long it is waited for, and is not waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rests: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.rests.append(timeout)
+        return self.is_set()
+
+
+@pytest.mark.parametrize("talk", [True, False])
+async def test_it_rests_where_people_talk_meanwhile(tmp_path: Path, *, talk: bool) -> None:
+    """After each step, longer than the step took; where nobody speaks it goes on at once."""
+    async with open_store(f"sqlite:///{tmp_path / 'muster.db'}") as store:
+        network = await a_network(store)
+        indexer = store._indexer
+        indexer._stop.set()
+        await trio.to_thread.run_sync(indexer._thread.join)  # its work is done here
+        indexer._stop = waits = Waits()
+        await store.append([said(store, network, "hello", 1) for _ in range(3 * STEP_ROWS)])
+        if talk:
+            indexer._last_id = partial(next, count())
+        await trio.to_thread.run_sync(indexer._follow, store._last_id, False)
+        assert len(waits.rests) == (3 if talk else 0)
+        assert all(rest and rest > 0 for rest in waits.rests)
+        assert await covered(store) == store._last_id
+
+
+async def covered(store: Store) -> int:
+    indexer = store._indexer
+    return await trio.to_thread.run_sync(
+        lambda: indexer.with_connection(indexer.index.covered).high
+    )
