@@ -7,7 +7,7 @@ voter that has just come up does not wait for its turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
@@ -21,6 +21,8 @@ from bouncer.voters import LINK_BEAT_S, Tracked, split_address
 
 AGAIN_S = 5.0  # an address that was not found
 FAREWELL_S = 2.0  # from the last roster to the end of the link
+LONGEST_S = 60.0  # between two dials
+LONGEST_LEAVING_S = 20.0  # of one that was removed: it would announce alone after 60 s
 LINK_PROOF_S = 30.0  # from the handshake to the voter's first fresh datagram
 RESOLVE_S = 60.0  # a voter given by name is looked up this often; the last good answer is kept
 
@@ -44,9 +46,16 @@ def open_datagram(peers: Peers, data: bytes) -> Heard | None:
 
 
 class Attendant:
-    """`take` gets what the voters answer over their links."""
+    """`take` gets what the voters answer over their links; `told` who has its last roster."""
 
-    def __init__(self, peers: Peers, says: Says, take: Callable[[Heard], None]) -> None:
+    def __init__(
+        self,
+        peers: Peers,
+        says: Says,
+        take: Callable[[Heard], None],
+        told: Callable[[Tracked], Awaitable[None]],
+    ) -> None:
+        self._told = told
         self._peers = peers
         self._says = says
         self._take = take
@@ -72,7 +81,8 @@ class Attendant:
             await trio.sleep(RESOLVE_S)
 
     async def _keep_link(self, one: Tracked) -> None:
-        delays = supervise.backoff(longest_s=60.0)
+        longest_s = LONGEST_LEAVING_S if one.leaves else LONGEST_S
+        delays = supervise.backoff(longest_s=longest_s)
         host, port = split_address(one.voter.address)
         while True:
             try:
@@ -80,17 +90,15 @@ class Attendant:
             except LinkFault as error:
                 log.info("no link", voter=one.voter.name, error=str(error))
             else:
-                delays = supervise.backoff(longest_s=60.0)
+                delays = supervise.backoff(longest_s=longest_s)
                 try:
-                    await self._use_link(one, link)
+                    await (self._say_farewell if one.leaves else self._use_link)(one, link)
                 except* (LinkFault, trio.TooSlowError) as group:
                     log.info("link lost", voter=one.voter.name, error=str(group.exceptions[0]))
                 finally:
                     one.link = None
                     with trio.CancelScope(shield=True):
                         await link.aclose()
-                if one.farewell and one.scope is not None:
-                    one.scope.cancel()
             with trio.move_on_after(next(delays)):
                 if one.proven.is_set():
                     await trio.sleep_forever()
@@ -104,7 +112,7 @@ class Attendant:
             await link.send(FrameType.DATAGRAM, self._peers.seal(one.voter.name, Kind.HELLO))
             with trio.fail_after(LINK_PROOF_S):
                 await one.proven.wait()
-            while not one.farewell:
+            while True:
                 one.push = trio.Event()
                 await link.send(FrameType.DATAGRAM, self._says.datagram(one))
                 roster = self._says.document(one.voter.role)
@@ -116,9 +124,22 @@ class Attendant:
                 one.link = link  # it stands once it has carried the roster
                 with trio.move_on_after(LINK_BEAT_S):
                     await one.push.wait()
-            await link.send(FrameType.ROSTER, one.farewell)
+
+    async def _say_farewell(self, one: Tracked, link: Link) -> None:
+        """To one that was removed: the roster without it, and without people."""
+        one.proven = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read_link, one, link)
+            await link.send(FrameType.DATAGRAM, self._peers.greet(one.voter.name))
+            with trio.fail_after(LINK_PROOF_S):
+                await one.proven.wait()
+            await link.send(FrameType.DATAGRAM, self._peers.seal(one.voter.name, Kind.HELLO))
+            roster = self._says.document("witness")
+            assert roster is not None  # it was removed from one
+            await link.send(FrameType.ROSTER, roster[1])
             await trio.sleep(FAREWELL_S)
             nursery.cancel_scope.cancel()
+        await self._told(one)
 
     async def _read_link(self, one: Tracked, link: Link) -> None:
         while True:

@@ -37,6 +37,7 @@ from bouncer.heartbeat import (
     write_order,
 )
 from bouncer.keys import MeshKey
+from bouncer.leaving import Leaving
 from bouncer.peers import Heard, Peers
 from bouncer.roster import PUSH_EVERY_S, Roster, Voter, sign_roster
 from bouncer.voters import (
@@ -96,7 +97,8 @@ class Beacon:
         self._windows = Windows(store, key, self._boot, wall)
         self._ports: list[Port] = []
         self._acked = trio.Event()
-        self._attendant = Attendant(self._peers, self, self._take)
+        self._leaving = Leaving(store)
+        self._attendant = Attendant(self._peers, self, self._take, self._leaving.told)
 
     # -- for the rest of the bouncer --------------------------------------------------------------
 
@@ -199,13 +201,15 @@ class Beacon:
 
     async def _load_roster(self) -> None:
         wall_ms = round(self._wall() * 1000)
-        roster = await self._store.run(enrolment.publish, self._key.public, wall_ms, self._held)
+        roster, leaving = await self._store.run(enrolment.publish, self._key, wall_ms, self._held)
         self._roster = roster
         self._document = {
             "agent": sign_roster(self._key, roster),
             "witness": sign_roster(self._key, roster.for_witness()),
         }
-        self._peers.replace({voter.name: voter.public for voter in roster.voters})
+        named = {voter.name: voter for voter in roster.voters} | leaving
+        self._peers.replace({name: voter.public for name, voter in named.items()})
+        self._leaving.wanted = {name: it for name, it in leaving.items() if name in self._known}
 
     async def _keep_roster(self, nursery: trio.Nursery) -> None:
         while True:
@@ -241,13 +245,15 @@ class Beacon:
         wanted = {voter.name: voter for voter in self._roster.voters if voter.name in self._known}
         for name, one in list(self._voters.items()):
             if wanted.get(name) != one.voter:
-                one.dismiss(self._document[one.voter.role])
+                one.let_go()
                 del self._voters[name]
         for name, voter in wanted.items():
             if name not in self._voters:
                 one = self.track(voter, trio.current_time())
                 nursery.start_soon(self._attendant.attend, one)
         self._voters = {name: self._voters[name] for name in wanted}
+        for one in self._leaving.track(trio.current_time()):
+            nursery.start_soon(self._attendant.attend, one)
         for one in self._voters.values():
             one.push.set()
 
@@ -277,6 +283,8 @@ class Beacon:
                     self._take(heard)
 
     def _take(self, heard: Heard) -> None:
+        if heard.fresh:
+            self._leaving.heard(heard.peer)
         one = self._voters.get(heard.peer)
         if not heard.fresh or one is None:
             return

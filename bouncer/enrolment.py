@@ -8,7 +8,8 @@ from typing import Literal, get_args
 
 from sqlalchemy import Connection
 
-from bouncer.keys import PublicKey
+from bouncer import dismissals
+from bouncer.keys import MeshKey, PublicKey
 from bouncer.roster import DEFAULT_K, Credential, Member, Roster, Voter
 from storage import directory
 from storage.records import Agent, Staff
@@ -20,8 +21,11 @@ _Role = Literal["agent", "witness"]
 _Kind = Literal["ssh", "certfp", "recovery", "totp"]
 
 
-def publish(connection: Connection, owner: PublicKey, wall_ms: int, held: int = 0) -> Roster:
-    """The roster as it stands in the store, under a version that is new if anything changed.
+def publish(
+    connection: Connection, key: MeshKey, wall_ms: int, held: int = 0
+) -> tuple[Roster, dict[str, Voter]]:
+    """The roster as it stands in the store, under a version that is new if anything changed;
+    and the voters that were removed and have yet to hear it (see `dismissals`).
 
     `held`: the version a voter is known to hold. One above ours is from before our database was
     put back to an older one; voters refuse what is below, so ours goes above it.
@@ -29,7 +33,7 @@ def publish(connection: Connection, owner: PublicKey, wall_ms: int, held: int = 
     roster = compile_roster(
         directory.list_agents(connection),
         directory.list_staff(connection),
-        owner,
+        key.public,
         k=quorum(connection),
     )
     version = int(directory.get_meta(connection, VERSION) or 0)
@@ -38,7 +42,10 @@ def publish(connection: Connection, owner: PublicKey, wall_ms: int, held: int = 
         version = max(version, held) + 1
         directory.put_meta(connection, VERSION, str(version))
         directory.put_meta(connection, CONTENT, content)
-    return replace(roster, version=version, issued_ms=wall_ms)
+    gone = dismissals.follow(connection, roster.voters, version, wall_ms)
+    dismissed = dismissals.sign(key, gone)
+    published = replace(roster, version=version, issued_ms=wall_ms, dismissed=dismissed)
+    return published, dismissals.to_dial(gone, wall_ms)
 
 
 def quorum(connection: Connection) -> int:

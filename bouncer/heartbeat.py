@@ -76,6 +76,7 @@ class Kind(IntEnum):
     FETCH = 15  # agent -> agent: which incidents are over?
     OVER = 16  # the answer to FETCH
     PRESENT = 17  # agent -> agent: under which nicks it stands on the public networks
+    DISMISSED = 18  # voter -> a voter that was removed; signed by the bouncer
 
 
 class Datagram(NamedTuple):

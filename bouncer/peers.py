@@ -37,6 +37,7 @@ class _Peer:
     pair_key: bytes
     window: PeerWindow = field(default_factory=PeerWindow)
     hello_at: float = float("-inf")
+    farewell: bytes = b""  # it is a peer no more: all that it hears from us
 
 
 class Peers:
@@ -52,26 +53,33 @@ class Peers:
         self._pair_keys: dict[bytes, bytes] = {}
         self._by_id: dict[bytes, _Peer] = {}
 
-    def replace(self, publics: Mapping[str, PublicKey]) -> None:
+    def replace(
+        self, publics: Mapping[str, PublicKey], gone: Mapping[PublicKey, bytes] | None = None
+    ) -> None:
         """Know exactly these peers; whoever is missing is a stranger from now on.
 
-        What is known of a key that stays is kept. Our own key and bad keys are left out.
+        What is known of a key that stays is kept. Our own key and bad keys are left out. `gone`:
+        strangers that may not know it, and the DISMISSED that answers whatever they say.
         """
         known = {peer.public: peer for peer in self._by_name.values()}
         self._by_name = {}
         for name, public in publics.items():
-            if public == self._key.public:
-                continue
-            peer = known.get(public)
-            if peer is None:
-                try:
-                    peer = _Peer(name, public, self._key.pair_key(public))
-                except KeyFault:
-                    continue
-            peer.name = name
-            self._by_name[name] = peer
-        self._by_id = {peer.public.key_id: peer for peer in self._by_name.values()}
+            peer = known.get(public) or self._meet(name, public)
+            if peer is not None:
+                peer.name = name
+                self._by_name[name] = peer
+        strangers = [self._meet("", public, word) for public, word in (gone or {}).items()]
+        self._by_id = {peer.public.key_id: peer for peer in strangers if peer is not None}
+        self._by_id |= {peer.public.key_id: peer for peer in self._by_name.values()}
         self._pair_keys = {key_id: peer.pair_key for key_id, peer in self._by_id.items()}
+
+    def _meet(self, name: str, public: PublicKey, farewell: bytes = b"") -> _Peer | None:
+        if public == self._key.public:
+            return None
+        try:
+            return _Peer(name, public, self._key.pair_key(public), farewell=farewell)
+        except KeyFault:
+            return None
 
     @property
     def names(self) -> list[str]:
@@ -90,10 +98,16 @@ class Peers:
         peer = self._by_name[name]
         return self._seal(peer, kind, peer.window.nonce, body)
 
+    def greet(self, name: str) -> bytes:
+        """A HELLO as to one whose nonce is not known: it is always answered."""
+        return self._seal(self._by_name[name], Kind.HELLO, NO_NONCE)
+
     def receive(self, data: bytes, now: float) -> Heard:
         """Read what came. Raises DatagramFault when it is from no peer of ours."""
         datagram = open_sealed(data, self._pair_keys)
         peer = self._by_id[datagram.sender_id]
+        if peer.farewell:
+            return Heard("", datagram.kind, b"", False, self._dismiss(peer, datagram.nonce, now))
         if peer.window.full:
             self._renew_nonce()
         if peer.window.accepts(datagram, self.nonce):
@@ -107,6 +121,12 @@ class Peers:
             peer.hello_at = now
             reply = self._seal(peer, Kind.HELLO, datagram.nonce)
         return Heard(peer.name, datagram.kind, datagram.body, False, reply)
+
+    def _dismiss(self, peer: _Peer, nonce: bytes, now: float) -> bytes:
+        if now - peer.hello_at < HELLO_GAP_S:
+            return b""
+        peer.hello_at = now
+        return self._seal(peer, Kind.DISMISSED, nonce, peer.farewell)
 
     def _seal(self, peer: _Peer, kind: Kind, echo: bytes, body: bytes = b"") -> bytes:
         self._sequence += 1

@@ -7,6 +7,8 @@ numbers, mail addresses or host names. A lower version than the one held is refu
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 import re
@@ -22,6 +24,7 @@ from bouncer.keys import SIGNATURE_OCTETS, KeyFault, MeshKey, PublicKey
 FORMAT = 1
 MAX_ROSTER = 1 << 20  # octets; a thousand people with ten keys each need half of it
 MAX_VOTERS = 5
+MAX_DISMISSED = 16  # voters that were removed and are answered still
 STALE_S = 24 * 3600.0  # warn
 HARD_STALE_S = 30 * 24 * 3600.0  # from here on only ssh and recovery proofs count
 PUSH_EVERY_S = 6 * 3600.0
@@ -95,6 +98,30 @@ def _on(network: str, by_network: Mapping[str, T]) -> T | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismissal:
+    """What the bouncer signs about a voter that it removed: from this version on it is none."""
+
+    key: Words
+    version: Counter
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """A removed voter's key, and its signed `Dismissal` in base64: the answer to what it says."""
+
+    key: Words
+    statement: Annotated[str, Field(max_length=600)]
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey.parse(self.key)
+
+    @property
+    def signed(self) -> bytes:
+        return base64.b64decode(self.statement, validate=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Roster:
     """What the bouncer signed. `org` is its public key, so that a roster names its owner."""
 
@@ -105,6 +132,7 @@ class Roster:
     voters: tuple[Voter, ...] = ()
     staff: tuple[Member, ...] = ()
     format: int = FORMAT
+    dismissed: Annotated[tuple[Dismissed, ...], Field(max_length=MAX_DISMISSED)] = ()
 
     @property
     def agents(self) -> tuple[Voter, ...]:
@@ -160,7 +188,8 @@ def read_roster(document: bytes, owner: PublicKey, *, held_version: int = 0) -> 
     try:
         roster = read_body(Roster, body)
         keys = {voter.public for voter in roster.voters}
-    except (DatagramFault, KeyFault):
+        _ = [(each.public, each.signed) for each in roster.dismissed]
+    except (DatagramFault, KeyFault, binascii.Error):
         raise RosterFault("the roster cannot be read") from None
     if roster.format != FORMAT:
         raise RosterFault(f"the roster has format {roster.format}: update this agent first")

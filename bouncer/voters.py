@@ -68,14 +68,12 @@ class Tracked:
     nonce: bytes = NO_NONCE  # of its present boot
     scope: trio.CancelScope | None = None
     by_link: deque[bytes] = field(default_factory=lambda: deque(maxlen=MAX_BY_LINK))
-    farewell: bytes = b""  # the roster without it, which is the last it hears from us
+    leaves: bool = False  # it was removed: the next roster is the last that it hears from us
     held: set[str] = field(default_factory=set)  # notices and orders its present boot has acked
 
-    def dismiss(self, document: bytes) -> None:
-        """It is not on the roster any more: tell it so over the link, if one stands."""
-        self.farewell = document
-        self.push.set()
-        if self.link is None and self.scope is not None:
+    def let_go(self) -> None:
+        """It is looked after no more."""
+        if self.scope is not None:
             self.scope.cancel()
 
     def speaks_as(self, nonce: bytes) -> None:

@@ -35,6 +35,7 @@ from fallback.journal import Journal
 from fallback.landmarks import Landmarks
 from fallback.mesh import PRIMARY, Mesh
 from fallback.ourselves import Secrets
+from fallback.pairing import Pairing
 from fallback.probes import Probes
 from fallback.push import Hook, Pusher, read_hook
 from fallback.reception import Reception
@@ -76,6 +77,7 @@ class Voter:
         networks = tuple(network.name for network in config.network)
         self.remembered = self.journal.remember(networks)
         self.roster: Roster | None = None
+        self.pairing = Pairing(config.name, self.key.public)
         self._documents_in, self._documents = trio.open_memory_channel[bytes](4)
         self.mesh = Mesh(
             self.key, config.primary_key, config.mesh, heard=self._heard, roster=self._document
@@ -166,6 +168,7 @@ class Voter:
             ack=self._ack,
             order=self.relay.take,
             declared=self.relay.declared,
+            dismissed=self.pairing.told,
         )
         performer.notice_kept = self.hearing.notices.persisted
         performer.tell_bouncer = self.hearing.notes.put
@@ -280,13 +283,12 @@ class Voter:
 
     def _use(self, roster: Roster) -> None:
         self.roster = roster
-        self.mesh.know(roster.voters, self.config.name)
+        self.mesh.know(roster.voters, self.config.name, roster.dismissed)
 
     @property
     def dismissed(self) -> bool:
-        """Whether the roster does not name us: then we neither vote nor announce."""
-        roster = self.roster
-        return roster is not None and not roster.names(self.config.name, self.key.public)
+        """Whether we are a voter no more: then we neither vote nor announce."""
+        return self.pairing.is_over(self.roster)
 
     # -- what all voters must have alike ----------------------------------------------------------
 
@@ -303,6 +305,7 @@ class Voter:
         """What ops are told of when it lasts, besides the public networks."""
         if self.roster is not None:
             yield from check.about_pairing(self.config, self.roster)
+            yield from self.pairing.shown(self.roster)
         yield from check.about_storage(self.config)
         yield from check.about_skew(self.hearing.notices.ahead_s)
         yield from self.disagreements()

@@ -29,6 +29,7 @@ from fallback.config import MOVED_FOR_DAYS, Config, NetworkConfig
 from fallback.findings import Finding, Level, fail, ok, read_finding, warn
 from fallback.journal import ROSTER
 from fallback.landmarks import ANSWER_S, ask_clock, asker
+from fallback.pairing import PAIR
 from fallback.probes import CONNECT_S, served_certificate
 from fallback.push import reach, read_hook
 from fallback.upkeep import about_network
@@ -310,8 +311,7 @@ def about_pairing(config: Config, roster: Roster) -> Iterator[Finding]:
     """Whether the roster names this voter; one that it does not name keeps silent."""
     ours = roster.voter(config.name)
     if ours is None:
-        todo = "so it never votes or announces: pair it by `bouncer agent add`, or stop it"
-        yield fail(f"{config.name} is not in the roster", todo)
+        yield fail(f"{config.name} is not in the roster", PAIR)
         return
     with suppress(KeyFault):
         if ours.public != MeshKey.load(config.key_file).public:
@@ -385,6 +385,7 @@ def _running(voter: Voter) -> Iterator[Finding]:
             "restart the voter: the times in its lines are the old clock's",
         )
     yield from about_skew(voter.hearing.notices.ahead_s)
+    yield from voter.pairing.shown(voter.roster) if voter.roster else ()
     for name in voter.mesh.others:
         heard_at = voter.mesh.heard_at.get(name, float("-inf"))
         if trio.current_time() - heard_at < 10 and voter.mesh.peers.nonce_of(name) != NO_NONCE:

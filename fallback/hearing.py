@@ -1,8 +1,8 @@
 """From a fresh datagram to what the deciders may make of it; answers to what voters ask.
 
-Who may say what: heartbeats and maintenance the bouncer alone (also as forwarded, signed octets);
-votes every voter; incidents, closings, claims and orders agents alone. Whatever does not fit is
-dropped without an answer.
+Who may say what: heartbeats, maintenance and that we are a voter no more the bouncer alone (also as
+forwarded, signed octets); votes every voter; incidents, closings, claims and orders agents alone.
+Whatever does not fit is dropped without an answer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bouncer.heartbeat import (
 )
 from bouncer.keys import PublicKey
 from bouncer.peers import Heard
-from bouncer.roster import Roster
+from bouncer.roster import Dismissal, Roster
 from fallback import claims, incident, speaker, voter, watch
 from fallback.boots import Boots
 from fallback.gossip import (
@@ -82,6 +82,7 @@ class Hearing:
         ack: Callable[[Ack, Where | None, int], None],
         order: Callable[[bytes], str | None],
         declared: Callable[[], bool],
+        dismissed: Callable[[Dismissal], None],
     ) -> None:
         self._mesh = mesh
         self._primary_key = primary_key
@@ -97,6 +98,7 @@ class Hearing:
         self._ack = ack
         self._order = order
         self._declared = declared
+        self._dismissed = dismissed
         self.last: LastBeat | None = None
         self.notices = Notices(primary_key)
         self.notes = Notes()
@@ -241,6 +243,9 @@ class Hearing:
         verdict = watch.Verdict(said.verdict)
         self._put(incident.VoteHeard(heard.peer, verdict, silent_from, said.drill))
 
+    def _on_dismissed(self, heard: Heard, _where: Where | None) -> None:
+        self._dismissed(read_statement(Dismissal, Kind.DISMISSED, self._primary_key, heard.body))
+
     # -- between agents ---------------------------------------------------------------------------
 
     def _on_incident(self, heard: Heard, _where: Where | None) -> None:
@@ -371,4 +376,5 @@ _HANDLERS: dict[Kind, tuple[frozenset[str], Callable[[Hearing, Heard, Where | No
     Kind.FETCH: (_AGENTS, _H._on_fetch),
     Kind.OVER: (_AGENTS, _H._on_over),
     Kind.PRESENT: (_AGENTS, _H._on_present),
+    Kind.DISMISSED: (_VOTERS, _H._on_dismissed),
 }

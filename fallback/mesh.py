@@ -21,7 +21,7 @@ from bouncer.heartbeat import NO_NONCE, NONCE_OCTETS, DatagramFault, Kind
 from bouncer.keys import MeshKey, PublicKey
 from bouncer.link import HANDSHAKE_S, FrameType, Link, LinkFault, server_context
 from bouncer.peers import Heard, Peers
-from bouncer.roster import Voter
+from bouncer.roster import Dismissed, Voter
 from bouncer.voters import split_address
 
 PRIMARY = "@primary"  # the bouncer among the peers: no voter can be called so
@@ -68,13 +68,17 @@ class Mesh:
         self._sieve = sieve.Sieve()
         self.port = 0
 
-    def know(self, voters: Sequence[Voter], me: str) -> None:
-        """The voters of the roster; whoever is missing is a stranger from now on."""
+    def know(self, voters: Sequence[Voter], me: str, gone: Sequence[Dismissed] = ()) -> None:
+        """The voters of the roster; whoever is missing is a stranger from now on.
+
+        `gone` are strangers that may not know it: what they say is answered by the bouncer's word.
+        """
         others = {voter.name: voter for voter in voters if voter.name != me}
         self._voters = others
         self._where = {name: at for name, at in self._where.items() if name in others}
         self.peers.replace(
-            {PRIMARY: self._primary_key} | {name: one.public for name, one in others.items()}
+            {PRIMARY: self._primary_key} | {name: one.public for name, one in others.items()},
+            {one.public: one.signed for one in gone},
         )
         self._changed.set()
 

@@ -106,21 +106,25 @@ def connection() -> sa.Connection:  # type: ignore[misc]
     engine.dispose()
 
 
+def published(connection: sa.Connection, wall_ms: int, held: int = 0) -> Roster:
+    return publish(connection, OWNER, wall_ms, held)[0]
+
+
 def test_the_version_rises_with_the_content_and_only_with_it(connection: sa.Connection) -> None:
     directory.add_agent(connection, Agent("fra", FRA.address, FRA.key))
-    first = publish(connection, OWNER.public, 1000)
-    again = publish(connection, OWNER.public, 2000)
+    first = published(connection, 1000)
+    again = published(connection, 2000)
     assert (again.version, again.issued_ms) == (first.version, 2000)
     directory.add_staff(connection, Staff("alice", nicks=(("net", "al"), ("net", "al2"))))
-    changed = publish(connection, OWNER.public, 3000)
+    changed = published(connection, 3000)
     assert changed.version == first.version + 1
     assert changed.member("alice") == Member("alice", nicks={"net": ("al", "al2")})
     directory.remove_agent(connection, "fra")
-    assert publish(connection, OWNER.public, 4000).version == first.version + 2
+    assert published(connection, 4000).version == first.version + 2
     # A voter holds a newer one: from before an older database was put back.
-    assert publish(connection, OWNER.public, 5000, first.version + 2).version == first.version + 2
-    assert publish(connection, OWNER.public, 6000, 100).version == 101
-    assert publish(connection, OWNER.public, 7000, 100).version == 101
+    assert published(connection, 5000, first.version + 2).version == first.version + 2
+    assert published(connection, 6000, 100).version == 101
+    assert published(connection, 7000, 100).version == 101
 
 
 def test_a_network_is_one_in_whatever_case_it_was_written() -> None:

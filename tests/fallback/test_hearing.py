@@ -87,6 +87,7 @@ class Ear:
             ack=lambda _ack, _where, _brought: None,
             order=self.order,
             declared=lambda: self.declared,
+            dismissed=self.events.append,
         )
 
     def order(self, body: bytes) -> str | None:

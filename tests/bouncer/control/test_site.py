@@ -83,12 +83,12 @@ async def test_a_quorum_beyond_the_voters_is_refused_and_one_within_raises_the_r
         with pytest.raises(ControlError, match="no voters are paired"):
             await dispatch("agent quorum 2", OPERATOR, desk)
         await dispatch(AGENT, OPERATOR, desk)
-        before = await desk.store.run(enrolment.publish, MeshKey(b"b" * 32).public, 0)
+        before, _ = await desk.store.run(enrolment.publish, MeshKey(b"b" * 32), 0)
         with pytest.raises(ControlError, match="2 of 1 voters can never agree"):
             await dispatch("agent quorum 2", OPERATOR, desk)
         told = live.rosters
         await dispatch("agent quorum 1", OPERATOR, desk)
-        after = await desk.store.run(enrolment.publish, MeshKey(b"b" * 32).public, 0)
+        after, _ = await desk.store.run(enrolment.publish, MeshKey(b"b" * 32), 0)
         assert (before.k, after.k) == (2, 1)
         assert after.version == before.version + 1
         assert live.rosters == told + 1
