@@ -15,17 +15,19 @@ from pathlib import Path
 import structlog
 import trio
 
-from bouncer import downstream, proxied
+from bouncer import downstream, mistaken, proxied
 from bouncer.config import Listen
 from bouncer.downstream import Door
 from bouncer.tls import ServerTls, peer_fingerprint
-from bouncer.tls_stream import SpokeNoTls, shake_hands
+from bouncer.tls_stream import HANDSHAKE, SpokeNoTls, shake_hands
 
 BACKLOG = 1_024  # connections the kernel holds for us: a team reconnects at once
 HANDSHAKE_S = 30.0
 UNIX_MODE = 0o660
 UNIX_PEER = "unix"
-ONLY_TLS = b"ERROR :This port speaks TLS alone: switch TLS (SSL) on for it in your client\r\n"
+FIRST_LOOK_S = 5.0  # for the first octet, where it shows that somebody mistook the port
+LAST_WORD_S = 3.0  # for what somebody is told before the end,
+LAST_CHUNK = 4_096  # and for what they still say meanwhile: unread, it would reset the connection
 
 log = structlog.get_logger("listeners")
 
@@ -69,11 +71,15 @@ async def _serve_one(
     listen: Listen, door: Door, tls: ServerTls | None, stream: trio.SocketStream
 ) -> None:
     """One client from its first octet to its last. Nothing it does reaches the others."""
-    peer = peer_of(stream)
+    peer, at = peer_of(stream), str(listen.address)
     try:
         if is_trusted(peer, listen):
             peer = await _proxied_client(stream, listen) or peer
         if not listen.tls or tls is None:
+            if await _begins_with_tls(stream):
+                log.info("a client spoke TLS where none is spoken", peer=peer, at=at)
+                await _say_last(stream, mistaken.NO_TLS_HERE)
+                return
             await _hand_over(stream, listen, door, peer)
             return
         with trio.move_on_after(HANDSHAKE_S) as limit:
@@ -85,9 +91,11 @@ async def _serve_one(
     except proxied.ProxyFault as fault:
         log.warning("a proxy's connection failed", peer=peer, reason=str(fault))
         await trio.aclose_forcefully(stream)
-    except SpokeNoTls:
-        log.info("a client spoke no TLS", peer=peer, at=str(listen.address))
-        await _say_last(stream, ONLY_TLS)
+    except SpokeNoTls as spoke:
+        answer = mistaken.answer_in_clear(spoke.octets, listen.websocket)
+        say = log.info if answer else log.debug  # the rest are scans
+        say("a client spoke no TLS where nothing else is spoken", peer=peer, at=at)
+        await _say_last(stream, answer)
     except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
         # Whoever only connects is a voter's probe or a scan: two voters make 17,000 of them a day.
         say = log.debug if isinstance(error.__cause__, ssl.SSLEOFError) else log.info
@@ -97,9 +105,21 @@ async def _serve_one(
         log.exception("a client's connection failed", peer=peer)
 
 
+async def _begins_with_tls(stream: trio.SocketStream) -> bool:
+    """Whether the client begins a TLS handshake. Nothing is taken of what it says."""
+    with trio.move_on_after(FIRST_LOOK_S), suppress(OSError):
+        return await stream.socket.recv(len(HANDSHAKE), socket.MSG_PEEK) == HANDSHAKE
+    return False
+
+
 async def _say_last(stream: trio.SocketStream, octets: bytes) -> None:
-    with trio.move_on_after(HANDSHAKE_S), suppress(OSError, trio.BrokenResourceError):
-        await stream.send_all(octets)
+    """Say it, if it is anything, and end the connection."""
+    if octets:
+        with trio.move_on_after(LAST_WORD_S), suppress(OSError, trio.BrokenResourceError):
+            await stream.send_all(octets)
+            await stream.send_eof()
+            while await stream.receive_some(LAST_CHUNK):
+                pass
     await trio.aclose_forcefully(stream)
 
 

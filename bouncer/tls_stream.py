@@ -20,7 +20,12 @@ OWED = 65_536
 
 
 class SpokeNoTls(trio.BrokenResourceError):
-    """Who connected speaks something else than TLS; the transport is still good for a word."""
+    """Who connected speaks something else than TLS, and began with `octets`; the transport is still
+    good for a word."""
+
+    def __init__(self, octets: bytes) -> None:
+        super().__init__("it speaks no TLS")
+        self.octets = octets
 
 
 class Talk(Protocol):
@@ -81,7 +86,7 @@ async def shake_hands(
                 reason = "the peer vanished in the handshake"
                 raise trio.BrokenResourceError from ssl.SSLEOFError(ssl.SSL_ERROR_EOF, reason)
             if server_side and not heard and not octets.startswith(HANDSHAKE):
-                raise SpokeNoTls("it speaks no TLS")
+                raise SpokeNoTls(bytes(octets))
             heard = True
             incoming.write(octets)
     return TlsStream(transport, talk, incoming, outgoing)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import trio
 
+import bouncer
+import storage
 from bouncer import config, logs
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
 from bouncer.config import Config
@@ -72,14 +74,28 @@ async def _dispatch(words: list[str], settings: Config) -> list[str]:
 
 def become_owner(data_dir: Path) -> None:
     """As root, work as the owner of the data directory: files that root makes there would lock
-    the bouncer out of its own database."""
+    the bouncer out of its own database. Raises Exit where the owner cannot work."""
     if os.geteuid() != 0 or not data_dir.exists():
         return
     owner = data_dir.stat()
-    if owner.st_uid != 0:
+    if owner.st_uid == 0:
+        return
+    try:
         os.setgroups([])
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)
+    except PermissionError as error:
+        raise Exit(
+            FAILED, f"{data_dir} is user {owner.st_uid}'s; run this as that user: {error.strerror}"
+        ) from None
+    # What is imported from now on is read as the owner.
+    for place in (part.__file__ or "" for part in (bouncer, storage, trio, os)):
+        if not os.access(place, os.R_OK):
+            raise Exit(
+                WRONG_USE,
+                f"{data_dir} is user {owner.st_uid}'s, who cannot read {Path(place).parent}, which "
+                "Muster needs; install it where all may read it, as in /opt/muster",
+            )
 
 
 def explain(words: list[str]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import ssl
 from pathlib import Path
-from typing import cast
 
 import pytest
 import trio
@@ -13,11 +12,9 @@ import trio.testing
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from structlog.testing import capture_logs
 
-from bouncer import certificates, config, listeners, selfsigned, tls
+from bouncer import certificates, config, selfsigned, tls
 from bouncer.certificates import DAY_S, Certificate, CertificateFault, Told, Urgency
-from bouncer.downstream import Door
 from bouncer.tls_stream import Context, SpokeNoTls, shake_hands
 
 SAN = x509.SubjectAlternativeName.oid
@@ -119,23 +116,6 @@ async def test_an_asking_listener_survives_rubbish(tmp_path: Path) -> None:
     await near.send_all(b"NICK alice\r\nUSER alice 0 * :alice\r\n")
     with pytest.raises(SpokeNoTls):
         await shake_hands(far, server.context(True), server_side=True)
-
-
-async def test_who_comes_without_tls_is_told(tmp_path: Path) -> None:
-    near, far = trio.socket.socketpair()
-    server = tls.server_tls(a_config(tmp_path))
-    (listen, _) = a_config(tmp_path).listen
-    door = cast(Door, None)  # it is not let in
-    with capture_logs() as logged:
-        async with trio.open_nursery() as nursery:
-            client, serving = trio.SocketStream(near), trio.SocketStream(far)
-            nursery.start_soon(listeners._serve_one, listen, door, server, serving)
-            await client.send_all(b"CAP LS 302\r\n")
-            heard = b"".join([bytes(octets) async for octets in client])
-            await client.aclose()
-    assert heard == listeners.ONLY_TLS
-    assert [each["event"] for each in logged] == ["a client spoke no TLS"]
-    assert logged[0]["at"] == "127.0.0.1:6697"
 
 
 def test_reload_serves_the_new_certificate(tmp_path: Path) -> None:
