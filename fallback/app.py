@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -42,7 +41,7 @@ from fallback.reception import Reception
 from fallback.relay import Relay
 from fallback.selfcheck import Pulse
 from fallback.upkeep import Upkeep
-from storage.incidents import MOVE_AWAY, Incidents, IncidentsError
+from storage.incidents import Incidents, IncidentsError
 
 LOCK_FILE = "fallback.lock"
 GOODBYE_S = 2.0
@@ -177,6 +176,7 @@ class Voter:
         self.mesh.greeting = lambda: write_body(self._settings())
         self.upkeep = Upkeep(self.announcers, self.worries, performer.tell_ops)
         self._nursery: trio.Nursery | None = None
+        self.stopped = trio.Event()
 
     def _first_state(self, networks: tuple[str, ...]) -> voter.VoterState:
         config, roster = self.config, self.roster
@@ -219,6 +219,7 @@ class Voter:
             self._nursery = None
             self.incidents.close()
             self._lock.close()
+            self.stopped.set()
 
     async def stop(self) -> None:
         """Say goodbye to the networks, within a bound, then end `run`."""
@@ -373,23 +374,3 @@ class _Lock:
 
     def close(self) -> None:
         os.close(self._handle)
-
-
-def run(config: Config, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until TERM or INT. Raises Fault when it cannot begin."""
-
-    async def serve() -> None:
-        try:
-            ours = Voter(config)
-        except IncidentsError as error:
-            raise Fault(f"{error}; {MOVE_AWAY}") from None
-        async with trio.open_nursery() as nursery:
-            await nursery.start(ours.run)
-            ready()
-            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                async for number in signals:
-                    log.info("stopping", signal=signal.Signals(number).name)
-                    await ours.stop()
-                    return
-
-    trio.run(serve)

@@ -382,7 +382,8 @@ def _running(voter: Voter) -> Iterator[Finding]:
     if abs(drift_s := voter.pulse.wall_drift_s) > CLOCK_S:
         yield warn(
             f"the clock was set by {drift_s:+.1f}s since the start",
-            "restart the voter: the times in its lines are the old clock's",
+            "the times in its lines are the old clock's until it begins anew: by itself, "
+            "when the clock has stood for a minute and nothing goes on",
         )
     yield from about_skew(voter.hearing.notices.ahead_s)
     yield from voter.pairing.shown(voter.roster) if voter.roster else ()

@@ -80,12 +80,12 @@ def _key(chosen: argparse.Namespace) -> int:
 
 def _run(chosen: argparse.Namespace) -> int:
     from bouncer import logs
-    from fallback import app, config
+    from fallback import app, config, running
 
     settings = config.load(chosen.config)
     logs.set_up(chosen.log_format)
     try:
-        app.run(settings)
+        running.run(settings)
     except app.Fault as fault:
         print(fault, file=sys.stderr)
         return WRONG_USE

@@ -160,6 +160,8 @@ class Hearing:
         self._ack(ack, where, brought)
 
     def _on_maintenance(self, heard: Heard, where: Where | None) -> None:
+        if self.last is None:  # no heartbeat has told the bouncer's clock; the notice comes again
+            return
         self._take_notice(heard.body)
         self.send_ack(where, len(heard.body))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bouncer.keys import MeshKey
-from fallback import app
+from fallback import app, running
 from fallback.check import kept_roster
 from fallback.config import Config, parse
 from fallback.journal import ROSTER, Journal
@@ -86,7 +86,7 @@ def test_a_voter_with_a_broken_file_says_what_to_do(whole: bytes, tmp_path: Path
     config = configured(tmp_path)
     config.database_file.write_bytes(whole[:PAGE] + b"\xa5" * (len(whole) - PAGE))
     with pytest.raises(app.Fault, match=r"fallback\.db: .*move it away") as raised:
-        app.run(config)
+        running.run(config)
     assert "used codes are forgotten" in str(raised.value)
     [finding] = kept_roster(config)[1]
     assert "move it away" in finding.todo

@@ -106,7 +106,8 @@ class Ear:
 
     def beat(self, sequence: int = 1, echo: str | None = None, key: MeshKey = SITE) -> bytes:
         own = self.mesh.peers.nonce.hex() if echo is None else echo
-        return sign_statement(key, Kind.HEARTBEAT, Heartbeat("boot", sequence, own, 1))
+        beat = Heartbeat("boot", sequence, own, round(NOW * 1000))
+        return sign_statement(key, Kind.HEARTBEAT, beat)
 
 
 def test_a_heartbeat_with_our_nonce_is_class_a() -> None:
@@ -230,6 +231,7 @@ def test_maintenance_is_the_bouncer_s_also_when_forwarded() -> None:
     window = Maintenance("m1", round(NOW * 1000), round(NOW * 1000) + 600_000)
     notice = watch.Noticed(watch.Notice("m1", NOW, NOW + 600))
     genuine = sign_statement(SITE, Kind.MAINTENANCE, window)
+    ear.hears(PRIMARY, Kind.HEARTBEAT, ear.beat())
     assert ear.hears(PRIMARY, Kind.MAINTENANCE, genuine) == [notice]
     assert notice in ear.hears("ams", Kind.FORWARD, forwarded(genuine, kind="maintenance"))
     forged = sign_statement(AMS, Kind.MAINTENANCE, window)
@@ -238,6 +240,7 @@ def test_maintenance_is_the_bouncer_s_also_when_forwarded() -> None:
 
 def test_no_maintenance_is_longer_than_twelve_hours() -> None:
     ear = Ear()
+    ear.hears(PRIMARY, Kind.HEARTBEAT, ear.beat())
     window = Maintenance("m1", 0, 13 * 3600 * 1000)
     assert ear.hears(PRIMARY, Kind.MAINTENANCE, sign_statement(SITE, Kind.MAINTENANCE, window)) == (
         []
