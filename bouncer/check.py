@@ -13,7 +13,7 @@ import socket
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -40,9 +40,19 @@ LITTLE_ROOM_BYTES = 256 << 20
 LOOK_S = 5.0  # for damages: ten million messages take a minute
 
 
-async def faults(config: Config) -> list[str]:
-    """Every fault, in the order of the file; empty when the bouncer could serve."""
-    found = await trio.to_thread.run_sync(lambda: list(_faults(config)))
+async def faults(config: Config, descend: Callable[[], None] = lambda: None) -> list[str]:
+    """Every fault, in the order of the file; empty when the bouncer could serve.
+
+    `descend` gives up the rights that the bouncer has not. Addresses are tried before: a unit may
+    let it have ports that its user alone may not take.
+    """
+
+    def look() -> list[str]:
+        addresses = list(_addresses(config))
+        descend()
+        return [*_faults(config), *addresses]
+
+    found = await trio.to_thread.run_sync(look)
     where = str(config.source) if config.source else "no configuration"
     return [f"{where}: {fault}" for fault in found]
 
@@ -91,9 +101,12 @@ def _faults(config: Config) -> Iterator[str]:
     yield from keys(config)
     yield from certificate(config)
     yield from stored(config)
-    running = answers(config.admin_socket)
-    if running:
+    if answers(config.admin_socket):
         yield from told_by(config.admin_socket)
+
+
+def _addresses(config: Config) -> Iterator[str]:
+    running = answers(config.admin_socket)
     for number, listen in enumerate(config.listen, 1):
         for fault in listening(listen, ours=running):
             yield f"listen[{number}].address: {fault}"

@@ -61,9 +61,10 @@ def backup(connection: Connection, path: str) -> int:
         for suffix in ("", "-journal", "-wal", "-shm"):
             Path(f"{part}{suffix}").unlink(missing_ok=True)
         cause = cause_of(error)
-        raise StorageError(
-            f"the backup {target} failed: {cause.value if cause else error}"
-        ) from error
+        why = cause.value if cause else str(error)
+        if isinstance(error, OSError):  # the folder's, not the database's
+            why = f"{error.strerror}: {error.filename or target.parent}"
+        raise StorageError(f"the backup {target} failed: {why}") from error
     return target.stat().st_size
 
 

@@ -7,6 +7,7 @@ Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is s
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from dataclasses import dataclass
 from functools import partial
@@ -86,6 +87,12 @@ def _file(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+def give_like(path: str | Path, model: str | Path) -> None:
+    """What root has made belongs to whom `model` belongs: else it would lock that one out."""
+    owner = os.stat(model)
+    os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def parse_url(text: str) -> URL:
     """Read a database URL. Raises Unusable with what is wrong."""
     try:
@@ -130,9 +137,13 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
     writing = create_engine(url, poolclass=NullPool, connect_args=arguments)
     reading = create_engine(url, poolclass=NullPool, connect_args=arguments)
 
+    place = Path(str(url.database))
+
     @event.listens_for(writing, "connect")
     def set_up_writer(connection: sqlite3.Connection, record: Any) -> None:
         record.info["vault"] = vault
+        if os.geteuid() == 0 and not place.stat().st_size:
+            give_like(place, place.parent)
         # It acts on a new file only, and on any other it would wait for the write lock.
         if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -183,6 +194,8 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
 
 def _attach_index(path: str, connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("ATTACH ? AS search", (path,))
+    if os.geteuid() == 0:  # SQLite itself sees to its other files
+        give_like(path, path.removesuffix(INDEX_SUFFIX))
 
 
 def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:

@@ -265,8 +265,17 @@ def _prepare(engines: Engines) -> int:
     with engines.writing.begin() as connection:
         _prepare_database(connection)
         last_id = _last_id(connection)
+    try:
+        indexed = indexer.prepare(engines)
+    except SQLAlchemyError as error:
+        if engines.index_path is None or cause_of(error) is not Cause.READ_ONLY:
+            raise
+        raise Unusable(
+            f"the search index {engines.index_path} {Cause.READ_ONLY.value}; it may be removed: it "
+            "is built anew"
+        ) from error
     # After a power cut the index may know numbers that the messages have lost.
-    return max(last_id, indexer.prepare(engines))
+    return max(last_id, indexed)
 
 
 def _prepare_database(connection: Connection) -> None:

@@ -69,6 +69,9 @@ def load_key(path: Path) -> bytes:
             file.write(new_key())
             file.flush()
             os.fsync(file.fileno())
+        if os.geteuid() == 0:  # root would lock out whose folder it is
+            owner = path.parent.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
     except FileExistsError:
         pass
     key = path.read_bytes()

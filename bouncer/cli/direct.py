@@ -19,6 +19,7 @@ from bouncer.control.grammar import ControlError, WrongUse
 from bouncer.control.registry import dispatch, help_lines
 from bouncer.database import open_database
 from bouncer.passwords import Hasher
+from storage.engine import parse_url
 from storage.errors import StorageError, Unusable
 
 # Secrets and key files come in otherwise on the command line: see remote.outside_words.
@@ -96,6 +97,16 @@ def become_owner(data_dir: Path) -> None:
                 f"{data_dir} is user {owner.st_uid}'s, who cannot read {Path(place).parent}, which "
                 "Muster needs; install it where all may read it, as in /opt/muster",
             )
+
+
+def reach(settings: Config) -> None:
+    """As root, be whom a database server knows.
+
+    With a file root stays root: it may read what is imported and write wherever it was told to, and
+    what it makes beside the database belongs to the database's owner.
+    """
+    if parse_url(settings.database.url).get_backend_name() != "sqlite":
+        become_owner(settings.data_dir)
 
 
 def explain(words: list[str]) -> int:

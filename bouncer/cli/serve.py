@@ -70,8 +70,9 @@ def check(words: list[str], option: Path | None) -> int:
     settings = _load(option)
     logs.set_up("console", quiet=True)
     from bouncer.check import faults, warnings
+    from bouncer.cli.direct import become_owner
 
-    found = trio.run(faults, settings)
+    found = trio.run(faults, settings, lambda: become_owner(settings.data_dir))
     for line in trio.run(warnings, settings):
         print(f"bouncer: warning: {line}", file=sys.stderr)
     if found:

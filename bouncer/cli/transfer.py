@@ -4,6 +4,8 @@ out, to another database, and under another key."""
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from sqlalchemy import Connection
 
 from bouncer import admin, config, logs
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
-from bouncer.cli.direct import become_owner
+from bouncer.cli.direct import become_owner, reach
 from bouncer.cli.serve import Parser
 from bouncer.config import Config
 from bouncer.database import KEY_FILE, open_database
@@ -57,7 +59,6 @@ def import_(words: list[str], option: Path | None) -> int:
     chosen = parser.parse_args(words)
     settings = _settings(option)
     _stopped(settings, "stop it, import, start it")
-    become_owner(settings.data_dir)
 
     typed = chosen.kind == "znc" and chosen.savebuff_password_stdin
     password = sys.stdin.readline().rstrip("\r\n") if typed else ""
@@ -233,6 +234,7 @@ def _with_store(settings: Config, work: Callable[[Store], Awaitable[T]]) -> T:
             return await work(store)
 
     with _told():
+        reach(settings)
         return trio.run(run)
 
 
@@ -243,6 +245,9 @@ def _told() -> Iterator[None]:
         yield
     except StorageError as error:
         raise Exit(FAILED, str(error)) from None
+    except PermissionError as error:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+        raise Exit(FAILED, f"{error.filename}: {error.strerror}; let {name} reach it") from None
     except OSError as error:
         raise Exit(FAILED, f"{error.filename}: {error.strerror}") from None
 

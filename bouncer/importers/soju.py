@@ -65,6 +65,8 @@ async def import_soju(
     report = Report()
     if not path.is_file():
         raise StorageError(f"{path}: no such file; name soju's database, as /var/lib/soju/main.db")
+    with path.open("rb"):
+        pass  # where it may not be read, this says so
     try:
         found = await trio.to_thread.run_sync(_read_people, path)
     except sqlite3.Error as error:

@@ -126,17 +126,24 @@ def test_root_works_as_the_owner_of_the_data_directory(tmp_path: Path) -> None:
 import os, sys
 from contextlib import suppress
 from pathlib import Path
+from bouncer import config
 from bouncer.cli import Exit
-from bouncer.cli.direct import become_owner
+from bouncer.cli.direct import become_owner, reach
 
+place = Path(sys.argv[1])
+tables = {"data_dir": str(place), "database": {"url": "postgresql://muster@/muster"}}
+conf = config.parse(tables, place / "bouncer.toml")
 with suppress(Exit):  # nobody may be unable to read this installation
-    become_owner(Path(sys.argv[1]))
+    DO
 print(os.getuid(), os.getgid(), os.getgroups())
 """
-    said = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True
-    )
-    assert said.stdout == f"{nobody.pw_uid} {nobody.pw_gid} []\n", said
+    for how in ("become_owner(place)", "reach(conf)"):  # a server is asked as whom it knows
+        said = subprocess.run(
+            [sys.executable, "-c", script.replace("DO", how), str(tmp_path)],
+            capture_output=True,
+            text=True,
+        )
+        assert said.stdout == f"{nobody.pw_uid} {nobody.pw_gid} []\n", said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become somebody else")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import pwd
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -283,6 +286,40 @@ async def test_a_soju_is_imported_exported_and_backed_up(site: Path) -> None:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         (count,) = database.execute("SELECT count(*) FROM messages").fetchone()
         assert count >= 300
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to act for another user")
+def test_what_root_makes_belongs_to_the_bouncers_user() -> None:
+    """A file of root's among them, and the bouncer could not start any more."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = Path(folder)
+        site.chmod(0o711)
+        (site / "bouncer.toml").write_text(TOML)
+        old = site / "soju.db"
+        with contextlib.closing(soju_database(old)) as database:
+            database.commit()
+        old.chmod(0o600)  # root's alone
+        (site / "data").mkdir(mode=0o700)
+        os.chown(site / "data", pwd.getpwnam("nobody").pw_uid, -1)
+        import_and_look(site, old)
+
+
+def import_and_look(site: Path, old: Path) -> None:
+    data, nobody = site / "data", pwd.getpwnam("nobody").pw_uid
+    bouncer(site, "import", "soju", str(old))
+    for words in (
+        ("history", "export", "alice", "libera", "--out", str(site / "out")),
+        ("history", "backup", str(site / "backup.db")),
+        ("check",),
+    ):
+        for each in data.glob("*-search*"):  # as one does who restores a backup
+            each.unlink()
+        done = subprocess.run([BOUNCER, *words], cwd=site, capture_output=True, text=True)
+        # nobody may be unable to read this installation
+        assert done.returncode == 0 or "who cannot read" in done.stderr, done
+        owners = {each.name: each.stat().st_uid for each in data.iterdir()}
+        assert {"muster.db", "secrets.key"} <= owners.keys()
+        assert set(owners.values()) == {nobody}, (words, owners)
 
 
 @pytest.mark.parametrize("command", ["export", "backup", "move", "rekey"])
