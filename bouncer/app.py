@@ -21,6 +21,7 @@ from bouncer import admin, config, identd, keeping, listeners, metrics, opsbot, 
 from bouncer.attachment import Link
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
+from bouncer.beside import Beside, Work
 from bouncer.certificates import Certificate, CertificateFault
 from bouncer.config import Config, ConfigError, Listen
 from bouncer.control.actors import OPERATOR, Actor, Door
@@ -110,6 +111,7 @@ class Bouncer:
         self.tls = tls
         self.hubs: dict[str, Hub] = {}
         self._endurance = Endurance(self.hubs, self._hub, self._user)
+        self._beside = Beside(self.hubs)
         hasher = Hasher()
         self.desk = Desk(store, config, hasher, live=self)
         self.authenticator = Authenticator(store, hasher, config.limits)
@@ -236,6 +238,10 @@ class Bouncer:
         return await self.store.read(accounts.get_user, name)
 
     # --- what commands ask of us ---
+
+    async def beside(self, name: str, actor: Actor, work: Work) -> list[str]:
+        assert self._nursery is not None
+        return await self._beside.carry_out(self._nursery, name, actor, work)
 
     @property
     def uptime_s(self) -> float:

@@ -136,16 +136,19 @@ def _main(words: list[str]) -> int:
     return WRONG_USE
 
 
+def are(words: Sequence[str], *command: str) -> bool:
+    """Whether they begin with this command of the registry, whose words may be abbreviated."""
+    given = words[: len(command)]
+    return len(given) == len(command) and all(
+        word and name.startswith(word.lower()) for word, name in zip(given, command, strict=True)
+    )
+
+
 def own_words(words: Sequence[str]) -> int:
     """How many words are the command's own: what follows the network's name in `network quote` is
     a line of IRC, whatever its words look like."""
     start = int(words[:1] == ["ctl"])
-    given = words[start : start + 2]
-    is_quote = len(given) == 2 and all(
-        word and name.startswith(word.lower())
-        for word, name in zip(given, ("network", "quote"), strict=True)
-    )
-    return start + 4 if is_quote else len(words) + 1
+    return start + 4 if are(words[start:], "network", "quote") else len(words) + 1
 
 
 def take_config(words: list[str]) -> tuple[Path | None, list[str]]:

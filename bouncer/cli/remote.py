@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from bouncer import place
-from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, own_words
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, are, own_words
 
 ANSWER_S = 60.0  # a command answers within a second; a reload of many networks may take some
 WRONG = "wrong use: "  # as admin.py says it
@@ -83,7 +83,7 @@ def over_socket(path: Path, words: list[str]) -> list[str] | None:
     if "\n" in line or "\r" in line:
         raise Exit(WRONG_USE, "a control command is one line; take the line break out")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(ANSWER_S)
+        connection.settimeout(patience_s(words))
         try:
             connection.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
@@ -100,6 +100,12 @@ def over_socket(path: Path, words: list[str]) -> list[str] | None:
             raise Exit(FAILED, f"the bouncer did not answer within {ANSWER_S:.0f} s") from None
         except OSError as error:
             raise Exit(FAILED, f"the bouncer went away: {error.strerror or error}") from None
+
+
+def patience_s(words: list[str]) -> float | None:
+    """How long to wait for an answer; None for as long as it takes: nothing is known of how much
+    there is to remove."""
+    return None if are(words, "history", "prune") else ANSWER_S
 
 
 def _ask(connection: socket.socket, line: str) -> list[str]:

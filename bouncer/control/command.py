@@ -48,7 +48,8 @@ class Command:
     """One row: what it is called, what it takes, who may, and what it does.
 
     `owned` commands are about one user's things: the operator names the user first, a user means
-    themself, and an admin may name another by `--user`. `last` is a second word that also works.
+    themself, and an admin may name another by `--user`. `long` ones may take minutes: they run
+    beside the others.
     """
 
     words: tuple[str, ...]
@@ -60,6 +61,7 @@ class Command:
     owned: bool = False
     also: tuple[str, ...] = ()  # other names for the last word
     doors: frozenset[Door] = frozenset({Door.SOCKET, Door.SERVICE})
+    long: bool = False
 
     @property
     def name(self) -> str:

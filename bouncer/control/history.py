@@ -44,6 +44,7 @@ COMMANDS = (
         "remove what is kept too long or takes too much room, now",
         prune,
         options=(Option("--older-than", ("AGE",), "an age such as 90d, 12w or 2y", age),),
+        long=True,
     ),
     Command(
         ("history", "stats"),

@@ -6,11 +6,13 @@ bouncer is running or not: with none running there is nothing to refresh.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from bouncer.beacon import Beacon, VoterStatus
 from bouncer.certificates import Certificate
+from bouncer.control.actors import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,13 @@ class Live(Protocol):
     @property
     def beacon(self) -> Beacon:
         """Our end of the mesh: maintenance windows, and orders to the agents."""
+
+    async def beside(
+        self, name: str, actor: Actor, work: Callable[[], Awaitable[list[str]]]
+    ) -> list[str]:
+        """What `work`, a command called `name` that may take minutes, answers; or that it goes on.
+
+        Raises ControlError, also where it is at work already."""
 
     async def refresh(self, user_name: str) -> None:
         """Read the user, their networks and channels again and start, stop or reconnect what

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from bouncer.control import (
@@ -68,6 +69,13 @@ async def dispatch(words: str | Sequence[str], actor: Actor, desk: Desk) -> list
     if not actor.may(command.permission):
         raise NotAllowed(f"{command.name} is for {_FOR[command.permission]}")
     request = read(command, rest, actor)
+    carry_out = partial(_carry_out, command, desk, request)
+    if command.long and desk.live is not None:
+        return await desk.live.beside(command.name, actor, carry_out)
+    return await carry_out()
+
+
+async def _carry_out(command: Command, desk: Desk, request: Request) -> list[str]:
     with answering():
         return await command.handler(desk, request)
 

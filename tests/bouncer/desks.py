@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from bouncer import config
 from bouncer.beacon import Beacon, VoterStatus
 from bouncer.certificates import DAY_S, Certificate
+from bouncer.control.actors import Actor
 from bouncer.control.command import Desk
 from bouncer.control.live import Live, NetworkStatus
 from bouncer.keys import MeshKey
@@ -32,12 +33,19 @@ class Noted:
     attached: dict[str, list[str]] = field(default_factory=dict)
     debugged: list[str | None] = field(default_factory=list)
     policies: list[str] = field(default_factory=list)
+    long: list[tuple[str, str]] = field(default_factory=list)  # commands, and who gave them
     rosters: int = 0
     reloads: int = 0
     fault: str = ""
     mesh: str = ""
     uptime_s: float = 41.5 * DAY_S
     beacon: Beacon | None = None  # open_desk gives it one, with nobody to tell
+
+    async def beside(
+        self, name: str, actor: Actor, work: Callable[[], Awaitable[list[str]]]
+    ) -> list[str]:
+        self.long.append((name, actor.name))
+        return await work()
 
     async def refresh(self, user_name: str) -> None:
         self.refreshed.append(user_name)
