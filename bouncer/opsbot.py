@@ -89,7 +89,7 @@ def holder(message: Message, session: Session, hubs: Iterable[Hub]) -> str:
     """The user whose own connection, held by this bouncer, a message on this network is from: ''
     for nobody. On a network without accounts this is the proof. The nick alone is none: in a
     netsplit it can be taken on the one side while its owner has it on the other."""
-    place = message.source.partition("!")[2]
+    places = _places(message, session)
     for hub in hubs:
         for link in hub.links.values():
             other = link.session
@@ -97,8 +97,18 @@ def holder(message: Message, session: Session, hubs: Iterable[Hub]) -> str:
                 other.is_registered
                 and other.network.uri == session.network.uri
                 and other.state.is_me(message.nick)
-                and place
-                and other.state.mask.partition("!")[2] == place
+                and other.state.mask.partition("!")[2] in places
             ):
                 return hub.user.name
     return ""
+
+
+def _places(message: Message, session: Session) -> set[str]:
+    """The `user@host` that the sender speaks from, and the one that they came with: a server may
+    change what it shows of them and tell nobody. What is known of somebody else is known from when
+    they came into sight, and forgotten when they QUIT, as in a netsplit; a NICK takes it along."""
+    places = {message.source.partition("!")[2]}
+    known = session.state.user_named(message.nick)
+    if known is not None and not session.state.is_me(message.nick):
+        places.add(known.mask.partition("!")[2])
+    return places - {""}

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from bouncer import opsbot
+from bouncer.attachment import Link
 from bouncer.control.actors import OPERATOR
 from bouncer.control.command import Desk
 from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
+from bouncer.hub import Hub
+from bouncer.irc.wire import Message
+from storage.records import User
 from tests.bouncer.desks import Noted, open_desk
+from tests.bouncer.session.dialogue import Dialogue
 
 OPS = {"user": "bot", "network": "home", "channel": "#ops"}
 
@@ -100,3 +107,49 @@ async def test_wrong_words_are_answered_in_one_line(desk: Desk) -> None:
 async def test_nothing_but_reading_is_possible_in_the_channel(desk: Desk) -> None:
     lines = await opsbot.answer("user remove alice", desk, holder="boss", private=True)
     assert lines == ['there is no "user"; `help` lists what there is']
+
+
+CAME = ":alice!user@host JOIN #ops"
+SPEAKS = ":alice!user@cloak PRIVMSG #ops :!status"
+
+
+@pytest.mark.parametrize(
+    ("seen", "speaks", "is_hers"),
+    [
+        pytest.param((CAME,), SPEAKS, True, id="shown otherwise, and nobody was told"),
+        pytest.param((CAME,), SPEAKS.replace("cloak", "host"), True, id="as she came"),
+        pytest.param((), SPEAKS, False, id="nobody saw her come"),
+        pytest.param((":alice!u@evil JOIN #ops",), SPEAKS, False, id="somebody else came"),
+        pytest.param((CAME, ":alice!user@host PART #ops"), SPEAKS, False, id="left since"),
+        pytest.param(
+            (CAME, ":alice!user@host QUIT :a.test b.test", ":alice!u@evil JOIN #ops"),
+            SPEAKS,
+            False,
+            id="a netsplit, and somebody has her nick on this side",
+        ),
+        pytest.param(
+            (CAME, ":eve!u@evil JOIN #ops", ":alice!user@host NICK al", ":eve!u@evil NICK alice"),
+            SPEAKS,
+            False,
+            id="somebody took the nick that she gave up",
+        ),
+        pytest.param(
+            (":me!user@host NICK alice", ":eve!u@evil JOIN #ops"),
+            SPEAKS,
+            False,
+            id="the bot's own nick on the other side",
+        ),
+    ],
+)
+def test_who_came_from_her_place_and_never_left_is_her(
+    seen: tuple[str, ...], speaks: str, is_hers: bool
+) -> None:
+    """A server may change the host that it shows, without CHGHOST, 396 or another JOIN."""
+    bot, alice = Dialogue(), Dialogue()
+    for each in (bot, alice):
+        each.connect()
+    alice.says(":me!user@host NICK alice")
+    bot.says(*seen)
+    hub = SimpleNamespace(user=User("alice"), links={"home": Link(alice.session)})
+    found = opsbot.holder(Message.parse(speaks), bot.session, [cast(Hub, hub)])
+    assert found == ("alice" if is_hers else "")
