@@ -12,6 +12,7 @@ from bouncer.session.effects import (
     ForgetChannel,
     KeepMark,
     Redact,
+    RememberCasemapping,
     RememberChannel,
     RememberLogin,
 )
@@ -34,6 +35,8 @@ def errand_of(effect: Effect, store: Store, network_id: int) -> Errand | None:
         case RememberLogin(login, password):
             changes = {"sasl_login": login, "sasl_password": password}
             return partial(keeping.change_network, store, network_id, **changes)
+        case RememberCasemapping(token):
+            return partial(keeping.change_network, store, network_id, casemapping=token)
         case KeepMark(target, key, value):
             return partial(keeping.keep_mark, store, network_id, target, key, value)
         case Redact(target, msgid):

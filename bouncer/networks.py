@@ -28,7 +28,9 @@ from storage.rows import folded
 from storage.store import Store
 
 # What a session takes over while it is connected; a change of anything else is a new connection.
-TAKEN_OVER = ("name", "nick", "auto_away", "connect_commands", "keep_age_s", "keep_bytes")
+TAKEN_OVER = (
+    "name", "nick", "auto_away", "connect_commands", "casemapping", "keep_age_s", "keep_bytes",
+)  # fmt: skip
 
 
 def reconnects(known: Network, wanted: Network) -> bool:

@@ -34,7 +34,8 @@ class Network:
 
     `certificate` is PEM, certificate and private key together; `fingerprint` pins the server's
     certificate (`sha256:hex`) instead of the trust store; `rate` is lines per second, 0 for no
-    limit, None for the server-wide setting.
+    limit, None for the server-wide setting; `casemapping` is how it folded names when it last told,
+    '' where it never has.
     """
 
     user_id: int
@@ -57,6 +58,7 @@ class Network:
     enabled: bool = True
     auto_away: bool | None = None
     rate: float | None = None
+    casemapping: str = ""
     keep_age_s: int | None = None
     keep_bytes: int | None = None
 

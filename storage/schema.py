@@ -124,6 +124,7 @@ networks = Table(
     _flag("enabled", default=True),
     Column("auto_away", Boolean),
     Column("rate", Float),
+    _text("casemapping"),
     *_keep(),
     UniqueConstraint("user_id", "folded_name"),
     sqlite_autoincrement=True,

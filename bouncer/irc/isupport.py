@@ -52,8 +52,15 @@ class ISupport:
     way round. `tokens` holds values unescaped; None where a token came without '='.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, casemapping: CaseMapping | None = None) -> None:
+        """`casemapping` counts until a token tells, or `told` says that none does."""
         self.tokens: dict[str, str | None] = {}
+        self._untold = casemapping or CaseMapping.named(None)
+        self._read()
+
+    def told(self) -> None:
+        """All has been told that comes in the greeting: what is missing has its default."""
+        self._untold = CaseMapping.named(None)
         self._read()
 
     def update(self, params: Sequence[str]) -> None:
@@ -78,7 +85,8 @@ class ISupport:
 
     def _read(self) -> None:
         get = self.tokens.get
-        self.casemapping = CaseMapping.named(get("CASEMAPPING"))
+        told = "CASEMAPPING" in self.tokens
+        self.casemapping = CaseMapping.named(get("CASEMAPPING")) if told else self._untold
         self.fold: Callable[[str], str] = self.casemapping.fold
         self.prefix, self.symbols = _memberships(_text(self.tokens, "PREFIX", DEFAULT_PREFIX))
         self.chanmodes = _chanmodes(get("CHANMODES"), "".join(self.prefix))

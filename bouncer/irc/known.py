@@ -9,6 +9,7 @@ from collections import Counter
 from itertools import chain
 from sys import intern
 
+from bouncer.irc.casemap import CaseMapping
 from bouncer.irc.isupport import ISupport
 from bouncer.irc.people import Channel, Member, User
 
@@ -26,10 +27,11 @@ def is_name(name: str) -> bool:
 
 class Known:
     """Keys of `channels`, `users` and `members` are folded. `account` is None when logged out;
-    `away` is None when here, '' when away with a text the network did not repeat."""
+    `away` is None when here, '' when away with a text the network did not repeat. `casemapping` is
+    how the network folded names when it last told: see `ISupport`."""
 
-    def __init__(self, nick: str) -> None:
-        self.isupport = ISupport()
+    def __init__(self, nick: str, casemapping: CaseMapping | None = None) -> None:
+        self.isupport = ISupport(casemapping)
         self.nick = nick
         self.folded_nick = self.isupport.fold(nick)
         self.user = ""
@@ -145,6 +147,11 @@ class Known:
         if channel is not None:
             for folded_nick in channel.members:
                 self._lost(folded_nick)
+
+    def greeted(self) -> None:
+        """The greeting is over: what the network has not told has its default."""
+        self.isupport.told()
+        self.refold()
 
     def refold(self) -> None:
         """Key everything anew, after a CASEMAPPING that came late."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bouncer.irc.bouncer_networks import CAP as NETWORKS
 from bouncer.irc.burst import channel_burst, isupport_lines, registration_burst
+from bouncer.irc.isupport import is_replayed
 from bouncer.irc.monitor import MAX_TARGETS
 from bouncer.irc.people import Channel
 from bouncer.irc.wire import Message
@@ -43,6 +44,11 @@ TOKENS: Mapping[str, str | None] = MappingProxyType({
 })  # fmt: skip
 
 
+def is_theirs(token: str) -> bool:
+    """Whether it is the network's alone to say."""
+    return is_replayed(token) and token not in TOKENS
+
+
 def own_tokens(session: Session, client: Client) -> dict[str, str | None]:
     """What the bouncer itself supports, in 005."""
     tokens = {**TOKENS, "CHATHISTORY": str(page_limit(session))}
@@ -65,8 +71,7 @@ def caps_changed(session: Session, event: CapsChanged, out: Effects) -> None:
     # "If […] the client has enabled the `soju.im/webpush` capability, the server MUST advertise
     # its public key": soju.im/webpush
     if webpush.CAP in new and session.webpush.vapid:
-        for line in isupport(session, client):
-            out.tell(client.id, str(line))
+        _tell_isupport(session, client, out)
 
 
 def isupport(session: Session, client: Client) -> list[Message]:
@@ -76,6 +81,30 @@ def isupport(session: Session, client: Client) -> list[Message]:
     return isupport_lines(
         known, client.nick, session.server_name, caps, own_tokens(session, client)
     )
+
+
+def tell_isupport(session: Session, out: Effects, gone: Sequence[str] = ()) -> None:
+    """Tell every client what it has not been told yet of what the network supports. `gone` are
+    tokens that it supports no more: `-TOKEN`."""
+    own = session.server_name
+    for client in session.clients.by_id.values():
+        if gone:
+            params = (client.nick, *gone, "are supported by this server")
+            out.tell(client.id, str(Message("005", params, own)))
+        _tell_isupport(session, client, out)
+
+
+def _tell_isupport(session: Session, client: Client, out: Effects) -> None:
+    lines = isupport(session, client)
+    before, client.supported = client.supported, _hash(lines)
+    if client.supported != before:
+        for line in lines:
+            out.tell(client.id, str(line))
+
+
+def _hash(lines: list[Message]) -> int:
+    """Of what they say is supported: all but the client's nick."""
+    return hash(tuple(line.params[1:] for line in lines if line.command == "005"))
 
 
 def attached(session: Session, event: Attached, out: Effects) -> None:
@@ -137,9 +166,9 @@ def greet(session: Session, client: Client, trouble: str, out: Effects) -> None:
     caps = client.dialect.caps
     server_name = session.server_name
     tokens = own_tokens(session, client)
-    for message in registration_burst(
-        session.state, client.nick, server_name, VERSION, caps, tokens
-    ):
+    burst = registration_burst(session.state, client.nick, server_name, VERSION, caps, tokens)
+    client.supported = _hash(burst)
+    for message in burst:
         out.tell(client.id, str(message))
     for message in metadata.greeting(session, client):
         out.tell(client.id, str(message))

@@ -17,7 +17,8 @@ from bouncer.session.telling import event, tell_untold
 from storage.message import Row
 
 if TYPE_CHECKING:
-    from bouncer.session.session import Session, Target
+    from bouncer.session.folding import Target
+    from bouncer.session.session import Session
 
 Stamp = tuple[int, str, str]  # epoch milliseconds, msgid, the other tags raw
 

@@ -37,6 +37,7 @@ class Client:
     subscriptions: set[str] = field(default_factory=set)  # metadata keys; bounded by metadata
     monitor: MonitorList | None = None
     page_ends: dict[str, int] = field(default_factory=dict)  # msgids of messages, their numbers
+    supported: int = 0  # the hash of what it was told in 005
     asked_ms: int = 0  # when our last confirming PING was put
     asked_id: int = 0  # what its PONG will confirm
 

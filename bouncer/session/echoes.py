@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from bouncer.session.folding import Fold
 from bouncer.session.routing import Asked
 
 MAX_ECHOES = 256  # full: the echo of the oldest goes to every client
@@ -39,6 +40,11 @@ class Echoes:
                 self._awaited.remove(echo)
                 return echo.said
         return said
+
+    def refold(self, refold: Fold) -> None:
+        """The network folds names otherwise than before."""
+        awaited = [echo._replace(target=refold(echo.target)) for echo in self._awaited]
+        self._awaited = deque(awaited, maxlen=MAX_ECHOES)
 
     def clear(self) -> None:
         self._awaited.clear()

@@ -51,6 +51,13 @@ class RememberLogin:
 
 
 @dataclass(frozen=True, slots=True)
+class RememberCasemapping:
+    """The network folds names so: the token of CASEMAPPING."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class DropNetwork:
     """Close the connection. `silent` when the server stopped answering, so that its side of the
     session may still stand; `permanent` when trying again is of no use until somebody acts;
@@ -187,6 +194,7 @@ Effect = (
     | ChangeChannel
     | RememberNick
     | RememberLogin
+    | RememberCasemapping
     | DropNetwork
     | DropClient
     | Registered

@@ -196,7 +196,7 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
                 out.tell(client.id, line)
         elif session.ready:
             if len(session.keys) < MAX_PENDING_KEYS:
-                session.keys[session.state.fold(name)] = key
+                session.keys[session.state.fold(name)] = name, key
             forward(session, client, Message("JOIN", (name, key) if key else (name,)), out)
         else:
             session.remember(name, key, out)

@@ -14,8 +14,10 @@ from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError
 from bouncer.session import (
     answers,
+    arrival,
     chat,
     fallbacks,
+    folding,
     happenings,
     marks,
     netsplit,
@@ -90,7 +92,9 @@ def greeting(session: Session, message: Message, out: Effects) -> None:
     was_registered = registration.registered
     out.to_network += registration.receive(message)
     session.state.receive(message)
-    if message.command == "CAP":
+    if message.command == "005":
+        folding.heard(session)
+    elif message.command == "CAP":
         transport.heard(session, out)
     if registration.failure is not None:
         transport.drop_failed(session, out)
@@ -173,8 +177,7 @@ def join(session: Session, message: Message, out: Effects) -> None:
         name = message.params[0]
         session.reply = session.reply or session.routing.settle("JOIN", name)
         folded = session.state.fold(name)
-        _, key = session.wanted.get(folded, (name, ""))
-        key = session.keys.pop(folded, key)
+        _, key = session.keys.pop(folded, session.wanted.get(folded, (name, "")))
         room = folded in session.wanted or len(session.wanted) < MAX_CHANNELS
         if room and folded in session.state.channels:  # a network may say so without end
             session.remember(name, key, out)
@@ -200,6 +203,15 @@ def join_refused(session: Session, message: Message, out: Effects) -> None:
     """An error about a channel: the session's own when it answers a JOIN of its own."""
     if session.reply is not None or not session.upkeep.places.refused(session, message, out):
         other(session, message, out)
+
+
+def isupport(session: Session, message: Message, out: Effects) -> None:
+    """What the network supports has changed. Clients are told what holds behind the bouncer."""
+    session.state.receive(message)
+    folding.heard(session)
+    folding.remember(session, out)
+    gone = [word for word in message.params[1:] if word[:1] == "-" and arrival.is_theirs(word[1:])]
+    arrival.tell_isupport(session, out, gone)
 
 
 def monitored(session: Session, message: Message, out: Effects) -> None:
@@ -242,6 +254,7 @@ HANDLERS: dict[str, Handler] = {
     "ERROR": error,
     "PONG": pong,
     "BATCH": batch,
+    "005": isupport,
     "ACK": swallow,
     **dict.fromkeys(HANDSHAKE, handshake),
     **dict.fromkeys(REFUSALS, join_refused),

@@ -14,6 +14,7 @@ from bouncer.irc.read_marker import markread_line, parse_markread
 from bouncer.irc.wire import Message
 from bouncer.session.clients import Client
 from bouncer.session.effects import Effects
+from bouncer.session.folding import Fold
 from bouncer.session.lookups import ReadMarker
 from bouncer.session.unbound import is_unbound
 from storage.records import Subscription
@@ -47,6 +48,12 @@ class Markers:
 
     def of(self, target: str) -> int | None:
         return self._known.get(target)
+
+    def refold(self, refold: Fold) -> None:
+        """The network folds names otherwise than before."""
+        known, self._known = self._known, {}
+        for target, time_ms in known.items():
+            self.move(refold(target), time_ms)
 
     def move(self, target: str, time_ms: int) -> bool:
         """Take a marker as the store has it now. True when that is news."""

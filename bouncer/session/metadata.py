@@ -15,6 +15,7 @@ from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message
 from bouncer.session.clients import Client
 from bouncer.session.effects import Effects, KeepMark
+from bouncer.session.folding import Fold
 from bouncer.session.unbound import is_unbound
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ class Marks:
         return [
             (self._names.get(target, target), values) for target, values in self._values.items()
         ]
+
+    def refold(self, refold: Fold) -> None:
+        """The network folds names otherwise than before."""
+        values, self._values = self._values, {}
+        for target, noted in values.items():
+            self._values.setdefault(refold(target), {}).update(noted)
+        self._names = {refold(target): name for target, name in self._names.items()}
 
     def put(self, target: str, name: str, key: str, value: str) -> bool:
         """Note it; '' removes. False where there is no room."""

@@ -46,17 +46,22 @@ class Monitoring:
         self._polled.clear()
 
     def welcomed(self, session: Session, out: Effects) -> None:
-        """A new connection: it has no list yet, and how it folds names is known only now."""
+        """A new connection: it has no list yet."""
+        self._ask(session, list(self._names.values()), out)
+
+    def refold(self, session: Session) -> None:
+        """The network folds names otherwise than before."""
         fold = session.state.fold
         watchers: dict[str, set[int]] = {}
         for folded, name in self._names.items():
             watchers.setdefault(fold(name), set()).update(self._watchers[folded])
         self._watchers = watchers
+        self._known = {fold(self._names[old]): mask for old, mask in self._known.items()}
+        self._polled = {fold(self._names[old]) for old in self._polled}
         self._names = {fold(name): name for name in self._names.values()}
         for client in session.clients.by_id.values():
             if client.monitor is not None:
                 client.monitor.refold()
-        self._ask(session, list(self._names.values()), out)
 
     def tick(self, session: Session, out: Effects) -> None:
         if session.ready and session.now_ms - self._asked_ms >= ISON_MS:

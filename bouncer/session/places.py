@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bouncer.irc.split import join_lines
 from bouncer.irc.wire import Message
 from bouncer.session.effects import Effects
+from bouncer.session.folding import Fold
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -51,6 +52,10 @@ class Places:
         self._held = True
         self._trials: dict[str, Trial] = {}  # by folded name; only of wanted channels
         self._check_ms = 0
+
+    def refold(self, refold: Fold) -> None:
+        """The network folds names otherwise than before."""
+        self._trials = {refold(folded): trial for folded, trial in self._trials.items()}
 
     @property
     def holding(self) -> bool:

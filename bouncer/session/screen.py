@@ -15,6 +15,7 @@ from bouncer.irc.multiline import single_lines
 from bouncer.irc.wire import Message
 from bouncer.session import arrival
 from bouncer.session.effects import ChangeChannel, Effects
+from bouncer.session.folding import Fold
 from storage.message import Row
 from storage.records import Channel
 
@@ -60,7 +61,7 @@ class Screen:
     """The settings of one session's channels, and whom it ignores."""
 
     def __init__(self, channels: Iterable[Channel] = (), ignored: Iterable[str] = ()) -> None:
-        self.settings = {channel.name.lower(): channel for channel in channels}
+        self.settings = {channel.name.lower(): channel for channel in channels}  # till `begin`
         self.ignored = tuple(full_mask(mask) for mask in ignored)
         self._active_ms: dict[str, int] = {}  # of channels that detach themselves when quiet
 
@@ -70,9 +71,14 @@ class Screen:
             channel.detached or channel.detach_after_s for channel in self.settings.values()
         )
 
-    def refold(self, session: Session) -> None:
-        """The network has said how it folds names."""
-        self.settings = {session.state.fold(c.name): c for c in self.settings.values()}
+    def begin(self, fold: Fold) -> None:
+        """The settings are those of a session that folds names so."""
+        self.settings = {fold(channel.name): channel for channel in self.settings.values()}
+
+    def refold(self, refold: Fold) -> None:
+        """The network folds names otherwise than before."""
+        self.settings = {refold(folded): channel for folded, channel in self.settings.items()}
+        self._active_ms = {refold(folded): at_ms for folded, at_ms in self._active_ms.items()}
 
     # --- who is asked about ---
 
@@ -161,7 +167,7 @@ class Screen:
 
     def changed(self, session: Session, new: Screen, out: Effects) -> Screen:
         """Commands have changed the settings: show and hide what that means."""
-        new.refold(session)
+        new.begin(session.state.fold)
         new._active_ms = self._active_ms
         for folded in session.state.channels:
             before, after = self.is_detached(folded), new.is_detached(folded)

@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 from bouncer.irc.arriving import Arriving
 from bouncer.irc.batch import OpenBatches
 from bouncer.irc.caps import UPSTREAM_WANTED
+from bouncer.irc.casemap import CaseMapping
 from bouncer.irc.labels import label_lines
 from bouncer.irc.people import Channel
-from bouncer.irc.registration import Identity, UpstreamRegistration
+from bouncer.irc.registration import UpstreamRegistration
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
 from bouncer.session import (
     answers,
     arrival,
     chat,
+    folding,
     from_client,
     from_network,
     playback,
@@ -59,6 +61,7 @@ from bouncer.session.events import (
     SubscriptionGone,
     Tick,
 )
+from bouncer.session.folding import Target
 from bouncer.session.lookups import Question
 from bouncer.session.marks import NOTHING_NOTED, Markers, Noted
 from bouncer.session.metadata import Marks
@@ -66,8 +69,7 @@ from bouncer.session.monitoring import Monitoring
 from bouncer.session.netsplit import Netsplit
 from bouncer.session.routing import Asked, Reply, Routing
 from bouncer.session.screen import Screen
-from bouncer.session.services import sasl_login
-from bouncer.session.transport import drop_failed, ident_of
+from bouncer.session.transport import drop_failed, identity_of
 from bouncer.session.upkeep import Upkeep
 from bouncer.session.webpush import WebPush, subscription_gone
 from storage.message import Row
@@ -79,14 +81,6 @@ QUIET_MS = 60_000  # a network silent for so long is pinged,
 TICK_MS = 1_000
 DEAD_MS = 120_000  # and dropped when it stays silent for so long
 PROBE = Message("PING", ("muster",))
-
-
-class Target(NamedTuple):
-    """A conversation: a channel, or the other person of a private one."""
-
-    folded: str
-    name: str
-    is_channel: bool
 
 
 class Session:
@@ -117,8 +111,9 @@ class Session:
         self.arriving = Arriving()
         self.netsplit = Netsplit()
         self._references = count(1)
-        self.keys: dict[str, str] = {}  # keys given with JOINs that are not answered yet
-        self.wanted = {name.lower(): (name, key) for name, key in channels}
+        self.keys: dict[str, tuple[str, str]] = {}  # (name, key) of JOINs not answered yet
+        self.casemapping = CaseMapping.named(network.casemapping or None)
+        self.wanted = {self.casemapping.fold(name): (name, key) for name, key in channels}
         self.clients = Clients()
         self.markers = Markers(noted.markers)
         self.marks = Marks(noted.marks)
@@ -127,9 +122,10 @@ class Session:
         self.routing = Routing()
         self.upkeep = Upkeep()
         self.screen = screen or Screen()
+        self.screen.begin(self.casemapping.fold)
         self.screened = self.screen.needed  # chat asks for no more than this
         self.echoes = Echoes()
-        self.state = NetworkState(network.nick)
+        self.state = NetworkState(network.nick, self.casemapping)
         self.registration: UpstreamRegistration | None = None
         self.ready = False  # registered, and the greeting is over
         self.told_refusal = ""  # why the network does not let us in, told once
@@ -139,7 +135,7 @@ class Session:
         self.now_ms = 0  # of the event in hand
         self.silent_ms = 0  # the network, by ticks: the clock may be set meanwhile
         self.last_kept_id = 0
-        self._targets: dict[str, Target] = {}
+        self.targets: dict[str, Target] = {}
 
     def receive(self, event: Event, now_ms: int) -> Effects:
         """Take one event; return everything it causes."""
@@ -154,21 +150,12 @@ class Session:
     # --- the connection to the network ---
 
     def connected(self, event: Connected, out: Effects) -> None:
-        network = self.network
-        identity = Identity(
-            nick=network.nick,
-            ident=ident_of(network),
-            realname=network.realname or network.nick,
-            password=network.password,
-            sasl=sasl_login(network),
-            sasl_required=network.sasl_required,
-        )
-        self.registration = UpstreamRegistration(identity, UPSTREAM_WANTED)
-        self.state = NetworkState(network.nick)
+        self.registration = UpstreamRegistration(identity_of(self.network), UPSTREAM_WANTED)
+        self.state = NetworkState(self.network.nick, self.casemapping)
         self.batches = OpenBatches()
         self.arriving = Arriving()
         self.echoes.clear()
-        self._targets.clear()
+        self.targets.clear()
         self.ready, self.goodbye = False, ""
         self.secure, self.sts = event.tls, ""
         self.upkeep.connected()
@@ -207,7 +194,9 @@ class Session:
         """The greeting is over: be where the user wants to be."""
         self.ready = True
         self.told_refusal = ""
-        self._targets.clear()  # what came before 005 was folded by guess
+        self.state.greeted()
+        folding.heard(self)
+        folding.remember(self, out)
         for client in self.clients.by_id.values():
             if client.nick != self.state.nick:
                 out.tell(client.id, f":{client.nick} NICK {self.state.nick}")
@@ -216,6 +205,7 @@ class Session:
         self.monitoring.welcomed(self, out)
         self.upkeep.welcomed(self, out)
         self.offer_caps(out)
+        arrival.tell_isupport(self, out)
 
     # --- clients ---
 
@@ -295,13 +285,13 @@ class Session:
 
     def target(self, name: str) -> Target:
         """The conversation called `name`; for STATUSMSG (`@#channel`) the channel."""
-        known = self._targets.get(name)
+        known = self.targets.get(name)
         if known is None:
-            if len(self._targets) >= MAX_TARGETS:
-                self._targets.clear()
+            if len(self.targets) >= MAX_TARGETS:
+                self.targets.clear()
             bare = self.state.isupport.without_status(name)
             is_channel = self.state.isupport.is_channel(bare)
-            known = self._targets[name] = Target(self.state.fold(bare), bare, is_channel)
+            known = self.targets[name] = Target(self.state.fold(bare), bare, is_channel)
         return known
 
     def canonical(self, name: str) -> str:

@@ -6,12 +6,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bouncer.irc.registration import Identity
 from bouncer.irc.sts import Policy
 from bouncer.session.effects import DropNetwork, Effects, WantsTls
+from bouncer.session.services import sasl_login
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
     from storage.records import Network
+
+
+def identity_of(network: Network) -> Identity:
+    """What is said at registration."""
+    return Identity(
+        nick=network.nick,
+        ident=ident_of(network),
+        realname=network.realname or network.nick,
+        password=network.password,
+        sasl=sasl_login(network),
+        sasl_required=network.sasl_required,
+    )
 
 
 _NOT_IN_IDENTS = re.compile("[^A-Za-z0-9._-]")

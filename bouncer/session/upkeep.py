@@ -37,11 +37,7 @@ class Upkeep:
         self.presence.reset()
 
     def welcomed(self, session: Session, out: Effects) -> None:
-        """The greeting is over; how the network folds names is known."""
-        session.wanted = {
-            session.state.fold(name): (name, key) for name, key in session.wanted.values()
-        }
-        session.screen.refold(session)
+        """The greeting is over."""
         self.services.begin(session, out)
         self.presence.update(session, out)
         self._go_on(session, out)

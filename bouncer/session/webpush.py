@@ -19,6 +19,7 @@ from bouncer.session.clients import Client
 from bouncer.session.dialect import Dialect
 from bouncer.session.effects import Effects, Push
 from bouncer.session.events import Found, SubscriptionGone
+from bouncer.session.folding import Fold
 from bouncer.session.lookups import Done, Subscribe, Unsubscribe
 from bouncer.session.marks import FORMS
 from bouncer.webpush import MAX_PAYLOAD, are_keys
@@ -60,6 +61,10 @@ class WebPush:
     def _add(self, subscription: Subscription) -> None:
         dialect = Dialect(frozenset(subscription.caps))
         self._listeners[subscription.endpoint] = _Listener(subscription, dialect)
+
+    def refold(self, refold: Fold) -> None:
+        """The network folds names otherwise than before."""
+        self._called = {refold(target): time_ms for target, time_ms in self._called.items()}
 
     def forget(self, subscription: Subscription) -> None:
         """It is no more; its endpoint may have been registered anew."""

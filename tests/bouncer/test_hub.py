@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ import trio.testing
 from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
-from bouncer import config, upstream
+from bouncer import config, keeping, upstream
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.endurance import GOODBYE
+from bouncer.networks import reconnects
 from bouncer.outbox import Outbox
 from bouncer.session.events import FromNetwork, Tick
 from bouncer.undone import UNDONE_ROWS
@@ -219,3 +221,15 @@ async def test_what_finds_no_room_on_its_way_to_the_network_is_told(
         monkeypatch.setattr(upstream, "QUEUE_LINES", 0)
         await client.says("PRIVMSG #ops :nobody hears this")
         await client.hears("The last messages, 1 of them, did not reach net")
+
+
+async def test_how_a_network_folds_names_is_kept_for_the_next_start(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        await network.says(":irc.test 005 me CASEMAPPING=ascii :are supported by this server")
+        client = await muster.client("alice/net", MODERN)
+        await network.says(":irc.test NOTICE me :after it")
+        await client.hears("after it")
+        (found,) = await keeping.belongings_of(muster.store, muster.hub.user)
+        assert found.network.casemapping == "ascii"
+        (wanted,) = keeping.networks_of(muster.hub.user, [found], auto_away=True)
+        assert not reconnects(replace(wanted.network, casemapping="rfc1459"), wanted.network)
