@@ -20,7 +20,7 @@ from bouncer.identd import Idents
 from bouncer.intake import Follow, alone
 from bouncer.irc.multiline import batch_of, is_packed
 from bouncer.irc.registration.upstream import is_ban
-from bouncer.irc.wire import LineReader, Message, encode_all
+from bouncer.irc.wire import MAX_LINE, LineReader, Message, encode_all
 from bouncer.policies import Policies
 from bouncer.session.effects import DropNetwork, WantsTls
 from bouncer.session.events import Connected, Event, FromNetwork, Lost
@@ -55,10 +55,14 @@ def on_the_wire(message: Message) -> list[Message]:
 
 
 class SendQueue:
-    """Lines on their way to the network, paced by a token bucket; urgent ones overtake."""
+    """Lines on their way to the network, paced by a token bucket; urgent ones overtake. None is
+    longer than `longest` octets: some servers end the connection then."""
 
-    def __init__(self, bucket: Bucket, tap: Tap | None = None) -> None:
+    def __init__(
+        self, bucket: Bucket, tap: Tap | None = None, longest: Callable[[], int] = lambda: MAX_LINE
+    ) -> None:
         self.bucket = bucket
+        self._longest = longest
         self._tap = tap or closed_tap()
         self._urgent: deque[Message] = deque()
         self._paced: deque[Message] = deque()
@@ -99,7 +103,7 @@ class SendQueue:
             if ready:
                 if self._tap.is_open:
                     self._tap.note("out", map(str, ready))
-                await stream.send_all(encode_all(ready))
+                await stream.send_all(encode_all(ready, self._longest()))
             elif self._paced:
                 with trio.move_on_after(self.bucket.wait_s):
                     await self._wake.wait()
@@ -277,7 +281,8 @@ class Upstream:
         rate = self.session.network.rate
         if rate is None:
             rate = 0.0 if address.is_loopback else self._default_rate
-        self._queue = SendQueue(Bucket(rate, BURST_LINES), self._tap)
+        bucket = Bucket(rate, BURST_LINES)
+        self._queue = SendQueue(bucket, self._tap, lambda: self.session.state.isupport.linelen)
         self._ended = trio.Event()
         self._ending = None
         broken: Ending | None = None

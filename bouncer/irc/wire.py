@@ -193,6 +193,17 @@ class LineReader:
         return text
 
 
-def encode_all(messages: Iterable[Message]) -> bytes:
-    """Many messages as one buffer, so that they leave in one send."""
-    return b"".join([message.encode() for message in messages])
+def encode_all(messages: Iterable[Message], limit: int = 0) -> bytes:
+    """Many messages as one buffer, so that they leave in one send. With a `limit` each is cut to so
+    many octets, tags apart."""
+    lines = [message.encode() for message in messages]
+    if limit:
+        lines = [line if len(line) <= limit else _cut(line, limit) for line in lines]
+    return b"".join(lines)
+
+
+def _cut(line: bytes, limit: int) -> bytes:
+    tags, space, rest = line.partition(b" ") if line[:1] == b"@" else (b"", b"", line)
+    if len(rest) > limit:
+        rest = rest[: limit - 2].decode("utf-8", "ignore").encode() + b"\r\n"
+    return tags + space + rest

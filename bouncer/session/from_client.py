@@ -37,9 +37,10 @@ def receive(session: Session, client: Client, message: Message, out: Effects) ->
     session.label, session.answer_in_hand = "", None
     if message.raw_tags and client.dialect.labels:
         session.label = label_of(message)
-    messages = [message]
     if pasted.takes(client, message):
         messages = pasted.collect(session, client, message, out)
+    else:
+        messages = pasted.fitting(session, message)
     if not session.label or not messages:
         for each in messages:
             _handle(session, client, each, out)

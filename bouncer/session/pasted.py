@@ -1,4 +1,5 @@
 """Messages of several lines from clients: collected, then said as one message, or line by line.
+What is too long for one line of the network is made one of several.
 
 Inside, such a message is one text (`irc.multiline`): one row, one msgid. A network without
 multiline has single lines, so that is what others see of it, what is kept, and what comes back as
@@ -10,7 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bouncer.irc.caps import MULTILINE_BYTES, MULTILINE_LINES
-from bouncer.irc.multiline import Limits, Multiline, MultilineReader, packed, single_lines
+from bouncer.irc.multiline import (
+    COMMANDS,
+    Limits,
+    Line,
+    Multiline,
+    MultilineReader,
+    packed,
+    single_lines,
+)
+from bouncer.irc.split import room_for_text, split_text
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message
 from bouncer.session.answers import OUR_SERVICES
@@ -22,6 +32,9 @@ if TYPE_CHECKING:
     from bouncer.session.session import Session
 
 CAP = "draft/multiline"
+ACTION = "\x01ACTION "
+LEAST_ROOM = 80  # octets for a text; where there is less no such target can exist
+SHORT = LEAST_ROOM // 4  # characters, which have at most 4 octets each
 
 
 def takes(client: Client, message: Message) -> bool:
@@ -50,6 +63,25 @@ def collect(session: Session, client: Client, message: Message, out: Effects) ->
     if whole is None:
         return []
     session.label, client.pasted_label = client.pasted_label, ""
+    return _said(session, whole)
+
+
+def fitting(session: Session, message: Message) -> list[Message]:
+    """A message as it is, or as several where servers would cut it on its way to others."""
+    if len(message.params) < 2 or message.command not in COMMANDS:
+        return [message]
+    target, text = message.params[:2]
+    line = Line(text, joined=False)
+    if len(text) < SHORT or len(_cut(session, target, message.command, line)) == 1:
+        return [message]
+    return _said(session, Multiline(target, message.command, (line,), message.raw_tags))
+
+
+def _said(session: Session, whole: Multiline) -> list[Message]:
+    lines = [
+        part for line in whole.lines for part in _cut(session, whole.target, whole.command, line)
+    ]
+    whole = whole._replace(lines=tuple(lines))
     first, *rest = _texts(session, whole)
     # "Any tags that would have been added to the batch [...] MUST be included on the first message
     # line to be sent": multiline, fallback
@@ -66,6 +98,26 @@ def _texts(session: Session, whole: Multiline) -> list[str]:
     if limits is None or "batch" not in session.upstream_caps or not _is_chat(session, whole):
         return single_lines(whole.text)
     return [packed(part) for part in limits.parts(whole.lines)]
+
+
+def _cut(session: Session, target: str, command: str, line: Line) -> list[Line]:
+    """A line in as many as it needs; none of a secret, or of what is for us, is torn apart."""
+    if target.lower() in OUR_SERVICES or target[:1] == "*" or is_secret(target, line.text):
+        return [line]
+    text, head, tail = line.text, "", ""
+    if text[:1] == "\x01":
+        if not text.startswith(ACTION):
+            return [line]
+        text, head, tail = text.removeprefix(ACTION).removesuffix("\x01"), ACTION, "\x01"
+    mask = session.state.mask if "@" in session.state.mask else ""
+    longest = max(target.split(","), key=len)
+    room = room_for_text(command, longest, mask, session.state.isupport.linelen)
+    room -= len(head) + len(tail)
+    if room < LEAST_ROOM:
+        return [line]
+    first, *rest = split_text(text, room)
+    parts = [Line(f"{head}{first}{tail}", line.joined)]
+    return parts + [Line(f"{head}{part}{tail}", joined=not head) for part in rest]
 
 
 def _is_chat(session: Session, whole: Multiline) -> bool:

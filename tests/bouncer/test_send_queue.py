@@ -64,3 +64,24 @@ def test_a_network_that_pings_and_does_not_read_fills_no_memory() -> None:
     queue = SendQueue(Bucket(0.5, burst=1))
     pongs = [Message("PONG", (str(number),)) for number in range(QUEUE_LINES + 5)]
     assert queue.put(pongs) == pongs[QUEUE_LINES:]
+
+
+async def test_no_line_is_longer_than_the_network_allows() -> None:
+    """RFC 1459 section 2.3: "shall not exceed 512 characters [...] including the trailing CR-LF";
+    some servers end the connection of who sends more. Tags have a room of their own."""
+    ours, theirs = memory_stream_pair()
+    queue = SendQueue(Bucket(0.0, burst=2), longest=lambda: 512)
+    tags = f"+x={'t' * 600}"
+    queue.put([Message("TOPIC", ("#ops", "ü" * 400), "", tags), Message("AWAY", ("a" * 600,))])
+    queue.put([Message("AWAY", ("b",))])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(queue.drain_into, ours)
+        with trio.fail_after(5):
+            data = b""
+            while data.count(b"\r\n") < 3:
+                data += await theirs.receive_some()
+        nursery.cancel_scope.cancel()
+    topic, away, short, _ = data.decode().split("\r\n")
+    assert topic == f"@{tags} TOPIC #ops {'ü' * ((510 - len('TOPIC #ops ')) // 2)}"
+    assert away == f"AWAY {'a' * 505}"
+    assert short == "AWAY b"
