@@ -113,6 +113,7 @@ class AnyCertObject:
         except SSL.ZeroReturnError:
             raise
         except SSL.Error as error:
+            self._drain()
             raise _translated(error) from error
 
     def _drain(self) -> None:

@@ -161,6 +161,8 @@ class Bouncer:
         async with trio.open_nursery() as self._nursery:
             nursery = self._nursery
             await nursery.start(self._handle_signals)
+            if config.metrics is not None:  # before the networks: where it fails, nobody has come
+                await nursery.start(metrics.serve, config.metrics, partial(figures, self))
             nursery.start_soon(self._intake.run)
             await self._start_all(nursery)
             for listen, sockets in opened:
@@ -173,8 +175,6 @@ class Bouncer:
             nursery.start_soon(self._save_cursors)
             nursery.start_soon(self.renewals.watch)
             nursery.start_soon(self._prune)
-            if config.metrics is not None:
-                nursery.start_soon(metrics.serve, config.metrics, partial(figures, self))
             log.info("serving", addresses=[str(listen.address) for listen in config.listen])
             ready(self.store)
             nursery.start_soon(self.authenticator.get_ready)

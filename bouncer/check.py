@@ -21,7 +21,7 @@ from urllib.parse import quote
 import trio
 from sqlalchemy.exc import SQLAlchemyError
 
-from bouncer import certificates, database, tls
+from bouncer import certificates, database, place, tls
 from bouncer.admin import answers
 from bouncer.certificates import CertificateFault, Urgency
 from bouncer.cli import Exit, remote
@@ -292,6 +292,8 @@ def listening(listen: Listen, *, ours: bool) -> Iterator[str]:
         folder = Path(address.path).parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             yield f"{address} cannot be made: {folder} is missing or not ours to write"
+        if len(os.fsencode(address.path)) > place.MAX_SOCKET_PATH:
+            yield f"{address} is longer than a socket's path may be; take a shorter one"
         return
     try:
         found = socket.getaddrinfo(

@@ -241,7 +241,9 @@ def load(option: Path | None = None, environ: Mapping[str, str] | None = None) -
     """
     try:
         path = place.find_config(option) if environ is None else place.find_config(option, environ)
-        return parse(place.read_toml(path), path) if path else finish(Config(), None)
+        found = parse(place.read_toml(path), path) if path else finish(Config(), None)
+        place.short_enough(found.admin_socket)
+        return found
     except place.Misplaced as error:
         raise ConfigError([str(error)]) from None
 

@@ -35,8 +35,14 @@ def family(name: str, kind: str, label: str, values: Mapping[str, float]) -> str
     return f"# TYPE {name} {kind}\n" + "".join(lines)
 
 
-async def serve(address: Address, text: Callable[[], str]) -> None:
-    """`GET /metrics` and nothing else."""
+async def serve(
+    address: Address,
+    text: Callable[[], str],
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """`GET /metrics` and nothing else. Raises OSError, its text for the operator, where it cannot
+    be listened on `address`."""
 
     async def answer(stream: trio.SocketStream) -> None:
         with trio.move_on_after(REQUEST_S):
@@ -60,5 +66,10 @@ async def serve(address: Address, text: Callable[[], str]) -> None:
             finally:
                 await trio.aclose_forcefully(stream)
 
-    listeners = await trio.open_tcp_listeners(address.port, host=address.host)
+    try:
+        listeners = await trio.open_tcp_listeners(address.port, host=address.host)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"metrics: cannot listen on {address}: {reason}; take another port") from None
+    task_status.started()
     await trio.serve_listeners(answer, list(listeners))

@@ -16,6 +16,7 @@ HERE = Path("bouncer.toml")
 SYSTEM = Path("/etc/muster/bouncer.toml")
 ZERO_CONFIG_DATA = Path("var")
 SOCKET = "bouncer.sock"
+MAX_SOCKET_PATH = 107  # octets of a unix socket's path: unix(7)
 
 
 class Misplaced(ValueError):
@@ -74,4 +75,14 @@ def data_dir(path: Path | None, tables: Mapping[str, object]) -> Path:
 def admin_socket(option: Path | None = None) -> Path:
     """Where a running bouncer with this configuration listens for control commands."""
     path = find_config(option)
-    return data_dir(path, read_toml(path) if path else {}) / SOCKET
+    return short_enough(data_dir(path, read_toml(path) if path else {}) / SOCKET)
+
+
+def short_enough(path: Path) -> Path:
+    """The path of a socket. Raises Misplaced for one that no system takes."""
+    if (octets := len(os.fsencode(path))) > MAX_SOCKET_PATH:
+        raise Misplaced(
+            f"data_dir: {path} is too long for a socket, {octets} octets of {MAX_SOCKET_PATH}; "
+            "name a shorter directory"
+        )
+    return path

@@ -8,6 +8,7 @@ said (an answer to a KeyUpdate, RFC 8446 section 4.6.3) leaves before our next w
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from typing import Literal, Protocol
 
 import trio
@@ -75,6 +76,8 @@ async def shake_hands(
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await transport.send_all(outgoing.read())  # the alert, which tells the peer why
             raise trio.BrokenResourceError from error
         # A server's last octets are tickets, by which a client might come back: one that has gone
         # without reading them would have them answered by a reset. They leave with our first words.

@@ -93,6 +93,7 @@ def export(words: list[str], option: Path | None) -> int:
     parser.add_argument("--out", metavar="PATH", type=Path, required=True)
     chosen = parser.parse_args(words)
     settings = _settings(option)
+    _must_exist(settings.database.url)
 
     def write(connection: Connection) -> int:
         user = accounts.get_user(connection, chosen.user)
@@ -120,7 +121,9 @@ def backup(words: list[str], option: Path | None) -> int:
     )
     parser.add_argument("file", metavar="FILE", type=Path)
     chosen = parser.parse_args(words)
-    size = _with_store(_settings(option), lambda store: store.backup(str(chosen.file)))
+    settings = _settings(option)
+    _must_exist(settings.database.url)
+    size = _with_store(settings, lambda store: store.backup(str(chosen.file)))
     print(f"{chosen.file}: {size:,} bytes")
     return DONE
 
@@ -198,7 +201,8 @@ def _stopped(settings: Config, what_to_do: str) -> None:
 
 
 def _must_exist(url: str) -> None:
-    """Of a SQLite file that is not there an empty one would be made, and moved."""
+    """Of a SQLite file that is not there an empty one would be made: by root, it may be, who would
+    lock the bouncer out of it."""
     place = parse_url(url)
     if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
         raise Exit(FAILED, f"there is no database {place.database}; is it the right --config?")

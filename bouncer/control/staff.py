@@ -202,6 +202,8 @@ def _refuse_shared(connection: Connection, handle: str, changes: dict[str, Any])
     for other in accounts.list_staff(connection):
         if other.handle.casefold() == handle.casefold():
             continue
+        if changes.get("user") and folded(changes["user"]) == folded(other.user):
+            raise ControlError(f"user {other.user} is {other.handle}'s already")
         shared = marks(changes.get("accounts", ())) & marks(other.accounts)
         for network, name in sorted(shared):
             raise ControlError(f"account {name} on {network} is {other.handle}'s already")

@@ -14,6 +14,7 @@ from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from storage import accounts
 from storage.records import Certificate, User
+from storage.rows import folded
 
 PASSWORD = Option("--password", ("PASSWORD",), "the password; without it one is made and shown")
 _SETTINGS = (
@@ -118,15 +119,28 @@ async def listing(desk: Desk, request: Request) -> list[str]:
 
 
 async def remove(desk: Desk, request: Request) -> list[str]:
-    def write(connection: Connection) -> User:
+    def write(connection: Connection) -> tuple[User, list[str]]:
         user = accounts.get_user(connection, request["NAME"])
         with _keeping_an_admin(connection):
             accounts.remove_user(connection, user.id)
-        return user
+        # Who gets the name next must not be taken for them.
+        theirs = [
+            person.handle
+            for person in accounts.list_staff(connection)
+            if folded(person.user) == folded(user.name)
+        ]
+        for handle in theirs:
+            accounts.change_staff(connection, handle, user="")
+        return user, theirs
 
-    user = await desk.store.run(write)
+    user, theirs = await desk.store.run(write)
     await desk.refresh(user.name)
-    return [f"user {user.name} removed, with networks, channels and history"]
+    if theirs:
+        await desk.roster_changed()
+    return [
+        f"user {user.name} removed, with networks, channels and history",
+        *(f"{handle} stays on the roster, without a user" for handle in theirs),
+    ]
 
 
 @contextmanager

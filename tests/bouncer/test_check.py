@@ -107,6 +107,7 @@ async def test_a_bouncer_that_runs_is_asked_and_its_addresses_are_no_fault(tmp_p
     [
         ("192.0.2.1:6667", "this machine has no such address"),
         ("unix:nowhere/irc.sock", "is missing or not ours to write"),
+        (f"unix:{'x' * 108}", "is longer than a socket's path may be"),
     ],
 )
 async def test_an_impossible_address_is_named(address: str, said: str, tmp_path: Path) -> None:

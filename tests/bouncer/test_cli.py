@@ -104,6 +104,39 @@ def test_with_one_it_acts_at_once_and_by_ctl_too(site: Path) -> None:
     assert all(entry.startswith("{") for entry in logged.splitlines()), logged
 
 
+def test_a_port_for_metrics_that_is_taken_is_named_before_anything_begins(site: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (site / "bouncer.toml").write_text(f'metrics = "127.0.0.1:{port}"\n{TOML}')
+        said = bouncer("run", cwd=site)
+    assert said.returncode == 1
+    assert f"metrics: cannot listen on 127.0.0.1:{port}: Address already in use" in said.stderr
+    assert "serving" not in said.stderr
+
+
+def test_a_socket_s_path_that_is_too_long_is_told_by_every_command(site: Path) -> None:
+    deep = "x" * 60
+    (site / "bouncer.toml").write_text(TOML.replace('"data"', f'"{deep}/{deep}"'))
+    for words in (["check"], ["run"], ["user", "list"], ["ctl", "status"], ["import", "soju", "x"]):
+        said = bouncer(*words, cwd=site)
+        assert said.returncode == 2, words
+        assert f"data_dir: {site}/{deep}/{deep}/bouncer.sock is too long" in said.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["history", "export", "al", "net", "--out", "x"], ["history", "backup", "x"]]
+)
+def test_what_reads_a_database_makes_none(words: list[str], site: Path) -> None:
+    """Root, who makes backups, would make files that the bouncer cannot open."""
+    (site / "data").mkdir()
+    said = bouncer(*words, cwd=site)
+    assert said.returncode == 1
+    assert "there is no database" in said.stderr
+    assert not list((site / "data").iterdir())
+
+
 def test_a_socket_left_behind_by_kill_does_not_hinder(site: Path) -> None:
     with running(site) as process:
         process.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ssl
+import warnings
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,27 @@ async def test_an_asking_listener_survives_rubbish(tmp_path: Path) -> None:
     await near.send_all(b"NICK alice\r\nUSER alice 0 * :alice\r\n")
     with pytest.raises(SpokeNoTls):
         await shake_hands(far, server.context(True), server_side=True)
+
+
+@pytest.mark.parametrize("asking", [True, False])
+async def test_who_speaks_another_tls_is_told_by_an_alert(asking: bool, tmp_path: Path) -> None:
+    server = tls.server_tls(a_config(tmp_path)).context(asking)
+    client = any_server()
+    client.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        client.minimum_version = client.maximum_version = ssl.TLSVersion.TLSv1_1
+    near, far = trio.testing.memory_stream_pair()
+
+    async def serve() -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await shake_hands(far, server, server_side=True)
+        await far.aclose()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        with pytest.raises(trio.BrokenResourceError) as broken:
+            await trio.SSLStream(near, client).do_handshake()
+    assert "alert protocol version" in str(broken.value.__cause__).lower()
 
 
 def test_reload_serves_the_new_certificate(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bouncer import proofs
 from bouncer.control import readers
-from bouncer.control.actors import OPERATOR
+from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.grammar import ControlError
 from bouncer.control.registry import dispatch
 from bouncer.roster import Credential
@@ -68,6 +68,32 @@ async def test_what_says_who_somebody_is_says_it_of_one_person(tmp_path: Path) -
             await dispatch("staff set bob --account Libera alice", OPERATOR, desk)
         with pytest.raises(ControlError, match="certificate is alice's already"):
             await dispatch(f"staff add carol --certfp {CERT}", OPERATOR, desk)
+
+
+async def test_a_user_is_one_person_s(tmp_path: Path) -> None:
+    """Else the ops bot takes the one for the other, who may be an admin."""
+    async with open_desk(tmp_path) as desk:
+        for line in (ALICE, "staff add alice --user alice --admin true", "staff add bob"):
+            await dispatch(line, OPERATOR, desk)
+        await dispatch("staff set alice --user Alice", OPERATOR, desk)  # one's own again
+        for line in ("staff set bob --user ALICE", "staff add carol --user alice"):
+            with pytest.raises(ControlError, match="user alice is alice's already"):
+                await dispatch(line, OPERATOR, desk)
+
+
+async def test_who_gets_a_removed_user_s_name_is_not_taken_for_them(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, live := Noted()) as desk:
+        for line in (ALICE, "staff add al --user alice --admin true", "staff add bob"):
+            await dispatch(line, OPERATOR, desk)
+        live.rosters = 0
+        assert await dispatch("user remove Alice", OPERATOR, desk) == [
+            "user alice removed, with networks, channels and history",
+            "al stays on the roster, without a user",
+        ]
+        assert live.rosters == 1
+        await dispatch(ALICE, OPERATOR, desk)
+        with pytest.raises(ControlError, match="status is for staff"):
+            await dispatch("status", Actor(Door.SERVICE, user="alice"), desk)
 
 
 async def test_one_certificate_of_a_person_is_taken_away_and_no_other_key(tmp_path: Path) -> None:
