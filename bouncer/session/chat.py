@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 from bouncer.irc.multiline import single_lines
 from bouncer.irc.timestamps import second_ms
 from bouncer.irc.wire import Message, parse_tags
-from bouncer.session import answers
-from bouncer.session.dialect import read_tags
+from bouncer.session import answers, stamps
 from bouncer.session.effects import Effects
 from bouncer.session.routing import Reply
 from bouncer.session.secrets import is_secret
+from bouncer.session.stamps import AHEAD_MS, Stamp
 from bouncer.session.telling import event, tell_untold
 from storage.message import Row
 
 if TYPE_CHECKING:
     from bouncer.session.folding import Target
     from bouncer.session.session import Session
-
-Stamp = tuple[int, str, str]  # epoch milliseconds, msgid, the other tags raw
 
 # One match costs a third of Message.parse: nearly all lines of a busy network have this form, and
 # most servers write time and msgid first.
@@ -40,11 +38,15 @@ def line(session: Session, line: str, out: Effects) -> bool:
     if match is None:
         return False
     raw_tags, second, ms, msgid, tags, source, command, addressee, text = match.groups("")
-    if msgid and (at_ms := second_ms(second)) is not None and not (tags and _OURS.search(tags)):
-        # as we would write them: most clients have the line so
+    if (
+        msgid
+        and (at_ms := second_ms(second)) is not None
+        and at_ms <= session.now_ms + AHEAD_MS
+        and not (tags and _OURS.search(tags))
+    ):  # as we would write them: most clients have the line so
         stamp, whole = (at_ms + int(ms), msgid, tags), line
     else:
-        stamp, whole = read_tags(raw_tags, session.now_ms), ""
+        stamp, whole = stamps.read(session, raw_tags, out), ""
     target = session.target(addressee)
     if (
         target.is_channel
@@ -79,7 +81,7 @@ def several(session: Session, whole: list[Message], out: Effects) -> None:
 
 
 def _message(session: Session, message: Message, out: Effects) -> None:
-    stamp = read_tags(message.raw_tags, session.now_ms)
+    stamp = stamps.read(session, message.raw_tags, out)
     addressee, text = message.params[:2]
     said(session, stamp, message.raw_tags, message.source, message.command, addressee, text, out)
 

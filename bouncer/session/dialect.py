@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from bouncer.irc.multiline import batch_of, is_packed, single_lines
 from bouncer.irc.split import room_for_text, split_text
-from bouncer.irc.timestamps import format_time, parse_time
+from bouncer.irc.timestamps import format_time
 from bouncer.irc.who import first_prefix
 from bouncer.irc.wire import Message, format_tags, parse_tags
 from storage.message import Row, msgid_of, own_msgid
@@ -201,23 +201,6 @@ def takes_standard(about: str) -> frozenset[str]:
     "arbitrary standard replies other than ones enabled by a specific specification" need one."""
     brings = BRING_STANDARD.get(about.upper())
     return frozenset({"standard-replies", brings} if brings else {"standard-replies"})
-
-
-def read_tags(raw_tags: str, now_ms: int) -> tuple[int, str, str]:
-    """(epoch milliseconds, msgid, the other tags raw) of a message that came at `now_ms`."""
-    time_ms, msgid, others = now_ms, "", ""
-    if not raw_tags:
-        return time_ms, msgid, others
-    for tag in raw_tags.split(";"):
-        if tag[:5] == "time=":
-            told_ms = parse_time(tag[5:])
-            time_ms = now_ms if told_ms is None else told_ms
-        elif tag[:6] == "msgid=":
-            # what has to be escaped could not be named in a command, and must not end a tag of ours
-            msgid = "" if "\\" in tag else tag[6:]
-        elif tag[:6] != "batch=" and tag[:6] != "label=":
-            others = f"{others};{tag}" if others else tag
-    return time_ms, msgid, others
 
 
 def stamped(row: Row, target: str, text: str, time: str) -> list[str]:

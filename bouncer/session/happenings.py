@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bouncer.irc.wire import Message
-from bouncer.session.dialect import read_tags
+from bouncer.session import stamps
 from bouncer.session.effects import Effects
 from storage.message import Row, own_msgid
 
@@ -32,7 +32,7 @@ def keep(session: Session, message: Message, out: Effects) -> Message:
     places = _places(session, message)
     if not places:
         return message
-    time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
+    time_ms, msgid, tags = stamps.read(session, message.raw_tags, out)
     addressee = message.params[0] if message.command == "TAGMSG" else ""
     text = _text(message)
     for target, name in places:

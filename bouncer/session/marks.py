@@ -16,13 +16,13 @@ from bouncer.session.clients import Client
 from bouncer.session.effects import Effects
 from bouncer.session.folding import Fold
 from bouncer.session.lookups import ReadMarker
+from bouncer.session.stamps import AHEAD_MS
 from bouncer.session.unbound import is_unbound
 from storage.records import Subscription
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
 
-AHEAD_MS = 600_000  # how far a network's clock may be ahead of ours
 FORMS = {"MARKREAD": "draft/read-marker", "READ": "soju.im/read"}
 
 

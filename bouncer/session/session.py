@@ -128,6 +128,7 @@ class Session:
         self.state = NetworkState(network.nick, self.casemapping)
         self.registration: UpstreamRegistration | None = None
         self.ready = False  # registered, and the greeting is over
+        self.told_clock = False  # that the network's is ahead of ours
         self.told_refusal = ""  # why the network does not let us in, told once
         self.goodbye = ""  # the text of the network's ERROR
         self.secure = False  # the connection is by TLS

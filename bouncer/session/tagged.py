@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message, format_tags
-from bouncer.session import answers, happenings
+from bouncer.session import answers, happenings, stamps
 from bouncer.session.clients import Client
-from bouncer.session.dialect import read_tags
 from bouncer.session.effects import Effects
 from bouncer.session.routing import Reply
 
@@ -64,7 +63,7 @@ def relay(session: Session, message: Message, out: Effects, sender: int | None) 
     """Tell the clients that take it; the one that said it only where it wants echoes."""
     own = session.state.is_me(message.nick)
     hidden = own and not session.target(message.params[0]).is_channel
-    time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
+    time_ms, msgid, tags = stamps.read(session, message.raw_tags, out)
     bare, time = message._replace(raw_tags=tags), format_time(time_ms)
     for dialect, clients, _ in session.clients.groups:
         if hidden and not dialect.own_private:

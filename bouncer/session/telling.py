@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from bouncer.irc.multiline import is_packed
 from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message
-from bouncer.session import answers
-from bouncer.session.dialect import read_tags
+from bouncer.session import answers, stamps
 from bouncer.session.effects import Effects
 from bouncer.session.routing import Asked
 from storage.message import Row, msgid_of
@@ -91,7 +90,7 @@ def event(
     Clients with one of the capabilities `but` are left out."""
     if only is None and session.screened and session.screen.hides(session, message):
         return
-    time_ms, msgid, tags = read_tags(message.raw_tags, session.now_ms)
+    time_ms, msgid, tags = stamps.read(session, message.raw_tags, out)
     time = format_time(time_ms)
     bare = message._replace(raw_tags=tags)
     for dialect, clients, _ in session.clients.groups:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bouncer.irc.wire import Message
-from bouncer.session.marks import AHEAD_MS, Noted
+from bouncer.session.marks import Noted
 from bouncer.session.session import Session
+from bouncer.session.stamps import AHEAD_MS
 from tests.bouncer.session.dialogue import MODERN, Dialogue
 from tests.bouncer.session.stored import stored
 
