@@ -32,7 +32,7 @@ from storage import accounts
 from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines, parse_url
 from storage.errors import NotFound, StorageError
 from storage.migrations import REVISIONS, revision_of
-from storage.trouble import Cause, cause_of
+from storage.trouble import Cause, cause_of, in_a_line
 from storage.vault import Vault
 
 NO_ROOM_BYTES = 256 << 10
@@ -200,8 +200,7 @@ def stored(config: Config) -> Iterator[str]:
     except StorageError as error:
         yield f"database.url: {error}"
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).splitlines()[0]
-        cause = cause_of(error)
+        said, cause = in_a_line(error), cause_of(error)
         why = f"the database {cause.value} ({said})" if cause else f"cannot be used: {said}"
         yield f"database.url: {why}"
     finally:

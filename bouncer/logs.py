@@ -57,5 +57,12 @@ def set_up(form: str, *, quiet: bool = False) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # Libraries speak through logging: their warnings appear beside ours.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    # The storage and libraries speak through logging: their warnings appear among ours.
+    logging.basicConfig(level=logging.WARNING, handlers=[_Forward()])
+
+
+class _Forward(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(record.name)
+        more = {"logger": record.name, "exc_info": record.exc_info}
+        log.log(record.levelno, record.getMessage(), **more)

@@ -17,7 +17,7 @@ from storage.engine import Engines, make_engines
 from storage.errors import AlreadyThere, StorageError
 from storage.index import IDENTITY
 from storage.rows import SECRETS, vault_of
-from storage.trouble import cause_of
+from storage.trouble import cause_of, in_a_line
 from storage.vault import Vault
 
 MOVE_ROWS = 5_000  # per statement
@@ -80,7 +80,7 @@ def move(source_url: str, target_url: str, progress: Progress | None = None) -> 
         return _move(source, target, progress)
     except SQLAlchemyError as error:
         cause = cause_of(error)
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        reason = in_a_line(error)
         raise StorageError(
             f"nothing was moved: a database {cause.value} ({reason})"
             if cause

@@ -31,6 +31,8 @@ _INCREMENTAL = 2  # what SQLite calls it
 INDEX_SUFFIX = "-search"
 READ_CACHE_KIB = 16 * 1024
 WRITE_CACHE_KIB = 64 * 1024
+# Errors are logged: without what was to be written.
+_EVERY: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,8 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         "timeout": BUSY_TIMEOUT_S,
         "cached_statements": 256,
     }
-    writing = create_engine(url, poolclass=NullPool, connect_args=arguments)
-    reading = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    make = partial(create_engine, url, connect_args=arguments, **_EVERY)
+    writing, reading, indexing = make(), make(), make()
 
     place = Path(str(url.database))
 
@@ -160,7 +162,6 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         connection.execute("PRAGMA query_only = ON")
         connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
 
-    indexing = create_engine(url, poolclass=NullPool, connect_args=arguments)
     index_path = f"{url.database}{INDEX_SUFFIX}"
     for engine in (reading, indexing):
         event.listen(engine, "connect", partial(_attach_index, index_path))
@@ -206,15 +207,12 @@ def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:
             "PostgreSQL needs the psycopg package: pip install 'muster[postgres]'"
         ) from None
     del psycopg
-    writing = create_engine(url, poolclass=NullPool)
-    reading = create_engine(
-        url, poolclass=NullPool, execution_options={"postgresql_readonly": True}
-    )
+    writing, indexing = create_engine(url, **_EVERY), create_engine(url, **_EVERY)
+    reading = create_engine(url, execution_options={"postgresql_readonly": True}, **_EVERY)
 
     def keep_vault(_connection: Any, record: Any) -> None:
         record.info["vault"] = vault
 
-    indexing = create_engine(url, poolclass=NullPool)
     for engine in (writing, reading, indexing):
         event.listen(engine, "connect", keep_vault)
 

@@ -29,7 +29,7 @@ from storage import index, retention
 from storage.directory import get_meta
 from storage.engine import Engines
 from storage.errors import StorageError
-from storage.trouble import Cause, cause_of
+from storage.trouble import Cause, cause_of, in_a_line
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -130,8 +130,9 @@ class Indexer:
         _stand_back()
         looked_at = time.monotonic()
         while not self._stop.wait(CHECKPOINT_EVERY_S):
+            is_due = time.monotonic() >= looked_at + PERIOD_S
             try:
-                if time.monotonic() >= looked_at + PERIOD_S:
+                if is_due:
                     looked_at, now = time.monotonic(), self._last_id()
                     busy, seen = now - seen > SPARE_ROWS_S * PERIOD_S, now
                     self._look_for_files()
@@ -140,14 +141,14 @@ class Indexer:
             except (SQLAlchemyError, sqlite3.Error, OSError, StorageError) as error:
                 # The thread's own border. Searches are complete without it; said once, not always.
                 if not failing:
-                    log.warning("the search index does not get on: %s", error)
+                    log.warning("the search index does not get on: %s", in_a_line(error))
                 failing = True
                 if cause_of(error) is Cause.CORRUPT:
                     self.suspect()
             else:
-                if failing:
+                if failing and is_due:
                     log.warning("the search index gets on again")
-                failing = False
+                    failing = False
 
     def _follow(self, now: int, busy: bool) -> None:
         if busy:

@@ -30,7 +30,7 @@ from storage.job import Job, Then
 from storage.message import Row
 from storage.readers import Readers
 from storage.retention import Keep
-from storage.trouble import Cause, Trouble, cause_of
+from storage.trouble import Cause, Trouble, cause_of, in_a_line
 from storage.vault import Vault
 from storage.writer import Batch, Writer
 
@@ -252,12 +252,7 @@ def _open(url: str, vault: Vault, synchronous: str) -> tuple[Engines, int]:
         if cause is None:
             raise
         name = engines.url.render_as_string(hide_password=True)
-        raise Unusable(f"the database {name} {cause.value} ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    reason = getattr(error, "orig", None) or error
-    return str(reason).partition("\n")[0]
+        raise Unusable(f"the database {name} {cause.value} ({in_a_line(error)})") from error
 
 
 def _prepare(engines: Engines) -> int:

@@ -28,7 +28,6 @@ class Trouble:
     """The state of a store that cannot write. `since_s` is Unix time."""
 
     cause: Cause
-    detail: str
     since_s: float
     waiting: int = 0  # messages in memory, to be written when it works again
     lost: int = 0  # messages for which even memory had no room
@@ -63,6 +62,12 @@ _SQLSTATE = {
     "XX002": Cause.CORRUPT,
     "58030": Cause.FAILING,
 }
+
+
+def in_a_line(error: BaseException) -> str:
+    """The driver's own words. What follows them holds the statement, or the row at fault."""
+    reason = str(getattr(error, "orig", None) or error)
+    return reason.strip().partition("\n")[0]
 
 
 def cause_of(error: BaseException) -> Cause | None:

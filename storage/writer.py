@@ -30,7 +30,7 @@ from storage.engine import BUSY_TIMEOUT_S, Engines
 from storage.errors import NotWritten, StorageError
 from storage.job import Job
 from storage.message import Row
-from storage.trouble import Cause, Trouble, cause_of
+from storage.trouble import Cause, Trouble, cause_of, in_a_line
 
 T = TypeVar("T")
 Listener = Callable[[Trouble | None, bool], None]
@@ -242,7 +242,7 @@ class Writer:
         )
         if repaired != row:
             return self._try([repaired])
-        log.error("a message of network %s cannot be kept: %s", row.network_id, error)
+        log.error("a message of network %s cannot be kept: %s", row.network_id, in_a_line(error))
         return 1
 
     def _write_job(self, job: Job, reshapes: bool) -> outcome.Outcome[Any]:
@@ -276,8 +276,8 @@ class Writer:
         if known is None or known.cause is not cause:
             since = time.time() if known is None else known.since_s
             lost = known.lost if known else 0
-            trouble = Trouble(cause, str(error), since, len(self._spill), lost)
-            log.error("%s (%s)", trouble, error)
+            trouble = Trouble(cause, since, len(self._spill), lost)
+            log.error("%s (%s)", trouble, in_a_line(error))
             self._change(trouble)
 
     def _keep_in_memory(self, rows: Sequence[Row]) -> None:

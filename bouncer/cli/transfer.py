@@ -140,7 +140,7 @@ def move(words: list[str], option: Path | None) -> int:
         "url",
         metavar="URL",
         help="as postgresql://muster@/muster?host=/run/postgresql, or sqlite:////srv/muster.db; "
-        "leave a password to ~/.pgpass",
+        "a password belongs into a file that it names: ?passfile=FILE",
     )
     chosen = parser.parse_args(words)
     settings = _settings(option)

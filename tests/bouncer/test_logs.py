@@ -20,6 +20,8 @@ try:
     login("hunter" + str(1 + 1))
 except RuntimeError:
     log.exception("failed")
+import logging
+logging.getLogger("storage.writer").error("the disk is %s", "full")
 """
 
 
@@ -31,11 +33,13 @@ def logged(form: str, *, quiet: bool = False) -> str:
 
 
 def test_json_is_one_object_a_line() -> None:
-    first, second = [json.loads(line) for line in logged("json").splitlines()]
+    first, second, third = [json.loads(line) for line in logged("json").splitlines()]
     assert (first["event"], first["level"]) == ("serving", "info")
     assert first["address"] == "127.0.0.1:6697"
     assert first["timestamp"].endswith("Z")
     assert second["exception"][0]["exc_type"] == "RuntimeError"
+    assert (third["event"], third["level"]) == ("the disk is full", "error")
+    assert (third["logger"], third["timestamp"][-1]) == ("storage.writer", "Z")
 
 
 @pytest.mark.parametrize("form", ["console", "json"])

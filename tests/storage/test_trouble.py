@@ -12,14 +12,16 @@ from pathlib import Path
 import psycopg
 import pytest
 import trio
+from sqlalchemy.exc import OperationalError
 
 from storage import accounts, messages
 from storage.errors import NotWritten, Unusable
+from storage.indexer import PERIOD_S
 from storage.messages import Row
 from storage.records import User
 from storage.retention import Keep
 from storage.store import Store, open_store
-from storage.trouble import Cause, Trouble
+from storage.trouble import Cause, Trouble, in_a_line
 from storage.writer import SPILL_ROWS
 from tests.real.disk import small_disk
 from tests.real.process import until
@@ -296,3 +298,33 @@ async def test_a_row_that_cannot_be_kept_takes_no_other_with_it(store: Store) ->
     assert {"a", "b", "half ? a pair"} <= texts
     assert "c" not in texts
     assert store.trouble is None
+
+
+async def test_what_could_not_be_written_is_not_in_the_log(sqlite_url: str, tmp_path: Path) -> None:
+    async with open_store(sqlite_url) as store:
+        with closing(sqlite3.connect(tmp_path / "muster.db", isolation_level=None)) as other:
+            other.execute("CREATE TRIGGER t BEFORE INSERT ON users BEGIN SELECT unknown(); END")
+        with pytest.raises(OperationalError) as failed:
+            await store.run(accounts.add_user, User(name="carol", password_hash="$argon2id$x"))
+        assert "INSERT INTO users" in str(failed.value), "its text holds the statement"
+        assert "$argon2id$x" not in str(failed.value)
+        assert in_a_line(failed.value) == "no such function: unknown"
+
+
+async def test_an_index_that_cannot_be_written_is_told_of_once(
+    sqlite_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        with closing(sqlite3.connect(tmp_path / "muster.db-search", isolation_level=None)) as other:
+            refusal = "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            other.execute(f"CREATE TRIGGER t BEFORE INSERT ON zones {refusal}")
+            await store.append([said(store, network, "a line", 1)])
+            await until(lambda: bool(caplog.messages), 30, "the index does not get on")
+            await trio.sleep(2 * PERIOD_S)  # it tries again, and again in vain
+            other.execute("DROP TRIGGER t")
+        await until(lambda: "gets on again" in caplog.messages[-1], 30, "it gets on")
+    assert caplog.messages == [
+        "the search index does not get on: refused",
+        "the search index gets on again",
+    ]
