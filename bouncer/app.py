@@ -250,9 +250,9 @@ class Bouncer:
     async def roster_changed(self) -> None:
         self.beacon.roster_changed()
 
-    async def reload(self) -> None:
-        """Configuration (limits, ops, certificate paths) and certificates; drops no connection."""
-        fresh = config.load(self.config.source)
+    async def reload(self) -> list[str]:
+        """Configuration and certificates; drops no connection. What waits for a restart."""
+        fresh, waiting = config.reloaded(self.config, config.load(self.config.source))
         if self.tls is not None:
             certificate, key = paths(fresh)
             self.tls.reload(certificate, key)
@@ -260,11 +260,12 @@ class Bouncer:
         self.desk = replace(self.desk, config=fresh)
         self._gate.per_min = fresh.limits.connects_per_min
         self.authenticator.limits = fresh.limits
-        for hub in self.hubs.values():
-            hub.networks.default_rate = fresh.limits.upstream_lines_per_s
-            hub.networks.defaults = fresh.user_defaults
+        for hub in list(self.hubs.values()):
             hub.networks.listen_for_ops(self._ops_of(hub.user))
-        log.info("reloaded")
+            if hub.networks.configure(fresh.limits, fresh.user_defaults):
+                await hub.refresh(hub.user)
+        log.info("reloaded", waiting_for_a_restart=waiting)
+        return waiting
 
     async def quote(self, user_name: str, network: str, line: str) -> bool:
         hub = self.hubs.get(user_name)
@@ -381,8 +382,8 @@ class Bouncer:
                     break
                 try:
                     await self.reload()
-                except (ConfigError, CertificateFault) as error:
-                    log.error("not reloaded, the old configuration stays", reason=str(error))
+                except (ConfigError, CertificateFault, StorageError) as error:
+                    log.error("not reloaded, what was stays", reason=str(error))
         log.info("stopping")
         await self._say_goodbye()
         assert self._nursery is not None

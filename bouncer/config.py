@@ -29,6 +29,7 @@ from bouncer.irc.sts import Policy
 __all__ = ["Address", "Config", "ConfigError", "ListenOn", "MetricsOn", "Table", "load", "parse"]
 
 DATABASE_FILE = "muster.db"
+RELOADED = ("limits", "tls", "user_defaults", "history", "ops")  # without a restart
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s?#]+")  # RFC 6454 section 6.2
 _SERVER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 
@@ -226,8 +227,8 @@ class Config(Table):
     @property
     def told_caps(self) -> dict[str, str]:
         """The capabilities that this file switches on, each with its value."""
-        days = self.tls.sts_days
-        return {} if days is None else {"sts": str(Policy(days * 86_400, self.sts_port))}
+        days, port = self.tls.sts_days, self.sts_port  # no port where TLS waits for a restart
+        return {} if days is None or port is None else {"sts": str(Policy(days * 86_400, port))}
 
     @property
     def admin_socket(self) -> Path:
@@ -246,6 +247,18 @@ def load(option: Path | None = None, environ: Mapping[str, str] | None = None) -
         return found
     except place.Misplaced as error:
         raise ConfigError([str(error)]) from None
+
+
+def reloaded(running: Config, fresh: Config) -> tuple[Config, list[str]]:
+    """What holds once `fresh` has been read by a bouncer that runs, and the names of what was
+    changed and waits for its next start."""
+    waiting = [
+        name
+        for name in Config.model_fields
+        if name not in (*RELOADED, "source") and getattr(fresh, name) != getattr(running, name)
+    ]
+    taken = {name: getattr(fresh, name) for name in RELOADED}
+    return running.model_copy(update=taken), waiting
 
 
 def parse(tables: Mapping[str, object], source: Path) -> Config:

@@ -10,7 +10,7 @@ import trio
 
 from bouncer import keeping
 from bouncer.attachment import Link
-from bouncer.config import UserDefaults
+from bouncer.config import Limits, UserDefaults
 from bouncer.control.live import NetworkStatus
 from bouncer.errands import Errand
 from bouncer.identd import Idents
@@ -205,6 +205,15 @@ class Networks:
         for link in self.links.values():
             link.upstream = None
         self.links.clear()
+
+    def configure(self, limits: Limits, defaults: UserDefaults) -> bool:
+        """Go by these from now on; whether a `refresh` is needed for that."""
+        self.default_rate = limits.upstream_lines_per_s
+        self._chathistory_max = limits.chathistory_max
+        for link in self.links.values():
+            link.session.chathistory_max = limits.chathistory_max
+        changed, self.defaults = defaults != self.defaults, defaults
+        return changed
 
     def listen_for_ops(self, ops: tuple[str, str] | None) -> None:
         """Make this user's connection the ops bot in (network, channel), or no longer."""

@@ -52,8 +52,9 @@ class Live(Protocol):
     async def roster_changed(self) -> None:
         """Staff or voters changed in the store: sign and send the roster anew."""
 
-    async def reload(self) -> None:
-        """Read configuration and certificates again, as HUP does. Drops no connection.
+    async def reload(self) -> list[str]:
+        """Read configuration and certificates again, as HUP does. Drops no connection. The names of
+        what was changed and waits for a restart.
 
         Raises ValueError with the user's message when they are unusable; the old ones stay.
         """

@@ -96,10 +96,11 @@ async def debug(desk: Desk, request: Request) -> list[str]:
 
 async def reload(desk: Desk, _request: Request) -> list[str]:
     try:
-        await _running(desk).reload()
+        waiting = await _running(desk).reload()
     except ValueError as error:
         raise ControlError(f"nothing reloaded: {' | '.join(str(error).splitlines())}") from None
-    return ["configuration and certificates reloaded"]
+    waits = f"{', '.join(waiting)}: changed, and waiting for a restart"
+    return ["configuration and certificates reloaded", *([waits] if waiting else [])]
 
 
 def _trouble(desk: Desk) -> list[str]:

@@ -53,10 +53,11 @@ class Noted:
     async def roster_changed(self) -> None:
         self.rosters += 1
 
-    async def reload(self) -> None:
+    async def reload(self) -> list[str]:
         if self.fault:
             raise ValueError(self.fault)
         self.reloads += 1
+        return []
 
     async def quote(self, user_name: str, network: str, line: str) -> bool:
         self.quoted.append((user_name, network, line))
