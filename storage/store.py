@@ -155,6 +155,10 @@ class Store:
 
     async def redact(self, network_id: int, target: str, msgid: str) -> Row | None:
         """Delete one message for good; what it was, None where there is none (any more)."""
+        if self._trouble is not None:
+            waiting = await self._writer.withdraw(network_id, target, msgid)
+            if waiting is not None:
+                return waiting
         position = await self.read(messages.find_msgid, network_id, target, msgid)
         if position is None:
             return None

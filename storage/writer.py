@@ -29,7 +29,7 @@ from storage.appender import Appender
 from storage.engine import BUSY_TIMEOUT_S, Engines
 from storage.errors import NotWritten, StorageError
 from storage.job import Job
-from storage.message import Row
+from storage.message import Row, msgid_of
 from storage.trouble import Cause, Trouble, cause_of, in_a_line
 
 T = TypeVar("T")
@@ -48,11 +48,12 @@ SPILL_STEP = 1000  # rows per commit when the spill is written
 class Batch:
     """What has been handed in since the thread last looked: rows that share one commit."""
 
-    __slots__ = ("_callbacks", "committed", "finished", "jobs", "rows")
+    __slots__ = ("_callbacks", "committed", "finished", "jobs", "rows", "withdrawals")
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.jobs: list[tuple[Job, bool]] = []  # each with whether it reshapes
+        self.withdrawals: list[Job] = []  # of what waits for trouble to end
         self.committed = False
         self.finished = False  # committed, or held in memory: it may be shown
         self._callbacks: list[Callable[[], None]] = []
@@ -154,6 +155,14 @@ class Writer:
         with self._lock:
             self._open_batch().jobs.append((job, reshapes))
 
+    async def withdraw(self, network_id: int, target: str, msgid: str) -> Row | None:
+        """Take a message out of those that wait for trouble to end; None where it is not one."""
+        job = Job(self._withdraw, (network_id, target, msgid))
+        with self._lock:
+            self._open_batch().withdrawals.append(job)
+        row: Row | None = await job.wait()
+        return row
+
     async def close(self) -> None:
         """Commit what was handed in, then end the thread. Not cancellable: it is short."""
         with self._lock:
@@ -185,6 +194,8 @@ class Writer:
                 self._retry()
             if batch.rows:
                 self._write_rows(batch)
+            for job in batch.withdrawals:
+                self._tell(job.finish, outcome.capture(job.fn, *job.args))
             for job, reshapes in batch.jobs:
                 self._tell(job.finish, self._write_job(job, reshapes))
             if closing:
@@ -289,6 +300,15 @@ class Writer:
             first_loss = lost and not trouble.lost
             changed = replace(trouble, waiting=len(self._spill), lost=lost)
             self._change(changed, tell=bool(first_loss))
+
+    def _withdraw(self, network_id: int, target: str, msgid: str) -> Row | None:
+        for place, row in enumerate(self._spill):
+            if (row.network_id, row.target, msgid_of(row)) == (network_id, target, msgid):
+                del self._spill[place]
+                if self._trouble is not None:
+                    self._change(replace(self._trouble, waiting=len(self._spill)), tell=False)
+                return row
+        return None
 
     def _retry(self) -> None:
         """Open the database anew and write the spill; leave trouble when all of it is written."""
