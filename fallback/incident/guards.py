@@ -48,6 +48,11 @@ def proposed_at(incident_id: str) -> float:
     return int(incident_id[:12], 16) / 1000.0
 
 
+def began(state: IncidentState) -> float:
+    """Since when it is open, on our clock: an id proposed where the clock is ahead is no later."""
+    return min(proposed_at(state.id), state.opened_at)
+
+
 def propose(state: IncidentState, now: float) -> str:
     """A new id: by time, then by name, so that the smaller of two is the earlier."""
     at = int(now * 1000)
@@ -337,7 +342,7 @@ def closed_by_hand(state: IncidentState, event: PeerClosed, now: float) -> bool:
     """An order to stand down reaches what was open when it was given, whatever the id."""
     if not event.by_hand or is_tombstoned(state, event.id) or not sane(event.id, now):
         return False
-    return proposed_at(state.id) <= event.at + state.timings.standdown_after_s
+    return event.id == state.id or began(state) <= event.at + state.timings.standdown_after_s
 
 
 def closed_by_hand_elsewhere(state: IncidentState, event: PeerClosed, now: float) -> bool:
@@ -361,8 +366,8 @@ def declared_over(state: IncidentState, _event: Declared, _now: float) -> bool:
 def orderable(state: IncidentState, event: StanddownOrdered, now: float) -> bool:
     """A new order to stand down, given during this incident, and no hold runs."""
     known = event.at <= state.order_at
-    late = proposed_at(state.id) <= event.at + state.timings.standdown_after_s
-    return not known and late and not held(state, now)
+    ours = began(state) <= event.at + state.timings.standdown_after_s
+    return not known and ours and not held(state, now)
 
 
 def order_held(state: IncidentState, event: StanddownOrdered, now: float) -> bool:
