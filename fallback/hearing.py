@@ -27,10 +27,9 @@ from bouncer.heartbeat import (
 from bouncer.keys import PublicKey
 from bouncer.peers import Heard
 from bouncer.roster import Dismissal, Roster
-from fallback import claims, incident, speaker, voter, watch
+from fallback import answers, claims, incident, speaker, voter, watch
 from fallback.boots import Boots
 from fallback.gossip import (
-    MAX_OVER,
     Asked,
     ClaimSaid,
     ClosedSaid,
@@ -48,7 +47,6 @@ from fallback.mesh import PRIMARY, Mesh
 from fallback.notes import Notes
 from fallback.notices import Notices
 
-FORWARD_S = 120.0  # an older heartbeat proves nothing to anybody
 MAX_FORWARDERS = 64  # (voter, boot) pairs whose last forwarded number is known
 CLOSED = "closed:"  # how a RECEIVED names a closing
 
@@ -165,9 +163,16 @@ class Hearing:
         self._take_notice(heard.body)
         self.send_ack(where, len(heard.body))
 
-    def _take_notice(self, statement: bytes) -> None:
-        if (event := self.notices.read(statement)) is not None:
+    def _take_notice(self, statement: bytes) -> watch.Noticed | watch.NoticeEnded | None:
+        event = self.notices.read(statement)
+        if event is not None:
             self._put(event)
+        return event
+
+    def _is_on(self, notice: watch.Notice, now: float) -> bool:
+        seen = self._state().watch
+        over_at = watch.over_at(notice, seen.timings)
+        return notice.begins <= now < over_at and notice.id not in seen.ended
 
     # -- evidence between voters ------------------------------------------------------------------
 
@@ -180,38 +185,26 @@ class Hearing:
         if where is None:
             return
         self._probe()
-        now, left = self._now(), len(heard.body)
-        answers: list[tuple[Kind, bytes]] = []
-        if self.last is not None and now - self.last.at < FORWARD_S:
-            answers.append(
-                self._forward(asked.number, "heartbeat", self.last.statement, self.last.at)
-            )
-        for statement in self.notices.current(now):
-            answers.append(self._forward(asked.number, "maintenance", statement, now))
-        if now - self._answered_at() < FORWARD_S:
-            probed = Probed(asked.number, now - self._answered_at())
-            answers.insert(0, (Kind.PROBED, write_body(probed)))
-        for kind, body in answers:
-            left -= len(body)
-            if left >= 0:  # all answers together are no longer than the question
-                self._mesh.answer(heard.peer, kind, body, where, len(heard.body))
-
-    def _forward(self, number: int, kind: str, statement: bytes, at: float) -> tuple[Kind, bytes]:
-        said = Forwarded(
-            number,
-            "maintenance" if kind == "maintenance" else "heartbeat",
-            base64.b64encode(statement).decode(),
-            max(0.0, self._now() - at),
+        now, last = self._now(), self.last
+        found = answers.evidence(
+            asked.number,
+            len(heard.body),
+            heartbeat=(last.statement, now - last.at) if last else None,
+            notices=list(self.notices.current(now)),
+            answered_s=now - self._answered_at(),
         )
-        return Kind.FORWARD, write_body(said)
+        for kind, body in found:
+            self._mesh.answer(heard.peer, kind, body, where, len(heard.body))
 
     def _on_forward(self, heard: Heard, _where: Where | None) -> None:
         said = read_body(Forwarded, heard.body)
         statement = base64.b64decode(said.statement, validate=True)
         now = self._now()
         if said.kind == "maintenance":
-            self._take_notice(statement)
-            self._put(incident.VoterShows(heard.peer, now))
+            event = self._take_notice(statement)
+            # One to come, or that was taken back, says nothing about this silence.
+            if isinstance(event, watch.Noticed) and self._is_on(event.notice, now):
+                self._put(incident.VoterShows(heard.peer, now))
             return
         beat = read_statement(Heartbeat, Kind.HEARTBEAT, self._primary_key, statement)
         # The forwarder's own nonce stands inside: it heard this in its present boot.
@@ -332,10 +325,7 @@ class Hearing:
         asked, own = read_body(Fetched, heard.body), self._state().incident
         if where is None or own is None:
             return
-        latest = sorted(own.tombstones, key=lambda each: each.at)[-MAX_OVER:]
-        now = self._now()
-        closed = tuple((each.id, each.by_hand, max(0.0, now - each.at)) for each in latest)
-        body = write_body(OverSaid(asked.number, closed, own.stood_down))
+        body = answers.closings(asked.number, len(heard.body), own, self._now())
         self._mesh.answer(heard.peer, Kind.OVER, body, where, len(heard.body))
 
     def _on_over(self, heard: Heard, _where: Where | None) -> None:

@@ -63,7 +63,9 @@ class Notices:
             self.held = acked_name(kept.notice)
 
     def current(self, now: float) -> Iterator[bytes]:
-        """The signed octets of what is in force or to come."""
-        for kept in self._kept.values():
-            if not kept.notice.ended and kept.ends > now:
-                yield kept.statement
+        """The signed octets of what is in force, the longest first, then of what is to come."""
+        current = [
+            kept for kept in self._kept.values() if not kept.notice.ended and kept.ends > now
+        ]
+        for kept in sorted(current, key=lambda kept: (max(kept.begins, now), -kept.ends)):
+            yield kept.statement

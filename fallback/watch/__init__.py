@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from fallback.watch.guards import (
     note,
-    over_at,
+    over_at as over_at,
 )
 from fallback.watch.rows import (
     TABLE as TABLE,

@@ -60,6 +60,7 @@ class Ear:
     def __init__(self) -> None:
         self.events: list[object] = []
         self.answers: list[tuple[str, Kind, int, int]] = []
+        self.bodies: list[tuple[Kind, bytes]] = []
         self.confirmed: list[tuple[str, str]] = []
         self.declared = False
         self.mesh = Mesh(
@@ -97,6 +98,7 @@ class Ear:
     def answer(self, name: str, kind: Kind, body: bytes, _where: object, brought: int) -> None:
         if len(body) <= brought:
             self.answers.append((name, kind, len(body), brought))
+            self.bodies.append((kind, body))
 
     def hears(self, peer: str, kind: Kind, body: bytes) -> list[object]:
         """What a fresh datagram of this peer leads to."""
