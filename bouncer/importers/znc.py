@@ -5,6 +5,7 @@ Repeating it brings what is new and changes nothing that is here: settings made 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -34,8 +35,10 @@ from storage.errors import StorageError
 from storage.imports import add_older, progress_of
 from storage.messages import Position, Row
 from storage.records import Channel, Network, User
+from storage.rows import folded
 from storage.store import Store
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 MOST_LINES = 100_000  # of a log that are held against a buffer, which has some hundreds
 
 
@@ -69,13 +72,33 @@ async def import_znc(
         raise StorageError(f"{path}: {error}") from None
     report = Report()
     found: list[_Logs] = []
+    names: dict[str, str] = {}
     for section in root.inner("User"):
-        found += await store.run(_import_user, folder, section, report)
+        name = _name(section, names, report)
+        if name:
+            found += await store.run(_import_user, folder, name, section, report)
     for logs in found:
         files = await trio.to_thread.run_sync(_files, logs)
         await import_logs(store, files, logs.zone, report, progress)
         await _import_buffers(store, logs, savebuff_password, report)
     return report
+
+
+def _name(section: Section, names: dict[str, str], report: Report) -> str:
+    """What the user is called here, as far as anybody else has not come under that name."""
+    name = section.name.replace("@", "_")
+    if name != section.name:
+        report.notes.append(
+            f"{section.name}: is called {name} here, for in a login @ is followed by the client"
+        )
+    other = names.setdefault(folded(name), section.name)
+    if other != section.name:
+        report.notes.append(
+            f"{section.name}: left out, for upper and lower case are one here, and {other} is "
+            "another user; give it another name in ZNC"
+        )
+        return ""
+    return name
 
 
 async def _import_buffers(store: Store, logs: _Logs, typed: str, report: Report) -> None:
@@ -143,9 +166,8 @@ def _files(logs: _Logs) -> list[LogFile]:
 
 
 def _import_user(
-    connection: Connection, folder: Path, section: Section, report: Report
+    connection: Connection, folder: Path, name: str, section: Section, report: Report
 ) -> list[_Logs]:
-    name = section.name
     user = keep_user(
         connection,
         User(
@@ -158,16 +180,21 @@ def _import_user(
         report,
     )
     zone = _zone(section, report)
-    home = folder / "users" / name
+    home = folder / "users" / section.name
     logs = []
     for inner in section.inner("Network"):
         place = home / "networks" / inner.name
-        server = inner.get("Server")
-        if not server:
+        servers = inner.all("Server")
+        if not servers:
             report.notes.append(f"{name}/{inner.name}: left out, it has no server")
             continue
+        if len(servers) > 1:
+            report.notes.append(
+                f"{name}/{inner.name}: of {len(servers)} servers the first is taken, "
+                f"{servers[0].split()[0]}"
+            )
         own_nick = inner.get("Nick") or section.get("Nick") or name
-        network = _with_modules(_network(user, section, inner, server), inner, place, report)
+        network = _with_modules(_network(user, section, inner, report), inner, place, report)
         channels = [_channel(chan) for chan in inner.inner("Chan")]
         network = keep_network(connection, network, channels, report)
         logs.append(
@@ -177,7 +204,7 @@ def _import_user(
                 (
                     place / "moddata" / "log",
                     home / "moddata" / "log" / inner.name,
-                    folder / "moddata" / "log" / name / inner.name,
+                    folder / "moddata" / "log" / section.name / inner.name,
                 ),
                 zone,
                 place / "moddata" / "savebuff",
@@ -209,9 +236,16 @@ def _zone(section: Section, report: Report) -> tzinfo | None:
         return None
 
 
-def _network(user: User, section: Section, inner: Section, server: str) -> Network:
-    uri, password = parse_server(server)
-    pins = inner.all("TrustedServerFingerprint")
+def _network(user: User, section: Section, inner: Section, report: Report) -> Network:
+    uri, password = parse_server(inner.all("Server")[0])
+    pins = [pin.replace(":", "").lower() for pin in inner.all("TrustedServerFingerprint")]
+    fit = [pin for pin in pins if _SHA256.fullmatch(pin)]
+    if len(fit) != len(pins) or len(fit) > 1:
+        report.notes.append(
+            f"{user.name}/{inner.name}: of {len(pins)} trusted fingerprints "
+            + ("the last is taken" if fit else "none is taken, for none is of SHA-256")
+            + f"; change it with: bouncer network set {user.name} {inner.name} --pin sha256:HEX"
+        )
     return Network(
         user.id,
         inner.name,
@@ -220,7 +254,7 @@ def _network(user: User, section: Section, inner: Section, server: str) -> Netwo
         ident=inner.get("Ident") or section.get("Ident"),
         realname=inner.get("RealName") or section.get("RealName"),
         password=password,
-        fingerprint=f"sha256:{pins[-1].replace(':', '').lower()}" if pins else "",
+        fingerprint=f"sha256:{fit[-1]}" if fit else "",
         source_address=inner.get("BindHost") or section.get("BindHost"),
         enabled=inner.is_true("IRCConnectEnabled", default=True),
     )
@@ -256,7 +290,7 @@ def _with_modules(network: Network, inner: Section, place: Path, report: Report)
     if commands:
         changes["connect_commands"] = tuple(commands)
     for name in sorted(modules - {"sasl", "cert", "nickserv", "perform", "log", "savebuff"}):
-        report.notes.append(f"{network.name}: module {name} has no counterpart taken over")
+        report.notes.append(f"{network.name}: the module {name} does not come over")
     return replace(network, **changes)
 
 

@@ -325,4 +325,4 @@ async def test_what_cannot_come_over_is_said(store: Store, tmp_path: Path) -> No
     config = CONFIG.format(port=1, server=6667, hash="x", savebuff="").replace("sasl", "keepnick")
     (tmp_path / "configs" / "znc.conf").write_text(config)
     notes = (await import_znc(store, tmp_path, lambda *_: None)).notes
-    assert "home: module keepnick has no counterpart taken over" in notes
+    assert "home: the module keepnick does not come over" in notes
