@@ -7,7 +7,7 @@ of SCRAM keys gives made-up ones for users there are not, the same each time.
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 import structlog
 import trio
@@ -26,13 +26,15 @@ from bouncer.irc.sasl import ScramKeys, load_scram
 from bouncer.passwords import Hasher
 from bouncer.throttle import Throttle, source_of
 from storage import accounts
-from storage.errors import NotFound, NotWritten
+from storage.errors import NotFound, NotWritten, StorageError
 from storage.records import User
 from storage.store import Store
 
 SECRET = "scram_secret"  # of the made-up keys, in the store's single values
 MAX_TRUSTED = 10_000  # (user, address) pairs that logged in; full: the oldest is forgotten
 WRONG = "Wrong user or password"
+
+Key = tuple[str, str]
 
 log = structlog.get_logger("auth")
 
@@ -59,6 +61,8 @@ class Authenticator:
         self._throttle = Throttle(limits.login_per_min)
         self._trusted: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._secret = b""
+        self._judging: Counter[Key] = Counter()  # tries whose outcome is not known yet
+        self._judged = trio.Event()  # one of them has been judged
 
     async def get_ready(self) -> None:
         """Load what the first login by SCRAM would have everybody wait for."""
@@ -73,31 +77,62 @@ class Authenticator:
         source = source_of(peer)
         folded_user = attempt.login.user.casefold()
         keys = self._keys(source, folded_user)
-        now = trio.current_time()
-        wait_s = max((self._throttle.wait_s(key, now) for key in keys), default=0.0)
-        if wait_s > 0:
-            log.warning("login throttled", peer=peer, wait_s=round(wait_s))
-            raise Refused(f"Too many failed logins; try again in {wait_s:.0f} s")
-        if isinstance(attempt, ScramLookup):
-            return await self._scram_keys(attempt.login.user)
-        for key in keys:
-            self._throttle.take(key, now)
-        user = await self._judge(attempt)
-        for key in keys:
-            self._throttle.give_back(key)
+        if isinstance(attempt, ExternalAttempt):
+            keys = []  # nobody guesses a certificate; whoever guesses passwords must not hinder it
+        await self._may_try(keys, peer)
+        try:
+            if isinstance(attempt, ScramLookup):
+                return await self._scram_keys(attempt.login.user)
+            user = await self._counted(keys, attempt)
+        except StorageError as error:
+            log.error("logins cannot be checked", peer=peer, reason=str(error))
+            raise Refused("Logins cannot be checked now; try again later") from None
         if source is not None:
             self._trust(user.name.casefold(), source)
         return user
 
-    def _keys(self, source: str | None, folded_user: str) -> list[tuple[str, str]]:
-        """What a failure counts against. Where a user has logged in before, strangers' failures
-        do not lock them out: there the address alone counts."""
+    async def _may_try(self, keys: list[Key], peer: str) -> None:
+        """Wait while those who are being judged hold the last tries: a team comes back at once,
+        and their tries are given back. Raises Refused."""
+        while blocked := [key for key in keys if self._wait_s(key) > 0]:
+            if not all(self._judging[key] for key in blocked):
+                wait_s = max(map(self._wait_s, blocked))
+                log.warning("login throttled", peer=peer, wait_s=round(wait_s))
+                raise Refused(f"Too many failed logins; try again in {wait_s:.0f} s")
+            await self._judged.wait()
+
+    def _wait_s(self, key: Key) -> float:
+        return self._throttle.wait_s(key, trio.current_time())
+
+    async def _counted(self, keys: list[Key], attempt: Attempt) -> User:
+        """Judge it; only where it was wrong, or its end was not awaited, the try is spent."""
+        for key in keys:
+            self._throttle.take(key, trio.current_time())
+        self._judging.update(keys)
+        is_spent = True
+        try:
+            user = await self._judge(attempt)
+            is_spent = False
+            return user
+        except StorageError:
+            is_spent = False
+            raise
+        finally:
+            self._judging -= Counter(keys)
+            for key in keys if not is_spent else ():
+                self._throttle.give_back(key)
+            self._judged.set()
+            self._judged = trio.Event()
+
+    def _keys(self, source: str | None, folded_user: str) -> list[Key]:
+        """What a failure counts against. Where a user has logged in before, that is they alone at
+        that place: neither strangers lock them out nor a colleague whose client has an old
+        password."""
         if source is None:
             return []
-        keys = [("address", source)]
-        if folded_user and (folded_user, source) not in self._trusted:
-            keys.append(("user", folded_user))
-        return keys
+        if (folded_user, source) in self._trusted:
+            return [("user at", f"{folded_user} {source}")]
+        return [("address", source)] + [("user", folded_user)] * bool(folded_user)
 
     def _trust(self, folded_user: str, source: str) -> None:
         self._trusted[folded_user, source] = None

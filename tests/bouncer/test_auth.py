@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trio
@@ -19,6 +20,7 @@ from bouncer.irc.registration import ExternalAttempt, PlainAttempt, ScramAttempt
 from bouncer.irc.sasl import ScramKeys
 from bouncer.throttle import MAX_KEYS, Throttle, source_of
 from storage import accounts
+from storage.errors import StorageError
 from storage.records import Certificate, User
 from storage.store import Store, open_store
 
@@ -134,6 +136,66 @@ async def test_strangers_do_not_lock_a_user_out_of_their_usual_place(place: Plac
         with pytest.raises(Refused):
             await place.log_in("alice", "wrong", f"198.51.100.{host}")
     assert await place.log_in("alice", "secret", FAR) == "alice"
+
+
+async def test_a_team_that_comes_back_at_once_gets_in(place: Place) -> None:
+    """From one address, as from an office, with more people than wrong passwords are allowed."""
+    let_in = []
+
+    async def come_back(number: int) -> None:
+        let_in.append(await place.log_in("alice", "secret", f"192.0.2.{number % 2}"))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(5 * LIMITS.login_per_min):
+            nursery.start_soon(come_back, number)
+    assert len(let_in) == 5 * LIMITS.login_per_min
+
+
+async def test_a_colleague_s_old_password_locks_nobody_else_out(place: Place) -> None:
+    """At one address, where both have logged in before."""
+    bob = User("bob", password_hash=place.hashed.password_hash, scram=place.hashed.scram)
+    await place.store.run(accounts.add_user, bob)
+    for name in ("alice", "bob"):
+        await place.log_in(name, "secret")
+    for _ in range(LIMITS.login_per_min):
+        with pytest.raises(Refused, match="Wrong"):
+            await place.log_in("bob", "old")
+    with pytest.raises(Refused, match="try again in"):
+        await place.log_in("bob", "secret")
+    assert await place.log_in("alice", "secret") == "alice"
+
+
+async def test_who_guesses_passwords_does_not_hinder_certificates(place: Place) -> None:
+    for _ in range(LIMITS.login_per_min):
+        with pytest.raises(Refused, match="Wrong"):
+            await place.log_in("alice", "wrong")
+    user = await place.door.attempt(ExternalAttempt(Login("alice"), ALICE_CERT), FAR)
+    assert isinstance(user, User)
+
+
+class Unreadable:
+    """A store that a damaged disk lets nobody read, until it is mended."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.is_mended = False
+
+    async def read(self, fn: Callable[..., object], *args: object) -> object:
+        if not self.is_mended:
+            raise StorageError("the database is damaged")
+        return await self._store.read(fn, *args)
+
+
+async def test_a_database_that_cannot_be_read_is_nobody_s_wrong_password(place: Place) -> None:
+    store = Unreadable(place.store)
+    place.door = Authenticator(cast(Store, store), passwords.Hasher(), LIMITS)
+    for _ in range(LIMITS.login_per_min + 1):
+        with pytest.raises(Refused, match="Logins cannot be checked now; try again later"):
+            await place.log_in("alice", "secret")
+    with pytest.raises(Refused, match="cannot be checked now"):
+        await place.door.attempt(ScramLookup(Login("alice")), FAR)
+    store.is_mended = True
+    assert await place.log_in("alice", "secret") == "alice"
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "", "unix"])
