@@ -117,7 +117,7 @@ class Bucket:
         self._tokens -= given
         return given
 
-    def owe(self, lines: int) -> None:
+    def owe(self, lines: float) -> None:
         """More has gone than was taken: what comes next waits for longer."""
         if self._tokens is not None:
             self._tokens -= lines

@@ -22,6 +22,7 @@ from bouncer.irc.multiline import batch_of, is_packed
 from bouncer.irc.registration.upstream import is_ban
 from bouncer.irc.wire import MAX_LINE, LineReader, Message, encode_all
 from bouncer.policies import Policies
+from bouncer.session.dialect import CHAT
 from bouncer.session.effects import DropNetwork, WantsTls
 from bouncer.session.events import Connected, Event, FromNetwork, Lost
 from bouncer.session.session import PROBE, Session
@@ -34,6 +35,9 @@ REGISTRATION_S = 60.0  # from the open stream to 001
 GOODBYE_S = 2.0
 BURST_LINES = 10  # sent at once before the rate limit bites
 URGENT = frozenset({"PONG", "CAP", "AUTHENTICATE", "PASS", "USER", "QUIT"})
+# ircu and irc2 take two seconds for a line, and one more for each so many octets of it; who is too
+# far ahead of that is sent away for "Excess Flood"
+SLOWING_OCTETS = 120
 
 log = structlog.get_logger("upstream")
 
@@ -52,6 +56,11 @@ def on_the_wire(message: Message) -> list[Message]:
     """A message of several lines as its batch. It leaves at once, for nothing may come between."""
     several = message.command == "PRIVMSG" and is_packed(message.params[-1])
     return batch_of(message, "m") if several else [message]
+
+
+def cost(line: Message) -> float:
+    """How many short lines a line counts for."""
+    return 1 + len(line.encode()) // SLOWING_OCTETS / 2
 
 
 class SendQueue:
@@ -83,6 +92,10 @@ class SendQueue:
         self._wake.set()
         return refused
 
+    def unsent(self) -> int:
+        """How many messages of people wait for their turn."""
+        return sum(message.command in CHAT for message in self._paced)
+
     def close(self, goodbye: Message) -> None:
         """Say `goodbye` next and send nothing after it."""
         self._paced.clear()
@@ -98,7 +111,8 @@ class SendQueue:
             self._urgent.clear()
             while self._paced and self.bucket.take(1, trio.current_time()):
                 lines = on_the_wire(self._paced.popleft())
-                self.bucket.owe(len(lines) - 1)
+                if self.bucket.rate:
+                    self.bucket.owe(sum(map(cost, lines)) - 1)
                 ready += lines
             if ready:
                 if self._tap.is_open:
@@ -151,6 +165,7 @@ class Upstream:
         self._became = became  # told when `state` or `error` may have changed
         self._default_rate = default_rate
         self._queue: SendQueue | None = None
+        self._unsent = 0  # messages that waited for their turn when the connection ended
         self._scope: trio.CancelScope | None = None
         self._registration: trio.CancelScope | None = None
         self._ending: Ending | None = None
@@ -218,6 +233,7 @@ class Upstream:
             await self._pass_gate(address)
             self._become(State.CONNECTING, self.error)
             opened_at = trio.current_time()
+            self._unsent = 0
             try:
                 self._address = self._to_dial(address)
                 stream = await self._dial(
@@ -239,7 +255,7 @@ class Upstream:
             if self._tls_port is None:
                 delay_s = patience.after(ending, trio.current_time() - opened_at)
             self._become(State.STOPPED if delay_s is None else State.WAITING, ending.reason)
-            await self._post(Lost(ending.reason, ending.refused, delay_s))
+            await self._post(Lost(ending.reason, ending.refused, delay_s, self._unsent))
             if delay_s is None:
                 return
             await trio.sleep(delay_s)
@@ -295,6 +311,7 @@ class Upstream:
             silent = isinstance(error, TimeoutError) or "timed out" in str(error)
             broken = Ending(describe(error), silent=silent and self.session.is_registered)
         finally:
+            self._unsent = self._queue.unsent()
             self._queue = None
             self._scope = None
             self._ended.set()

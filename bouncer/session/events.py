@@ -30,11 +30,12 @@ class Lost:
     """The stream to the network ended, or could not be had; `reason` is in a person's words.
 
     `refused` when the network does not want us; `retry_s` is when the next try comes, None where
-    none does until somebody acts."""
+    none does until somebody acts; `unsent` is how many messages still waited for their turn."""
 
     reason: str
     refused: bool = False
     retry_s: float | None = 0.0
+    unsent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,9 @@ class Session:
             self.notify(out, f"{self.network.name} does not let us in: {event.reason}; {again}")
         elif was_registered:
             self.notify(out, f"The connection to {self.network.name} was lost: {event.reason}")
+        if event.unsent:  # they are kept as said
+            text = f"The last messages, {event.unsent} of them, did not reach {self.network.name}"
+            self.notify(out, text)
 
     @property
     def is_registered(self) -> bool:

@@ -8,7 +8,7 @@ from trio.testing import MockClock, memory_stream_pair
 from bouncer.irc.wire import Message
 from bouncer.session.session import PROBE
 from bouncer.supervise import Bucket
-from bouncer.upstream import QUEUE_LINES, SendQueue
+from bouncer.upstream import BURST_LINES, QUEUE_LINES, SendQueue
 
 
 def test_nothing_comes_between_the_lines_of_one_message() -> None:
@@ -36,6 +36,44 @@ def test_nothing_comes_between_the_lines_of_one_message() -> None:
             ]
             await theirs.receive_some()
             assert 4.5 <= trio.current_time() - begun <= 6.5  # six lines, two of them at once
+            nursery.cancel_scope.cancel()
+
+    clock = MockClock(autojump_threshold=0)
+    begun = clock.current_time()
+    trio.run(scene, clock=clock)
+
+
+def test_long_lines_are_sent_as_slowly_as_servers_read_them() -> None:
+    """RFC 1459, 8.10: "while the timer is less than ten seconds ahead of the current time, parse
+    any present messages and penalize the client by 2 seconds for each message". ircu (u2.10.12.10)
+    adds a second for each 120 octets, and of more than 1,024 unread ones it says:
+
+    ERROR :Closing Link: erin by iu1.example.net (Excess Flood)
+    """
+    read_up_to = 0.0
+    unread: list[int] = []
+
+    async def ircu_reads() -> None:
+        nonlocal read_up_to
+        while unread and read_up_to < trio.current_time() + 10:
+            octets = unread.pop(0)
+            read_up_to = max(read_up_to, trio.current_time()) + 2 + octets // 120
+        assert sum(unread) <= 1_024, "Excess Flood"
+
+    async def scene() -> None:
+        ours, theirs = memory_stream_pair()
+        queue = SendQueue(Bucket(0.5, BURST_LINES))
+        queue.put([Message("PRIVMSG", ("#perin", "x" * 380))] * 25)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(queue.drain_into, ours)
+            came = 0
+            while came < 25:
+                with trio.move_on_after(1):
+                    lines = bytes(await theirs.receive_some()).splitlines(keepends=True)
+                    came += len(lines)
+                    unread.extend(map(len, lines))
+                await ircu_reads()
+            assert trio.current_time() - begun < 25 * 5  # and not more slowly than it would read
             nursery.cancel_scope.cancel()
 
     clock = MockClock(autojump_threshold=0)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
+import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from bouncer.dial import ServerAddress
+from bouncer.irc.wire import Message
 from bouncer.policies import Policies
 from bouncer.session.effects import WantsTls
-from bouncer.session.events import Connected, Event
+from bouncer.session.events import Connected, Event, Lost
 from bouncer.supervise import Gate
-from bouncer.upstream import Upstream
+from bouncer.upstream import BURST_LINES, Upstream
 from storage.records import Network
 from tests.bouncer.session.dialogue import Dialogue
 
@@ -63,3 +66,37 @@ async def test_what_was_stopped_tells_of_no_end(autojump_clock: MockClock) -> No
         await trio.sleep(5)
     assert autojump_clock.current_time() > 5
     assert told == [Connected(tls=True)]
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_what_waited_for_its_turn_is_counted_at_the_end() -> None:
+    told: list[Event] = []
+    servers: list[trio.abc.Stream] = []
+
+    async def post(event: Event) -> None:
+        told.append(event)
+
+    async def dial(*_: object, **__: object) -> trio.abc.Stream:
+        ours, theirs = memory_stream_pair()
+        servers.append(theirs)
+        return ours
+
+    upstream = Upstream(
+        Dialogue([], replace(NET, rate=0.5)).session,
+        post,
+        lambda _: None,
+        gate=Gate(0),
+        default_rate=0,
+        dial=dial,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(upstream.run)
+        await trio.testing.wait_all_tasks_blocked()
+        said = [Message("PRIVMSG", ("#c", str(number))) for number in range(BURST_LINES + 2)]
+        assert upstream.put([*said, Message("WHO", ("#c",))]) == []
+        await trio.testing.wait_all_tasks_blocked()
+        await servers[0].aclose()
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    (lost,) = (event for event in told if isinstance(event, Lost))
+    assert lost.unsent == 2

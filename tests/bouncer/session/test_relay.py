@@ -259,6 +259,15 @@ def test_a_lost_connection_is_told_and_the_channels_come_back() -> None:
     assert "JOIN #ops" in [line.partition(" ")[2] for line in talk.seen(1)]
 
 
+def test_what_still_waited_for_a_lost_connection_is_told() -> None:
+    """It is kept and shown as said; irc2: "ERROR :Closing Link: … (Excess Flood)" and the like."""
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.event(Lost("reset by peer", unsent=3))
+    assert texts(talk.seen(1))[1:] == ["The last messages, 3 of them, did not reach net"]
+
+
 def test_a_changed_nick_is_told_to_every_client() -> None:
     talk = Dialogue()
     talk.connect()
