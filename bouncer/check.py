@@ -97,6 +97,7 @@ def _little_room(config: Config) -> Iterator[str]:
 
 
 def _faults(config: Config) -> Iterator[str]:
+    yield from own_file(config)
     yield from data_dir(config)
     yield from keys(config)
     yield from certificate(config)
@@ -114,6 +115,17 @@ def _addresses(config: Config) -> Iterator[str]:
         if address is not None:
             for fault in listening(Listen(address=address, tls=False), ours=running):
                 yield f"{name}: {fault}"
+
+
+def own_file(config: Config) -> Iterator[str]:
+    """The configuration itself, which root has read."""
+    try:
+        if config.source is not None:
+            config.source.open().close()
+    except PermissionError:
+        yield "the bouncer's user cannot read it; chgrp it, and chmod 640"
+    except OSError:
+        return  # gone since it was read
 
 
 def data_dir(config: Config) -> Iterator[str]:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import pwd
 import socket
 import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -218,3 +223,48 @@ async def test_a_mesh_key_that_others_may_read_is_named(tmp_path: Path) -> None:
     os.chmod(tmp_path / "data" / "mesh.key", 0o644)
     (fault,) = await faults(tmp_path)
     assert fault.startswith("mesh.key: ")
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """Not below pytest's own folder, which is closed."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become somebody else")
+def test_root_is_told_what_the_bouncer_s_user_cannot_read(open_to_all: Path) -> None:
+    """Root itself may read everything, and would find nothing wrong."""
+    nobody = pwd.getpwnam("nobody")
+    open_to_all.chmod(0o755)
+    (open_to_all / "data").mkdir(mode=0o700)
+    os.chown(open_to_all / "data", nobody.pw_uid, nobody.pw_gid)
+    chain, key, conf = (open_to_all / name for name in ("c.pem", "k.pem", "bouncer.toml"))
+    selfsigned.make(chain, key, ["irc.example.net"])
+    conf.write_text(
+        f'data_dir = "data"\n[tls]\ncertificate = "{chain}"\nkey = "{key}"\n'
+        '[[listen]]\naddress = "127.0.0.1:0"\n'
+    )
+    conf.chmod(0o600)
+    script = """
+import os, sys, trio
+from pathlib import Path
+from bouncer import check, config
+
+settings = config.load(Path(sys.argv[1]))
+owner = settings.data_dir.stat().st_uid
+print(*trio.run(check.faults, settings), sep="\\n")
+print(*trio.run(check.faults, settings, lambda: os.setuid(owner)), sep="\\n")
+"""
+    words = [sys.executable, "-c", script, str(conf)]
+    said = subprocess.run(words, capture_output=True, text=True)
+    assert said.stdout.splitlines() == [
+        "",
+        f"{conf}: the bouncer's user cannot read it; chgrp it, and chmod 640",
+        f"{conf}: tls: {key}: Permission denied; let the bouncer's user read it",
+    ], said
+    # The command becomes the owner, too; whom this installation itself may be closed to.
+    bouncer = str(Path(sys.executable).with_name("bouncer"))
+    told = subprocess.run([bouncer, "check", "--config", conf], capture_output=True, text=True)
+    assert told.returncode == 2
+    assert "cannot read" in told.stderr
