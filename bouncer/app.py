@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
-from bouncer import admin, config, identd, keeping, listeners, metrics, opsbot, webpush
+from bouncer import admin, chores, config, identd, keeping, listeners, metrics, opsbot, webpush
 from bouncer.attachment import Link
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
@@ -50,7 +50,6 @@ from bouncer.wire_log import WireLog
 from storage import accounts
 from storage.errors import NotFound, StorageError
 from storage.records import User
-from storage.retention import Keep
 from storage.rows import folded
 from storage.store import Store
 from storage.trouble import Trouble
@@ -59,10 +58,7 @@ if TYPE_CHECKING:
     from httpcore import AsyncNetworkBackend
 
 MESH_KEY = "mesh.key"
-TICK_S = 1.0
-SAVE_CURSORS_S = 2.0
 GOODBYE_S = 3.0  # TERM to the end takes at most 5 s, with the last commit
-PRUNE_S = 3600.0
 
 log = structlog.get_logger("bouncer")
 
@@ -171,10 +167,10 @@ class Bouncer:
             await nursery.start(self.beacon.run)
             if ident is not None:
                 nursery.start_soon(identd.serve, ident, self._idents)
-            nursery.start_soon(self._tick)
-            nursery.start_soon(self._save_cursors)
+            nursery.start_soon(chores.tick, self.hubs)
+            nursery.start_soon(chores.save_cursors, self._cursors)
+            nursery.start_soon(chores.prune, self.store, lambda: self.config.history.keep_s)
             nursery.start_soon(self.renewals.watch)
-            nursery.start_soon(self._prune)
             log.info("serving", addresses=[str(listen.address) for listen in config.listen])
             ready(self.store)
             nursery.start_soon(self.authenticator.get_ready)
@@ -348,28 +344,6 @@ class Bouncer:
             hub.notify(text)
 
     # --- tasks ---
-
-    async def _tick(self) -> None:
-        while True:
-            await trio.sleep(TICK_S)
-            for hub in self.hubs.values():
-                hub.tick()
-
-    async def _save_cursors(self) -> None:
-        while True:
-            await trio.sleep(SAVE_CURSORS_S)
-            await self._cursors.save()
-
-    async def _prune(self) -> None:
-        """Let go of what is kept too long, every hour, in steps that hinder nobody."""
-        while True:
-            await trio.sleep(PRUNE_S)
-            try:
-                gone = await self.store.prune(Keep(age_s=self.config.history.keep_s))
-            except StorageError as error:
-                log.error("history not pruned", reason=str(error))
-            else:
-                log.info("history pruned", messages=gone)
 
     async def _handle_signals(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

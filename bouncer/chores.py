@@ -1,0 +1,47 @@
+"""What is done every so often, for as long as the bouncer runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+import trio
+
+from bouncer.hub import Hub
+from bouncer.keeping import Cursors
+from storage.errors import StorageError
+from storage.retention import Keep
+from storage.store import Store
+
+TICK_S = 1.0
+SAVE_CURSORS_S = 2.0
+PRUNE_S = 3600.0
+
+log = structlog.get_logger("bouncer")
+
+
+async def tick(hubs: Mapping[str, Hub]) -> None:
+    """Tell the sessions of all hubs that time has passed."""
+    while True:
+        await trio.sleep(TICK_S)
+        for hub in hubs.values():
+            hub.tick()
+
+
+async def save_cursors(cursors: Cursors) -> None:
+    """Write down what clients have confirmed."""
+    while True:
+        await trio.sleep(SAVE_CURSORS_S)
+        await cursors.save()
+
+
+async def prune(store: Store, keep_s: Callable[[], int | None]) -> None:
+    """Let go of what is kept too long, every hour, in steps that hinder nobody."""
+    while True:
+        await trio.sleep(PRUNE_S)
+        try:
+            gone = await store.prune(Keep(age_s=keep_s()))
+        except StorageError as error:
+            log.error("history not pruned", reason=str(error))
+        else:
+            log.info("history pruned", messages=gone)
