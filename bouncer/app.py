@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
-from bouncer import admin, chores, config, identd, keeping, listeners, metrics, opsbot, webpush
+from bouncer import (
+    admin,
+    chores,
+    config,
+    identd,
+    keeping,
+    listeners,
+    machine,
+    metrics,
+    opsbot,
+    webpush,
+)
 from bouncer.attachment import Link
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
@@ -36,13 +47,13 @@ from bouncer.hub import Hub
 from bouncer.identd import Idents
 from bouncer.intake import Intake
 from bouncer.keys import MeshKey
-from bouncer.memory import give_back_large_blocks
 from bouncer.passwords import Hasher
 from bouncer.policies import Policies
 from bouncer.pushing import Sender
 from bouncer.renewals import Renewals
 from bouncer.session.effects import OpsCommand
 from bouncer.session.session import Session
+from bouncer.strangers import Strangers
 from bouncer.supervise import Gate
 from bouncer.tls import ServerTls, paths, server_tls
 from bouncer.upstream import State
@@ -68,7 +79,7 @@ def run(config: Config, *, ready: Callable[[Store], None] = lambda _store: None)
 
     Raises ListenFault, CertificateFault, KeyFault or StorageError when it cannot begin.
     """
-    give_back_large_blocks()
+    machine.settle_in()
 
     def serving(store: Store) -> None:
         # What was made until now stays: no collection needs to look at it again.
@@ -149,11 +160,11 @@ class Bouncer:
             lambda: self.config.told_caps,
             self._wire_log,
             self._intake.follow,
+            strangers=Strangers(machine.open_files() // 2),  # the rest is for networks and clients
         )
         opened = [(listen, await listeners.open_listeners(listen)) for listen in config.listen]
-        ident = None
-        if config.ident.listen is not None:
-            ident = await listeners.open_listeners(Listen(address=config.ident.listen, tls=False))
+        at = config.ident.listen
+        ident = await listeners.open_listeners(Listen(address=at, tls=False)) if at else None
         async with trio.open_nursery() as self._nursery:
             nursery = self._nursery
             await nursery.start(self._handle_signals)

@@ -30,6 +30,7 @@ from bouncer.irc.wire import (
 from bouncer.outbox import Outbox
 from bouncer.session.arrival import TOKENS
 from bouncer.session.events import CapsChanged, FromClient
+from bouncer.strangers import STRANGERS, Strangers
 from bouncer.throttle import source_of
 from bouncer.wire_log import Tap, WireLog
 from storage.errors import StorageError
@@ -60,11 +61,20 @@ class Door:
     wire_log: WireLog = field(default_factory=WireLog)
     follow: Follow = alone
     outbox_octets: int = OUTBOX_OCTETS
+    strangers: Strangers = field(default_factory=lambda: Strangers(STRANGERS))
 
 
-async def serve(stream: trio.abc.Stream, door: Door, *, peer: str, fingerprint: str = "") -> None:
-    """Serve one client from its first octet to its last; errors of the stream end it quietly."""
-    connection = Downstream(stream, door, peer, fingerprint)
+async def serve(
+    stream: trio.abc.Stream,
+    door: Door,
+    *,
+    peer: str,
+    fingerprint: str = "",
+    is_known: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve one client from its first octet to its last; errors of the stream end it quietly.
+    `is_known` is called when it has logged in."""
+    connection = Downstream(stream, door, peer, fingerprint, is_known)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(connection.write, nursery.cancel_scope)
@@ -91,8 +101,10 @@ class Downstream:
         door: Door,
         peer: str,
         fingerprint: str,
+        is_known: Callable[[], None],
     ) -> None:
         self.stream = stream
+        self._is_known = is_known
         self.door = door
         self.peer = peer
         tap = Tap(door.wire_log, peer)
@@ -155,6 +167,7 @@ class Downstream:
         if limit.cancelled_caught:
             self.client.drop(f"Log in within {REGISTRATION_S:.0f} s")
             return
+        self._is_known()
         await self._follow()
         self._delivered_id = self.client.delivered_id
 

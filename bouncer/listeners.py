@@ -7,10 +7,11 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 import trio
@@ -18,6 +19,8 @@ import trio
 from bouncer import downstream, mistaken, proxied
 from bouncer.config import Listen
 from bouncer.downstream import Door
+from bouncer.strangers import TooMany
+from bouncer.throttle import source_of
 from bouncer.tls import ServerTls, peer_fingerprint
 from bouncer.tls_stream import HANDSHAKE, SpokeNoTls, shake_hands
 
@@ -34,6 +37,15 @@ log = structlog.get_logger("listeners")
 
 class ListenFault(OSError):
     """An address cannot be listened on. The text is the operator's message."""
+
+
+class Arrived(NamedTuple):
+    """A client that has come in by a listener; `is_known` is to be called when it has logged in."""
+
+    listen: Listen
+    door: Door
+    peer: str
+    is_known: Callable[[], None]
 
 
 async def open_listeners(listen: Listen) -> list[trio.SocketListener]:
@@ -75,19 +87,20 @@ async def _serve_one(
     try:
         if is_trusted(peer, listen):
             peer = await _proxied_client(stream, listen) or peer
-        if not listen.tls or tls is None:
-            if await _begins_with_tls(stream):
+        source = None if is_trusted(peer, listen) else source_of(peer)
+        with door.strangers.admitted(source, trio.current_time()) as is_known:
+            arrived = Arrived(listen, door, peer, is_known)
+            if listen.tls and tls is not None:
+                await _by_tls(stream, tls, arrived)
+            elif await _begins_with_tls(stream):
                 log.info("a client spoke TLS where none is spoken", peer=peer, at=at)
                 await _say_last(stream, mistaken.NO_TLS_HERE)
-                return
-            await _hand_over(stream, listen, door, peer)
-            return
-        with trio.move_on_after(HANDSHAKE_S) as limit:
-            secure = await shake_hands(stream, tls.context(listen.client_certs), server_side=True)
-        if limit.cancelled_caught:
-            await trio.aclose_forcefully(stream)
-            return
-        await _hand_over(secure, listen, door, peer, peer_fingerprint(secure))
+            else:
+                await _hand_over(stream, arrived)
+    except TooMany as crowd:
+        say = log.warning if crowd.is_news else log.debug
+        say("connections refused", peer=peer, at=at, reason=str(crowd))
+        await trio.aclose_forcefully(stream)
     except proxied.ProxyFault as fault:
         log.warning("a proxy's connection failed", peer=peer, reason=str(fault))
         await trio.aclose_forcefully(stream)
@@ -103,6 +116,16 @@ async def _serve_one(
         await trio.aclose_forcefully(stream)
     except Exception:  # the task's border: one client's fault must not end the others
         log.exception("a client's connection failed", peer=peer)
+
+
+async def _by_tls(stream: trio.SocketStream, tls: ServerTls, arrived: Arrived) -> None:
+    context = tls.context(arrived.listen.client_certs)
+    with trio.move_on_after(HANDSHAKE_S) as limit:
+        secure = await shake_hands(stream, context, server_side=True)
+    if limit.cancelled_caught:
+        await trio.aclose_forcefully(stream)
+        return
+    await _hand_over(secure, arrived, peer_fingerprint(secure))
 
 
 async def _begins_with_tls(stream: trio.SocketStream) -> bool:
@@ -133,10 +156,9 @@ async def _proxied_client(stream: trio.SocketStream, listen: Listen) -> str:
         return ""  # an HTTP proxy: it says so in its request
 
 
-async def _hand_over(
-    stream: trio.abc.Stream, listen: Listen, door: Door, peer: str, fingerprint: str = ""
-) -> None:
+async def _hand_over(stream: trio.abc.Stream, arrived: Arrived, fingerprint: str = "") -> None:
     """Serve the client that is now at the other end of the stream."""
+    listen, door, peer, is_known = arrived
     if listen.websocket:
         from bouncer import websocket  # by a few servers alone: others start without it
 
@@ -149,7 +171,7 @@ async def _hand_over(
         if is_trusted(peer, listen):
             trusted = partial(is_trusted, listen=listen)
             peer = websocket.forwarded_for(headers, trusted) or peer
-    await downstream.serve(stream, door, peer=peer, fingerprint=fingerprint)
+    await downstream.serve(stream, door, peer=peer, fingerprint=fingerprint, is_known=is_known)
 
 
 def is_trusted(peer: str, listen: Listen) -> bool:

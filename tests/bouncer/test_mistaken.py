@@ -13,6 +13,7 @@ import trio
 from structlog.testing import capture_logs
 
 from bouncer import config, listeners, mistaken, tls
+from bouncer.auth import Authenticator
 from bouncer.downstream import Door
 from tests.complaints.venue import Muster, running_bouncer, running_network
 
@@ -28,7 +29,8 @@ async def connected(
     tables = {"data_dir": str(folder), "listen": [{"address": "127.0.0.1:6697", **listen}]}
     conf = config.parse(tables, folder / "bouncer.toml")
     server = tls.server_tls(conf)
-    door = muster.door if muster else cast(Door, None)  # it is not let in
+    nobody = cast(Authenticator, None)  # it is not let in
+    door = muster.door if muster else Door("muster.test", nobody, {}.get, dict)
     near, far = trio.socket.socketpair()
     with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
