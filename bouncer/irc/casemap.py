@@ -40,3 +40,4 @@ class CaseMapping(Enum):
 
 
 _BY_TOKEN = {mapping.token: mapping for mapping in CaseMapping}
+_BY_TOKEN["strict-rfc1459"] = CaseMapping.RFC1459_STRICT  # by its older name

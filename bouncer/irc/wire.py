@@ -16,6 +16,8 @@ MAX_RECEIVED = MAX_SERVER_TAGS + MAX_LINE  # the longest line anyone may send us
 # Lists for clients: simple ones look for the colon even where a single word needs none.
 LISTS = frozenset({"353", "CAP"})
 
+REPLACEMENT = "\ufffd"  # for a character that was cut
+
 _ESCAPES = {":": ";", "s": " ", "\\": "\\", "r": "\r", "n": "\n"}
 _UNSAFE = str.maketrans({";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n", "\0": ""})
 _LINE_ENDS = str.maketrans("\r\n", "  ", "\0")
@@ -129,10 +131,14 @@ def _unescape(value: str) -> str:
 
 
 def decode(line: bytes) -> str:
-    """UTF-8, else Latin-1 for this line alone: both are in use, often on one network."""
+    """UTF-8, else Latin-1 for this line alone: both are in use, often on one network. A server may
+    have cut the line inside a character, which other characters before it show to be UTF-8."""
     try:
         return line.decode()
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        whole = line[: error.start]
+        if error.reason == "unexpected end of data" and not whole.isascii():
+            return whole.decode() + REPLACEMENT
         return line.decode("latin-1")
 
 

@@ -8,17 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from bouncer.irc.burst import names_lines
 from bouncer.irc.labels import label_of
 from bouncer.irc.registration.downstream import is_nick
 from bouncer.irc.standard_replies import Refused
-from bouncer.irc.who import is_known, parse_who, who_lines
 from bouncer.irc.wire import Message
 from bouncer.session import answers, arrival, metadata, pasted, tagged, webpush, znc
 from bouncer.session.bouncer_networks import command as bouncer_command
 from bouncer.session.clients import Client
 from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceCommand
 from bouncer.session.marks import markread
+from bouncer.session.questions import (
+    forward,
+    isupport,
+    motd,
+    names,
+    network_tags,
+    reply,
+    who,
+)
 from bouncer.session.reading import chathistory, search
 from bouncer.session.routing import Asked
 from bouncer.session.secrets import SERVICE_COMMANDS, is_secret
@@ -79,11 +86,6 @@ def _handle(session: Session, client: Client, message: Message, out: Effects) ->
         out.tell(client.id, str(refused.reply(session.server_name)))
 
 
-def reply(session: Session, client: Client, out: Effects, numeric: str, *params: str) -> None:
-    line = Message(numeric, (client.nick, *params), session.server_name)
-    out.tell(client.id, str(line))
-
-
 def refuse_offline(session: Session, client: Client, message: Message, out: Effects) -> None:
     text = f"{message.command} was not sent: {why_not_sent(session)}"
     out.tell(client.id, session.service_line(client, text))
@@ -95,20 +97,9 @@ def to_network(session: Session, message: Message, out: Effects) -> None:
     out.to_network.append(message._replace(source="", raw_tags=tags))
 
 
-def network_tags(session: Session, message: Message) -> str:
-    """The tags of a client's message that its network understands."""
-    if message.raw_tags and "message-tags" in session.upstream_caps:
-        return tagged.client_tags(message)
-    return ""
-
-
 # --- handlers ---
 
 Handler = Callable[["Session", Client, Message, Effects], None]
-
-
-def forward(session: Session, client: Client, message: Message, out: Effects) -> None:
-    answers.ask(session, client.id, message, out, network_tags(session, message))
 
 
 def say(session: Session, client: Client, message: Message, out: Effects) -> None:
@@ -188,16 +179,19 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
         if not session.ready and (" " in name or not session.state.isupport.is_channel(name)):
             reply(session, client, out, "403", name.replace(" ", "_"), "No such channel")
             continue
-        key = keys[index] if index < len(keys) else ""
+        folded = session.state.fold(name)
+        key = keys[index] if index < len(keys) else session.wanted.get(folded, ("", ""))[1]
         channel = session.state.channel(name) if session.ready else None
-        if session.screen.is_detached(session.state.fold(name)):
-            session.screen.attach(session, session.state.fold(name), out)
-        elif channel is not None:
+        if is_detached := session.screen.is_detached(folded):
+            session.screen.attach(session, folded, out)
+        if channel is not None and is_detached:
+            continue  # all have been shown it
+        if channel is not None:
             for line in arrival.entering(session, client, channel):
                 out.tell(client.id, line)
         elif session.ready:
             if len(session.keys) < MAX_PENDING_KEYS:
-                session.keys[session.state.fold(name)] = name, key
+                session.keys[folded] = name, key
             forward(session, client, Message("JOIN", (name, key) if key else (name,)), out)
         else:
             session.remember(name, key, out)
@@ -212,7 +206,9 @@ def part(session: Session, client: Client, message: Message, out: Effects) -> No
                 session.screen.detach(session, session.state.fold(name), out)
         return
     for name in message.params[0].split(","):
-        if known := session.wanted.pop(session.state.fold(name), None):
+        folded = session.state.fold(name)
+        session.screen.forget(session, folded)
+        if known := session.wanted.pop(folded, None):
             out.others.append(ForgetChannel(known[0]))  # as it is kept, by another case mapping
             for each in session.clients.by_id.values() if not session.ready else ():
                 out.tell(each.id, f":{each.nick} PART {known[0]}")  # they may still show it
@@ -272,56 +268,9 @@ def redact(session: Session, client: Client, message: Message, out: Effects) -> 
     forward(session, client, message, out)
 
 
-def names(session: Session, client: Client, message: Message, out: Effects) -> None:
-    """Who is in a channel that we are in is known here."""
-    channel = session.state.channel(message.params[0]) if message.params else None
-    if channel is None or not channel.names_complete or len(message.params) > 1:
-        forward(session, client, message, out)
-        return
-    caps = client.dialect.caps
-    for line in names_lines(session.state, channel, session.server_name, caps):
-        out.tell(client.id, str(line))
-
-
 def watch(session: Session, client: Client, message: Message, out: Effects) -> None:
     """MONITOR."""
     session.monitoring.command(session, client, message, out)
-
-
-def who(session: Session, client: Client, message: Message, out: Effects) -> None:
-    """WHOX for everybody: where the network lacks it from what we know, or from its plain WHO."""
-    asked = parse_who(message.params)
-    if not asked.fields or session.state.isupport.whox:
-        forward(session, client, message, out)
-    elif is_known(session.state, asked):
-        for line in who_lines(session.state, asked, session.server_name, client.dialect.caps):
-            out.tell(client.id, str(line))
-    else:
-        params = (asked.mask, "o") if asked.operators else (asked.mask,)
-        question = answers.ask(session, client.id, Message("WHO", params), out)
-        question.who = asked
-
-
-def isupport(session: Session, client: Client, _message: Message, out: Effects) -> None:
-    """IRCv3 extended-isupport: the ISUPPORT command."""
-    for line in arrival.isupport(session, client):
-        out.tell(client.id, str(line))
-
-
-def motd(session: Session, client: Client, message: Message, out: Effects) -> None:
-    """Our own from what the network told us; another server's from the network."""
-    if message.params and session.ready:
-        forward(session, client, message, out)
-        return
-    lines = session.state.motd
-    if lines is None:
-        reply(session, client, out, "422", "MOTD File is missing")
-        return
-    server = session.state.server or session.server_name
-    reply(session, client, out, "375", f"- {server} Message of the day -")
-    for line in lines:
-        reply(session, client, out, "372", line)
-    reply(session, client, out, "376", "End of /MOTD command")
 
 
 def setname(session: Session, client: Client, message: Message, out: Effects) -> None:

@@ -148,6 +148,12 @@ class Screen:
         self._active_ms[folded] = session.now_ms
         arrival.show(session, folded, out)
 
+    def forget(self, session: Session, folded: str) -> None:
+        """The user has left it, and its settings are not kept."""
+        if self.settings.pop(folded, None):
+            self._active_ms.pop(folded, None)
+            session.screened = self.needed
+
     def detach(self, session: Session, folded: str, out: Effects) -> None:
         """Stay in the channel without showing it: clients see that they leave it."""
         name = self.settings[folded].name if folded in self.settings else folded

@@ -22,5 +22,6 @@ def test_a_token_names_a_mapping() -> None:
     assert CaseMapping.named(None) is CaseMapping.RFC1459
     assert CaseMapping.named("ASCII") is CaseMapping.ASCII
     assert CaseMapping.named("rfc1459-strict") is CaseMapping.RFC1459_STRICT
+    assert CaseMapping.named("strict-rfc1459") is CaseMapping.RFC1459_STRICT  # its older name
     assert CaseMapping.named("rfc7613") is CaseMapping.ASCII
     assert CaseMapping.named("") is CaseMapping.ASCII

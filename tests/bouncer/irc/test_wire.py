@@ -112,3 +112,12 @@ def test_a_line_without_end_holds_no_more_than_the_limit() -> None:
         reader.feed(b"x" * 4096)
         assert len(reader._rest) <= MAX_RECEIVED
     assert reader.overlong == 1
+
+
+def test_a_line_that_was_cut_inside_a_character_is_still_utf8() -> None:
+    """Servers cut at 512 octets, wherever that is: RFC 1459 section 2.3."""
+    line = "дом, сад".encode()[:-1]
+    assert decode(line) == "дом, са\ufffd"
+    assert decode("мир 🌍".encode()[:-2]) == "мир \ufffd"
+    assert decode(b"caf\xe9") == "café", "nothing else says that this is UTF-8"
+    assert decode("дом".encode() + b"\xff") == "дом".encode().decode("latin-1") + "ÿ"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bouncer.session.effects import ForgetChannel, RememberChannel
-from tests.bouncer.session.dialogue import Dialogue
+from tests.bouncer.session.dialogue import Dialogue, texts
 
 
 def test_replies_go_to_the_client_that_asked() -> None:
@@ -98,3 +98,35 @@ def test_that_somebody_types_to_the_service_is_for_nobody() -> None:
     talk.attach(1)
     talk.types(1, "@+typing=active TAGMSG BouncerServ", "@+typing=active TAGMSG bob")
     assert talk.heard() == ["@+typing=active TAGMSG bob"]
+
+
+def test_a_client_need_not_know_the_key_that_we_know() -> None:
+    talk = Dialogue([])
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.types(1, "JOIN #vault secret")
+    talk.joined("#vault")
+    talk.says(":bob!b@h KICK #vault me :out")
+    talk.heard()
+    talk.types(1, "JOIN #vault")
+    assert talk.heard() == ["JOIN #vault secret"]
+
+
+@pytest.mark.parametrize(("said", "heard"), [
+    ("\x0304red\x03 and \x02bold\x02", "red and bold"),  # a channel without colours, as +c makes it
+    ("a long text that is cut", "a long text th"),
+    ("дом", "до\ufffd"),
+])  # fmt: skip
+def test_an_echo_that_was_changed_on_the_way_is_still_known(said: str, heard: str) -> None:
+    """echo-message: "If servers apply any modifications to these messages, they MUST send the final
+    version of the message back to the originating client." """
+    talk = Dialogue()
+    talk.connect("echo-message")
+    talk.attach(1, caps=())
+    talk.attach(2, caps=())
+    talk.types(1, f"PRIVMSG #ops :{said}")
+    talk.says(f":me!user@host PRIVMSG #ops :{heard}")
+    assert texts(talk.seen(1)) == [], "it has no echo-message and shows what it says itself"
+    assert texts(talk.seen(2)) == [heard]
+    talk.says(f":me!user@host PRIVMSG #ops :{said}")
+    assert texts(talk.seen(1)) == [said], "said elsewhere, for the echo has come"

@@ -163,3 +163,25 @@ def test_masks(mask: str, source: str, fits: bool) -> None:
 def test_short_masks_are_filled_in() -> None:
     assert full_mask("troll") == "troll!*@*"
     assert full_mask("*@spam.example") == "*!*@spam.example"
+
+
+def test_a_detached_channel_that_was_left_can_be_joined_again() -> None:
+    talk = detached()
+    talk.types(1, "PART #quiet :bye")
+    talk.says(":me!user@host PART #quiet :bye")
+    talk.heard()
+    talk.others.clear()
+    talk.types(1, "JOIN #quiet")
+    assert talk.heard() == ["JOIN #quiet"]
+    assert not [o for o in talk.others if isinstance(o, ChangeChannel)], "it is kept no more"
+    talk.seen(1)
+    talk.joined("#quiet")
+    assert [line for line in talk.seen(1) if "JOIN #quiet" in line]
+
+
+def test_a_detached_channel_that_we_are_kept_out_of_is_joined_when_asked_for() -> None:
+    talk = detached()
+    talk.says(":bob!b@h KICK #quiet me :out")
+    talk.types(1, "JOIN #quiet")
+    assert talk.heard() == ["JOIN #quiet"]
+    assert ChangeChannel("#quiet", detached=False) in talk.others

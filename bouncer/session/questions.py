@@ -1,0 +1,82 @@
+"""What a client asks about its network: answered from what we know, else by the network.
+
+A client asks much when it comes in, of each channel; every line of that would wait for the rate
+limit, before what its user has to say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bouncer.irc.burst import names_lines
+from bouncer.irc.who import is_known, parse_who, who_lines
+from bouncer.irc.wire import Message
+from bouncer.session import answers, arrival, tagged
+from bouncer.session.clients import Client
+from bouncer.session.effects import Effects
+
+if TYPE_CHECKING:
+    from bouncer.session.session import Session
+
+
+def reply(session: Session, client: Client, out: Effects, numeric: str, *params: str) -> None:
+    line = Message(numeric, (client.nick, *params), session.server_name)
+    out.tell(client.id, str(line))
+
+
+def network_tags(session: Session, message: Message) -> str:
+    """The tags of a client's message that its network understands."""
+    if message.raw_tags and "message-tags" in session.upstream_caps:
+        return tagged.client_tags(message)
+    return ""
+
+
+def forward(session: Session, client: Client, message: Message, out: Effects) -> None:
+    answers.ask(session, client.id, message, out, network_tags(session, message))
+
+
+def names(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """Who is in a channel that we are in is known here."""
+    channel = session.state.channel(message.params[0]) if message.params else None
+    if channel is None or not channel.names_complete or len(message.params) > 1:
+        forward(session, client, message, out)
+        return
+    caps = client.dialect.caps
+    for line in names_lines(session.state, channel, session.server_name, caps):
+        out.tell(client.id, str(line))
+
+
+def who(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """WHOX for everybody: where the network lacks it from what we know, or from its plain WHO."""
+    asked = parse_who(message.params)
+    if not asked.fields or session.state.isupport.whox:
+        forward(session, client, message, out)
+    elif is_known(session.state, asked):
+        for line in who_lines(session.state, asked, session.server_name, client.dialect.caps):
+            out.tell(client.id, str(line))
+    else:
+        params = (asked.mask, "o") if asked.operators else (asked.mask,)
+        question = answers.ask(session, client.id, Message("WHO", params), out)
+        question.who = asked
+
+
+def isupport(session: Session, client: Client, _message: Message, out: Effects) -> None:
+    """IRCv3 extended-isupport: the ISUPPORT command."""
+    for line in arrival.isupport(session, client):
+        out.tell(client.id, str(line))
+
+
+def motd(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """Our own from what the network told us; another server's from the network."""
+    if message.params and session.ready:
+        forward(session, client, message, out)
+        return
+    lines = session.state.motd
+    if lines is None:
+        reply(session, client, out, "422", "MOTD File is missing")
+        return
+    server = session.state.server or session.server_name
+    reply(session, client, out, "375", f"- {server} Message of the day -")
+    for line in lines:
+        reply(session, client, out, "372", line)
+    reply(session, client, out, "376", "End of /MOTD command")
