@@ -79,7 +79,11 @@ def _past_name(data: bytes, at: int) -> int:
 
 
 async def look_up(name: str, resolvers: Sequence[Address]) -> list[str]:
-    """IPv6 and IPv4 addresses by the first resolver that knows any; [] when none does."""
+    """IPv6 and IPv4 addresses by the first resolver that knows any; [] when none does.
+
+    Raises DnsFault for what is no name.
+    """
+    question(name, _A, 0)
     for resolver in resolvers:
         found: dict[int, list[str]] = {_AAAA: [], _A: []}
 

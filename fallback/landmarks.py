@@ -61,7 +61,11 @@ class Landmarks:
             self._wake.set()
 
     def calm(self) -> None:
-        self._burst_from = None
+        if (
+            self._burst_from is not None
+        ):  # else nobody would be woken for the next burst
+            self._burst_from = None
+            self._wake = trio.Event()
 
     def state(self) -> SelfCheck:
         """How many are fresh. In a burst younger than `fresh_s`, one still unanswered counts as it
@@ -99,8 +103,6 @@ class Landmarks:
     async def _report(self) -> None:
         last = None
         while True:
-            if self._burst_from is None and self._wake.is_set():
-                self._wake = trio.Event()
             state = self.state()
             # Each second while it matters, else at a change.
             if state != last or self._burst_from is not None:

@@ -94,8 +94,10 @@ class RememberingResolver(trio.abc.HostnameResolver):
         self._known[key] = plain
         while len(self._known) > MAX_NAMES:
             del self._known[next(iter(self._known))]
+        new = self._path.with_suffix(".new")
         try:
-            self._path.write_text(json.dumps(self._known), "utf-8")
+            new.write_text(json.dumps(self._known), "utf-8")
+            new.replace(self._path)  # whole or not at all: a full disk takes no answer away
         except OSError:
             return  # only a convenience: the next start asks the resolver again
 

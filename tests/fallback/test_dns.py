@@ -130,3 +130,15 @@ def test_reading_is_total(data: bytes, echoed: bool) -> None:
 def test_no_name_no_question(name: str) -> None:
     with pytest.raises(DnsFault):
         question(name, 1, 7)
+
+
+@pytest.mark.parametrize("name", ["irc..invalid", f"{'l' * 64}.invalid"])
+async def test_what_is_no_name_is_not_found_and_no_fault_of_ours(name: str, tmp_path: Path) -> None:
+    """Else the connection's task would break, and the network's next address never be tried."""
+    async with resolver({}) as (where, asked):
+        with pytest.raises(DnsFault):
+            await look_up(name, [where])
+        ours = RememberingResolver(tmp_path / FILE, frozenset({name}), [where])
+        with pytest.raises(OSError, match="not found"):
+            await ours.getaddrinfo(name.encode(), 6697)
+        assert asked == []

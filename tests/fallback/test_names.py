@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 import socket
 from pathlib import Path
 
@@ -41,3 +43,18 @@ async def test_it_keeps_so_many_and_no_more(tmp_path: Path) -> None:
     for port in range(MAX_NAMES + 10):
         await resolver.getaddrinfo(b"127.0.0.1", port)
     assert len(resolver._known) == MAX_NAMES
+
+
+async def test_a_full_disk_loses_no_answer_that_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    await ask(RememberingResolver(path), b"localhost")
+    kept = path.read_text("utf-8")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        assert await ask(RememberingResolver(path), b"127.0.0.1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.read_text("utf-8") == kept

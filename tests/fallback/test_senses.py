@@ -16,7 +16,16 @@ import trustme
 from bouncer.config import Address
 from bouncer.dial import ServerAddress
 from fallback.config import Landmark
-from fallback.landmarks import ANSWER_S, Landmarks, ask_clock, ask_dns, ask_ntp, asker
+from fallback.landmarks import (
+    ANSWER_S,
+    BURST_S,
+    CALM_S,
+    Landmarks,
+    ask_clock,
+    ask_dns,
+    ask_ntp,
+    asker,
+)
 from fallback.probes import CERTIFICATE_FRESH_S, TCP_EVERY_S, Probes, refused, served_certificate
 from fallback.selfcheck import Pulse
 from fallback.watch import SelfCheck
@@ -145,6 +154,31 @@ async def test_in_a_burst_fresh_means_five_seconds() -> None:
     assert landmarks.state() == SelfCheck(0, 2)
     landmarks.heard_at["b"] = 1004.0
     assert landmarks.state() == SelfCheck(1, 2)
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_after_a_burst_nobody_is_asked_without_pause(nursery: trio.Nursery) -> None:
+    asked: list[float] = []
+
+    async def ping() -> bool:
+        asked.append(trio.current_time())
+        await trio.sleep(0.01)
+        return True
+
+    landmarks = Landmarks(
+        [], trio.current_time, fresh_s=5.0, changed=lambda _: None, irc={"pub": ping}
+    )
+    nursery.start_soon(landmarks.run)
+    await trio.sleep(0.5)
+    landmarks.burst()
+    await trio.sleep(BURST_S * 3)
+    landmarks.calm()
+    asked.clear()
+    await trio.sleep(CALM_S)
+    assert len(asked) <= 2
+    landmarks.burst()
+    await trio.sleep(BURST_S * 2)
+    assert len(asked) >= 2, "the next burst begins at once"
 
 
 def test_every_kind_of_landmark_can_be_asked() -> None:
