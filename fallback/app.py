@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import trio
@@ -209,10 +210,11 @@ class Voter:
                 for announcer in self.announcers.values():
                     nursery.start_soon(keep_running, announcer.name, announcer.run)
                 answers = {"status": self.status, "check": lambda: check.running_findings(self)}
-                nursery.start_soon(report.serve_status, self.config.socket, answers)
+                tell = partial(report.serve_status, self.config.socket, answers)
+                nursery.start_soon(keep_running, "status", tell)
                 if self.config.metrics is not None:
-                    address = self.config.metrics
-                    nursery.start_soon(metrics.serve, address, self.figures)
+                    figures = partial(metrics.serve, self.config.metrics, self.figures)
+                    nursery.start_soon(keep_running, "metrics", figures)
                 log.info("serving", name=self.config.name, role=self.config.role)
                 task_status.started()
         finally:
@@ -326,7 +328,7 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await run()
-        except Exception:
+        except* Exception:  # also where it strikes as we are cancelled
             log.exception("a task failed and is started again", task=name)
         await trio.sleep(next(delays))
 

@@ -6,6 +6,7 @@ on the network proves nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 
 import trio
@@ -17,6 +18,7 @@ from fallback.gossip import PresentSaid
 from fallback.mesh import Mesh
 
 PRESENT_EVERY_S = 10.0
+LET_IN_EVERY_S = 30.0  # one that does not come, or gets no rank, takes no turns of people's
 
 
 class Fellows:
@@ -33,6 +35,7 @@ class Fellows:
         self._mesh = mesh
         self._announcers = announcers
         self._nicks: dict[tuple[str, str], str] = {}  # (agent, network) -> its nick there
+        self._let_in_at: dict[tuple[str, str], float] = {}  # the same -> when we tried last
 
     async def run(self) -> None:
         """Tell the other agents our nicks, again and again."""
@@ -61,8 +64,10 @@ class Fellows:
                 continue
             self._nicks[agent, network] = nick
             room = announcer.state.channel(announcer.config.room)
-            if room is None or not announcer.is_op:
+            tried_at, now = self._let_in_at.get((agent, network), -math.inf), trio.current_time()
+            if room is None or not announcer.is_op or now < tried_at + LET_IN_EVERY_S:
                 continue
+            self._let_in_at[agent, network] = now
             if announcer.state.fold(nick) not in room.members:
                 announcer.command(Message("INVITE", (nick, announcer.config.room)))
             else:

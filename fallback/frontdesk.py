@@ -49,6 +49,8 @@ class FrontDesk:
         nicks_in_lobby: bool,
     ) -> None:
         self.org = org_name(str(org))
+        # Of who shares no channel with us; set by whoever meets them.
+        self.host_of: Callable[[str, str], str] = lambda _network, _nick: ""
         # What was asked of whom: incident, nick and nonce, as the challenge said them.
         self.asked: dict[claims.Connection, tuple[str, str, str]] = {}
         self._conduct = conduct
@@ -72,7 +74,8 @@ class FrontDesk:
     def reply(self, network: str, nick: str, text: str) -> None:
         """A NOTICE to one person; their host's turn, so that nicks do not multiply turns."""
         user = self._announcers[network].state.user_named(nick)
-        self._announcers[network].notice(nick, text, source=user.host if user else nick)
+        host = (user.host if user else "") or self.host_of(network, nick)
+        self._announcers[network].notice(nick, text, source=host)
 
     def answer(self, network: str, nick: str, text: str) -> None:
         """The same, with the roster's age where that has a say in what is answered."""

@@ -211,8 +211,9 @@ def revoke(call: Call) -> list[str]:
     conduct = call.reception.conduct
     claim = claims.claim_of(conduct.desk, connection)
     evidence = claims.digest_of(claim.evidence) if claim else ""
+    fold = call.reception.announcers[call.network].state.fold
     for other in conduct.desk.remote:  # another agent's: it knows the connection by its evidence
-        if (other.network, other.nick) == (call.network, call.words[0]):
+        if other.network == call.network and fold(other.nick) == fold(call.words[0]):
             evidence = evidence or other.evidence
     account = call.reception.account_of(call.network, call.words[0])
     if not evidence and call.reception.member_by_account(call.network, account):

@@ -67,13 +67,20 @@ class People:
         found = self._numbers.get(self.state.fold(nick))
         return Connection(self.network, found[0]) if found else None
 
-    def renamed(self, old: str, new: str) -> Connection | None:
-        """NICK seen: the number goes with the person."""
+    def renamed(self, old: str, new: str) -> tuple[Connection | None, Connection | None]:
+        """NICK seen: the number goes with the person. Also one that is thereby lost: a server gives
+        a nick to one at a time, so whoever had this one is gone."""
         found = self._numbers.pop(self.state.fold(old), None)
+        lost = self.gone(new)
         if found is None:
-            return None
+            return None, lost
         self._numbers[self.state.fold(new)] = found
-        return Connection(self.network, found[0])
+        return Connection(self.network, found[0]), lost
+
+    def host(self, nick: str) -> str:
+        """Where the holder of a nick comes from, without their user name; '' for a stranger."""
+        found = self._numbers.get(self.state.fold(nick))
+        return found[1].rpartition("@")[2] if found else ""
 
     def gone(self, nick: str) -> Connection | None:
         """This connection can no longer be followed."""

@@ -71,6 +71,7 @@ class Reception:
         self._asked_whois: dict[claims.Connection, None] = {}
         self._proving = Proving(conduct, me=me, front=front, roster=roster, now=pulse.now)
         self.unheard = Unheard()
+        front.host_of = lambda network, nick: self._people[network].host(nick)
         self.fellows = Fellows(front.other_agents, mesh=mesh, announcers=announcers)
 
     async def run(self) -> None:
@@ -141,7 +142,9 @@ class Reception:
 
     def _on_nick(self, network: str, message: Message) -> None:
         if message.params and message.params[0]:
-            connection = self._people[network].renamed(message.nick, message.params[0])
+            connection, lost = self._people[network].renamed(message.nick, message.params[0])
+            if lost is not None:
+                self.conduct.put_claim(claims.Lost(lost, claims.Gone.NO_SHARED_CHANNEL))
             if connection is not None:
                 self.conduct.put_claim(claims.NickChanged(connection, message.params[0]))
 

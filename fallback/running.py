@@ -7,6 +7,7 @@ learn the time, once its clock stands and nothing is going on, the voter begins 
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 
@@ -51,6 +52,8 @@ def nothing_goes_on(state: VoterState) -> bool:
 
 def run(config: Config, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until TERM or INT. Raises Fault when it cannot begin."""
+
+    os.umask(0o077)  # what is said in the room stands in our files
 
     async def serve() -> None:
         serving = Serving(config)

@@ -81,9 +81,10 @@ def step(desk: Desk, event: Event, now: float) -> Done:
             return _refused_elsewhere(desk, event, now)
         case PeerVerified():
             return _peer(desk, event, now)
-        case (
-            Tick() | NetworkDropped() | Outproved() | NickProved() | CodeTwice() | EvidenceRevoked()
-        ):
+        case Tick():
+            standing = tuple(other for other in desk.remote if now < other.ends)
+            return _each(replace(desk, remote=standing), event, now)
+        case NetworkDropped() | Outproved() | NickProved() | CodeTwice() | EvidenceRevoked():
             return _each(desk, event, now)
         case _:
             return _one(desk, event, now)
@@ -106,7 +107,8 @@ def _start(stored: Stored, now: float) -> Done:
 
 def wake_at(desk: Desk, now: float) -> float:
     """When a `Tick` is next needed, in epoch seconds (infinity: events alone will do)."""
-    return min((claim.until for claim in desk.claims if claim.until > now), default=float("inf"))
+    due = [*(claim.until for claim in desk.claims), *(other.ends for other in desk.remote)]
+    return min((at for at in due if at > now), default=float("inf"))
 
 
 def standing(desk: Desk) -> list[Claim | RemoteClaim]:

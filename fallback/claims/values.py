@@ -63,6 +63,11 @@ class Gone(Enum):
     AGENT_DISCONNECTED = "agent disconnected"
 
 
+def good_for_s(proof: Proof) -> float:
+    """How long a proof lasts."""
+    return VOUCH_S if proof is Proof.VOUCH else EXPIRE_S
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Somebody on a public network whom the agent can follow: `number` is unique per boot."""
@@ -110,7 +115,7 @@ class Claim:
     @property
     def proof_ends(self) -> float:
         """Until when its proof is good."""
-        return self.verified_at + (VOUCH_S if self.proof is Proof.VOUCH else EXPIRE_S)
+        return self.verified_at + good_for_s(self.proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,11 @@ class RemoteClaim:
     spent: str
     at: float
     evidence: str = ""  # its digest
+
+    @property
+    def ends(self) -> float:
+        """Until when its proof can be good, told that late or not: its agent may be gone."""
+        return self.at + good_for_s(self.proof)
 
 
 @dataclass(frozen=True, slots=True)

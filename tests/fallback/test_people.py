@@ -17,9 +17,19 @@ def people() -> People:
 def test_a_number_goes_with_the_nick() -> None:
     known = people()
     alice, _ = known.meet("alice!a@host", shares=True)
-    assert known.renamed("alice", "Alice_") == alice
+    assert known.renamed("alice", "Alice_") == (alice, None)
     assert known.known("ALICE_") == alice
     assert known.known("alice") is None
+
+
+def test_who_takes_a_nick_shows_that_its_former_holder_is_gone() -> None:
+    """A server gives a nick to one at a time; of a stranger's QUIT we are not told."""
+    known = people()
+    alice, _ = known.meet("alice!a@host", shares=False)
+    thief, _ = known.meet("mallory!m@evil", shares=True)
+    assert known.renamed("mallory", "alice") == (thief, alice)
+    assert known.known("alice") == thief
+    assert known.renamed("alice", "Alice") == (thief, None), "the case alone is no other nick"
 
 
 def test_a_nick_taken_after_quit_is_somebody_else() -> None:

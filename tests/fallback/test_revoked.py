@@ -72,7 +72,7 @@ async def test_who_was_verified_by_another_agent_is_revoked_there(tmp_path: Path
         fra = two.agents["fra"]
         await until(lambda: [claim.handle for claim in fra.conduct.desk.remote] == ["bob"])
         await here.says(":bo!b@h JOIN #room")
-        await here.says(":al!a@h PRIVMSG #room :!revoke bo")
+        await here.says(":al!a@h PRIVMSG #room :!revoke BO")  # a nick is one in whatever case
         await there.hears("KICK #room bo")
         await until(lambda: not fra.conduct.desk.remote)
         await here.says(AGAIN)
