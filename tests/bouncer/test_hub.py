@@ -170,6 +170,7 @@ async def test_what_is_said_of_the_store_after_the_end_harms_nobody(tmp_path: Pa
         bouncer = muster.bouncer
         ops = config.Ops(user="alice", network="net", channel="#ops")
         bouncer.config = bouncer.config.model_copy(update={"ops": ops})
+        muster.hub.networks.listen_for_ops((ops.network, ops.channel))
         await until(lambda: muster.session.ready)
         muster.store._set_trouble(None, news=True)
         await network.hears("HISTORY: the database can be written again")
