@@ -16,7 +16,8 @@ class NotFound(StorageError):
 
 
 class Unusable(StorageError):
-    """The database cannot be opened as it is: wrong URL, newer release, damaged, no driver."""
+    """The database cannot be opened as it is: wrong URL, newer release, damaged, no driver,
+    another key file."""
 
 
 class NotWritten(StorageError):

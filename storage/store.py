@@ -28,6 +28,7 @@ from storage.index import IDENTITY
 from storage.indexer import DAMAGED_INDEX, Indexer
 from storage.job import Job, Then
 from storage.message import Row
+from storage.numbers import last_given
 from storage.readers import Readers
 from storage.retention import Keep
 from storage.trouble import Cause, Trouble, cause_of, in_a_line
@@ -260,7 +261,7 @@ def _open(url: str, vault: Vault, synchronous: str) -> tuple[Engines, int]:
 
 
 def _prepare(engines: Engines) -> int:
-    """Bring schema and index up to date; the highest number ever given to a message."""
+    """Bring schema and index up to date; the number to go on from."""
     with engines.writing.begin() as connection:
         _prepare_database(connection)
         last_id = _last_id(connection)
@@ -274,7 +275,7 @@ def _prepare(engines: Engines) -> int:
             "is built anew"
         ) from error
     # After a power cut the index may know numbers that the messages have lost.
-    return max(last_id, indexed)
+    return last_given(max(last_id, indexed), time.time())
 
 
 def _prepare_database(connection: Connection) -> None:

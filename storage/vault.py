@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from storage.errors import StorageError, Unusable
+from storage.errors import Unusable
 
 _SEALED = "fernet:"
 _PLAIN = "plain:"
@@ -38,19 +38,19 @@ class Vault:
         return _SEALED + self._fernet.encrypt(secret.encode()).decode()
 
     def open(self, stored: str) -> str:
-        """The secret again. Raises StorageError where the key is missing or another one."""
+        """The secret again. Raises Unusable where the key is missing or another one."""
         if stored.startswith(_PLAIN):
             return stored[len(_PLAIN) :]
         if not stored.startswith(_SEALED):
             return stored
         if self._fernet is None:
-            raise StorageError(
+            raise Unusable(
                 "the database holds sealed passwords and no key file is given; put it back"
             )
         try:
             return self._fernet.decrypt(stored[len(_SEALED) :]).decode()
         except InvalidToken:
-            raise StorageError(
+            raise Unusable(
                 "the key file does not open the stored passwords; put back the one they were "
                 "sealed with (secrets.key)"
             ) from None
