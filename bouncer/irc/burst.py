@@ -60,7 +60,7 @@ def registration_burst(
         lines += [reply(numerics.RPL_MOTD, text) for text in state.motd]
         lines.append(reply(numerics.RPL_ENDOFMOTD, "End of /MOTD command"))
     if state.umodes_known:
-        lines.append(reply(numerics.RPL_UMODEIS, "+" + "".join(sorted(state.umodes))))
+        lines.append(umode_line(state, nick, server_name))
     return lines
 
 
@@ -106,6 +106,23 @@ def topic_lines(state: NetworkState, channel: Channel, server_name: str) -> list
         who_time = (channel.topic_by, str(channel.topic_at))
         lines.append(Message(numerics.RPL_TOPICWHOTIME, (*head, *who_time), server_name))
     return lines
+
+
+def mode_lines(state: NetworkState, channel: Channel, server_name: str) -> list[Message]:
+    """324, and 329 where that is known."""
+    head = (state.nick, channel.name)
+    arguments = [argument for argument in channel.modes.values() if argument is not None]
+    letters = "+" + "".join(channel.modes)
+    lines = [Message(numerics.RPL_CHANNELMODEIS, (*head, letters, *arguments), server_name)]
+    if channel.created:
+        created = (*head, str(channel.created))
+        lines.append(Message(numerics.RPL_CREATIONTIME, created, server_name))
+    return lines
+
+
+def umode_line(state: NetworkState, nick: str, server_name: str) -> Message:
+    """221."""
+    return Message(numerics.RPL_UMODEIS, (nick, "+" + "".join(sorted(state.umodes))), server_name)
 
 
 def names_lines(

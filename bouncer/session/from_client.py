@@ -20,6 +20,7 @@ from bouncer.session.marks import markread
 from bouncer.session.questions import (
     forward,
     isupport,
+    mode,
     motd,
     names,
     network_tags,
@@ -306,7 +307,7 @@ COMMANDS: dict[str, Command] = {
     "PART": Command(part, 1, needs_network=False),
     "KICK": Command(forward, 2),
     "INVITE": Command(forward, 2),
-    "MODE": Command(forward, 1),
+    "MODE": Command(mode, 1),
     "TOPIC": Command(forward, 1),
     "NAMES": Command(names),
     "LIST": Command(forward),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bouncer.irc.burst import names_lines
+from bouncer.irc.burst import mode_lines, names_lines, umode_line
 from bouncer.irc.who import is_known, parse_who, who_lines
 from bouncer.irc.wire import Message
 from bouncer.session import answers, arrival, tagged
@@ -43,6 +43,21 @@ def names(session: Session, client: Client, message: Message, out: Effects) -> N
         return
     caps = client.dialect.caps
     for line in names_lines(session.state, channel, session.server_name, caps):
+        out.tell(client.id, str(line))
+
+
+def mode(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """How a channel that we are in stands, and our own modes: known once somebody has asked."""
+    name, *changes = message.params
+    channel = session.state.channel(name)
+    lines = []
+    if not changes and channel is not None and channel.modes_known:
+        lines = mode_lines(session.state, channel, session.server_name)
+    elif not changes and session.state.is_me(name) and session.state.umodes_known:
+        lines = [umode_line(session.state, client.nick, session.server_name)]
+    else:
+        forward(session, client, message, out)
+    for line in lines:
         out.tell(client.id, str(line))
 
 

@@ -37,7 +37,8 @@ def _replies(body: str, ends: str) -> Replies:
 QUESTIONS = {
     "ADMIN": _replies("256 257 258", "259 423"),
     "AWAY": _replies("", "305 306"),
-    "HELP": _replies("704 705", "706 524"),
+    "HELP": _replies("704 705 290 291 292 293", "706 524 294"),
+    "HELPOP": _replies("704 705 290 291 292 293", "706 524 294"),
     "INFO": _replies("371", "374"),
     "INVITE": _replies("", "341 443 442 482 301"),
     "ISON": _replies("", "303"),
@@ -50,13 +51,17 @@ QUESTIONS = {
     "MAP": _replies("006 015 018", "007 017"),
     "MODE": _replies(
         "346 348 367 728 346 386 388",
-        "221 324 347 349 368 729 387 389 472 482 501 502 467 478 696",
+        "221 324 347 349 368 729 387 389 441 472 482 499 501 502 467 478 525 696 697",
     ),
     "MOTD": _replies("372 375", "376 422"),
     "NAMES": _replies("353", "366"),
-    "NICK": _replies("", "432 433 436 437 438 447 484"),
+    "NICK": _replies("", "432 433 435 436 437 438 447 484"),
     "OPER": _replies("", "381 464 491"),
-    "STATS": _replies("211 212 213 215 216 218 241 242 243 244 249 250", "219 481"),
+    "STATS": _replies(
+        "210 211 212 213 214 215 216 217 218 220 223 224 225 226 227 228 231 232 233 234 235 236"
+        " 237 238 239 240 241 242 243 244 245 246 247 248 249 250",
+        "219 481",
+    ),
     "TIME": _replies("", "391"),
     "TOPIC": _replies("", "331 332 442 482"),
     "TRACE": _replies("200 201 202 203 204 205 206 208 209 261", "262"),
@@ -76,7 +81,7 @@ SELF_ENDING = frozenset({
     "WHOWAS",
 })  # fmt: skip
 # Lines that follow an answer's end without belonging to the next one.
-AFTERWARDS = frozenset({"329", "333", "266"})
+AFTERWARDS = frozenset({"250", "265", "266", "329", "333"})
 # What a network says of a message it could not deliver, and of one to somebody who is away.
 SAYING_ERRORS = frozenset({"301", "401", "403", "404", "407", "415", "477", "531", "716", "717"})
 # What follows a JOIN; where the JOIN was labelled it belongs to the answer.
@@ -85,6 +90,13 @@ ENTERING = frozenset({"331", "332", "333", "353", "366", "328", "329", "324"})
 STATES = frozenset({"221", "324", "331", "332"})
 # Errors that end whatever question was put about the same thing.
 ERRORS = frozenset({"263", "401", "402", "403", "404", "406", "421", "461", "481", "723"})
+# Numerics that belong to no answer, or to one that is known; any other that names whom a WHOIS is
+# about is part of its answer: servers go on inventing them.
+ABOUT_SOMEBODY = frozenset({"WHOIS", "WHOWAS"})
+KNOWN = (
+    frozenset().union(*(replies.body | replies.ends for replies in QUESTIONS.values()))
+    | ERRORS | SAYING_ERRORS | ENTERING | AFTERWARDS
+)  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +107,7 @@ class Asked:
     asker: int
     command: str
     subject: str  # its first parameter, for errors that name it
-    asked_ms: int
+    heard_ms: int  # when it was asked, or of the last part of its answer
     answer: Answer | None = None
     label: str = ""
     who: WhoRequest | None = None  # fields that the network does not know
@@ -118,6 +130,7 @@ class Routing:
         self._labels: dict[str, Asked] = {}
         self._last: Asked | None = None
         self._speakers: dict[str, Asked] = {}
+        self._now_ms = 0
 
     def note(self, target: str, said: Asked) -> None:
         """Something was said to `target`: errors about it are for who said it."""
@@ -128,10 +141,11 @@ class Routing:
     def expired(self, now_ms: int) -> list[Asked]:
         """What is too old, and what had to make room since the last call: it is forgotten."""
         gone, self._pushed_out = self._pushed_out, []
-        while self._open and now_ms - self._open[0].asked_ms > PATIENCE_MS:
-            gone.append(self._open[0])
-            self.end(self._open[0])
-        return gone
+        self._now_ms = now_ms
+        old = [question for question in self._open if now_ms - question.heard_ms > PATIENCE_MS]
+        for question in old:
+            self.end(question)
+        return gone + old
 
     def ask(
         self,
@@ -142,6 +156,7 @@ class Routing:
         label: str = "",
     ) -> Asked:
         """Note that `asker` has sent `message` to the network."""
+        self._now_ms = now_ms
         if len(self._open) >= MAX_QUESTIONS:
             self._pushed_out.append(self._open[0])
             self.end(self._open[0])
@@ -168,7 +183,10 @@ class Routing:
         return ended
 
     def labelled(self, label: str) -> Asked | None:
-        return self._labels.get(label)
+        question = self._labels.get(label)
+        if question is not None:
+            question.heard_ms = self._now_ms
+        return question
 
     def fence(self, token: str) -> Asked | None:
         """The PING of ours with this token."""
@@ -223,6 +241,7 @@ class Routing:
             if last is not None and (fits := self._fits(question, message)) > best:
                 found, best = Reply(question, last), fits
         if found is not None:
+            found.question.heard_ms = self._now_ms
             if numeric not in ENTERING or found.question.command != "JOIN":
                 self._last = found.question
             return found
@@ -245,6 +264,9 @@ class Routing:
         if numeric in ERRORS and self._about(question, message):
             # WHOIS answers an unknown nick with 401 and then its end
             return replies is None or not (replies.ends & {"318", "369"})
+        if question.command in ABOUT_SOMEBODY and numeric not in KNOWN:
+            names = "".join(message.params[1:2]).lower() in question.subject.lower().split(",")
+            return False if names else None
         entering = question.command == "JOIN" and numeric in ENTERING
         if entering and question.answer is not None and self._about(question, message):
             return False

@@ -210,6 +210,9 @@ class Session:
         self.upkeep.welcomed(self, out)
         self.offer_caps(out)
         arrival.tell_isupport(self, out)
+        for folded in self.state.channels:  # some networks put us there before their greeting ends
+            if not self.screen.is_detached(folded):
+                arrival.show(self, folded, out)
 
     # --- clients ---
 

@@ -79,6 +79,15 @@ class Dialogue:
 
     def connect(self, caps: str = "", isupport: str = "CHANTYPES=# PREFIX=(ov)@+") -> None:
         """Register; every channel that is wanted is joined, with bob in it."""
+        self.greeted(caps, isupport)
+        self.says(":irc.test 422 me :no MOTD")
+        for line in self.heard():
+            if line.startswith("JOIN "):
+                for name in line.split(" ")[1].split(","):
+                    self.joined(name)
+
+    def greeted(self, caps: str = "", isupport: str = "CHANTYPES=# PREFIX=(ov)@+") -> None:
+        """Register, but for the end of the greeting."""
         self.event(Connected(tls=False))
         self.says(f":irc.test CAP * LS :{caps}")
         if caps:
@@ -87,12 +96,7 @@ class Dialogue:
         self.says(
             ":irc.test 001 me :Welcome me!user@host",
             f":irc.test 005 me {isupport} :are supported by this server",
-            ":irc.test 422 me :no MOTD",
         )
-        for line in self.heard():
-            if line.startswith("JOIN "):
-                for name in line.split(" ")[1].split(","):
-                    self.joined(name)
 
     def joined(self, name: str) -> None:
         self.says(
