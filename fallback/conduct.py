@@ -70,6 +70,7 @@ class Conduct:
             roster=roster,
         )
         self._pulse = pulse
+        self._gap_s = 0.0  # a stall that is not told yet
         self._journal = journal
         self._send, self._receive = trio.open_memory_channel[object](MAX_EVENTS)
 
@@ -147,7 +148,8 @@ class Conduct:
         event: object = None
         with trio.move_on_after(min(max(0.0, wake - now), TICK_S)):
             event = await self._receive.receive()
-        if gap := self._pulse.beat():
+        gap, self._gap_s = max(self._pulse.beat(), self._gap_s), 0.0
+        if gap:
             log.warning("this process was stopped or suspended", gap_s=round(gap, 1))
             await self._voter_step(voter.Stalled(gap))
         if isinstance(event, _ForDesk):
@@ -218,6 +220,8 @@ class Conduct:
             log.error("cannot write the agent's own file", error=str(error))
             self.performer.tell_ops("cannot write its own file: disk full or broken?")
             return False
+        finally:  # a slow disk is no stall; the loop was awake
+            self._gap_s = max(self._gap_s, self._pulse.beat())
         return True
 
 

@@ -23,6 +23,9 @@ from storage.incidents import Incidents, IncidentsError, KeptOrder, Line
 
 MAX_UNWRITTEN = 1000  # journal lines waiting for the disk; full: new ones are dropped and counted
 FLUSH_S = 1.0
+KEEP_S = 1.0  # less than a stall: then what hangs on the fact goes on without it
+MAX_ON_THE_WAY = 256  # facts that a hanging disk has not written; full: refused
+SETTLE_S = 2.0  # at the end
 PRUNE_S = 3600.0
 LATELY_MS = 12 * 3600 * 1000  # burned since then is told again: nobody may have heard of it
 MAX_LATELY = 100
@@ -66,6 +69,14 @@ class Remembered:
     roster: bytes
 
 
+class _Written:
+    """What became of a fact."""
+
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.error: Exception | None = None
+
+
 class Journal:
     """The agent's file behind one thread at a time. `wall` gives epoch seconds."""
 
@@ -78,18 +89,49 @@ class Journal:
         self._wall = wall
         self._sequence = 0
         self._one = trio.CapacityLimiter(1)
+        self._on_the_way = 0
         self._unwritten: list[Line] = []
         self.dropped = 0
 
     async def _hop(self, function: Callable[..., Any], *args: object) -> Any:
         return await trio.to_thread.run_sync(function, *args, limiter=self._one)
 
+    async def _in_time(self, function: Callable[..., Any], *args: object) -> None:
+        """As `_hop`, but a disk that hangs keeps nobody waiting: what it was given it writes in its
+        order, when it answers. Raises IncidentsError after `KEEP_S`."""
+        if self._on_the_way >= MAX_ON_THE_WAY:
+            raise IncidentsError("the disk does not answer")
+        written = _Written()
+        self._on_the_way += 1
+        trio.lowlevel.spawn_system_task(self._write, written, function, args)
+        with trio.move_on_after(KEEP_S):
+            await written.done.wait()
+        if not written.done.is_set():
+            raise IncidentsError(f"the disk has not answered for {KEEP_S:.0f} s")
+        if written.error is not None:
+            raise written.error
+
+    async def _write(
+        self, written: _Written, function: Callable[..., Any], args: tuple[object, ...]
+    ) -> None:
+        try:
+            await trio.to_thread.run_sync(
+                function, *args, limiter=self._one, abandon_on_cancel=True
+            )
+        except Exception as error:  # whoever waits is told; else it would end the process
+            written.error = error
+            if not isinstance(error, IncidentsError):
+                log.exception("not written")
+        finally:
+            self._on_the_way -= 1
+            written.done.set()
+
     def _now_ms(self) -> int:
         return round(self._wall() * 1000)
 
     async def keep(self, fact: object) -> None:
         """Commit a fact. Raises IncidentsError: whoever cannot remember must not act."""
-        await self._hop(self._keep, fact)
+        await self._in_time(self._keep, fact)
 
     @singledispatchmethod
     def _keep(self, fact: object) -> None:
@@ -144,11 +186,11 @@ class Journal:
 
     async def forget_people(self) -> None:
         """The incident is over. What was revoked was revoked for it; what was spent stays spent."""
-        await self._hop(self._incidents.forget_people, REVOKED)
+        await self._in_time(self._incidents.forget_people, REVOKED)
 
     async def keep_order(self, order: KeptOrder) -> None:
         """Commit an admin's order with its proof. Raises IncidentsError."""
-        await self._hop(self._incidents.put_order, order)
+        await self._in_time(self._incidents.put_order, order)
 
     def orders(self) -> list[KeptOrder]:
         """The orders taken so far, read at the start."""
@@ -232,8 +274,14 @@ class Journal:
                     await self._prune()
                 await trio.sleep(FLUSH_S)
         finally:
-            with trio.CancelScope(shield=True):
+            with trio.move_on_after(SETTLE_S, shield=True):
+                await self.settle()
                 await self.flush()
+
+    async def settle(self) -> None:
+        """Wait until what was to be kept is on disk."""
+        while self._on_the_way:  # noqa: ASYNC110 - at the end of a process, once
+            await trio.sleep(0.01)
 
     async def flush(self) -> None:
         """Write the lines that wait."""
@@ -241,7 +289,9 @@ class Journal:
         if not lines:
             return
         try:
-            await self._hop(self._incidents.write, lines)
+            await trio.to_thread.run_sync(
+                self._incidents.write, lines, limiter=self._one, abandon_on_cancel=True
+            )
         except IncidentsError as error:  # a full disk must not silence the agent
             self.dropped += len(lines)
             log.error("journal lines lost", lines=len(lines), error=str(error))

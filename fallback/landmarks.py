@@ -61,9 +61,7 @@ class Landmarks:
             self._wake.set()
 
     def calm(self) -> None:
-        if (
-            self._burst_from is not None
-        ):  # else nobody would be woken for the next burst
+        if self._burst_from is not None:  # else nobody would be woken for the next burst
             self._burst_from = None
             self._wake = trio.Event()
 

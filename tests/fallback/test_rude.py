@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,37 @@ def test_a_person_of_another_agent_is_shown_no_longer_than_a_proof_is_good() -> 
     for now, shown in ((VOUCH_S - 1, 2), (VOUCH_S, 1), (EXPIRE_S - 1, 1), (EXPIRE_S, 0)):
         desk, _ = claims.step(desk, Tick(), now)
         assert len(claims.standing(desk)) == shown
+
+
+async def test_a_disk_that_hangs_silences_no_announcement(tmp_path: Path) -> None:
+    """ "Silence is the failure": what is not kept in time is said all the same, and kept later."""
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        agent = await site.starts(await site.pairs("fra", ircd=ircd))
+        await site.pairs("hel", role="witness")  # dead
+        await site.beats()
+        await ircd.welcomes("fb-fra")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        await until(lambda: agent.conduct.state.watch.phase is watch.Phase.WATCHING)
+        await until(lambda: agent.roster and agent.landmarks.state().fresh)
+        answers = threading.Event()
+        put_facts = agent.incidents.put_facts
+
+        def hang(changes: dict[str, bytes | None]) -> None:
+            answers.wait()
+            put_facts(changes)
+
+        agent.incidents.put_facts = hang  # type: ignore[method-assign]
+        try:
+            site.is_cut()
+            assert "unreachable" in await ircd.hears("PRIVMSG #lobby", within_s=25)
+            assert agent.journal.remember(("pub",)).kept.opened is None
+            assert "cannot write" in agent.hearing.notes.last
+        finally:
+            answers.set()
+        await until(lambda: agent.journal.remember(("pub",)).kept.lines)
+        opened = agent.journal.remember(("pub",)).kept.opened
+        assert opened is not None
+        assert (opened.id, opened.spoken) == (agent.conduct.incident_id, True)
 
 
 async def test_a_port_for_metrics_that_is_taken_ends_no_watch(tmp_path: Path) -> None:
