@@ -57,8 +57,7 @@ def receive(session: Session, client: Client, message: Message, out: Effects) ->
     for each in messages:
         _handle(session, client, each, out)
     said = out.take(client.id)
-    for line in before:
-        out.tell(client.id, line)
+    out.tell_lines(client.id, before)
     answer = session.answer_in_hand
     if session.label:
         session.answer(client, session.take_label(), said, out)
@@ -174,6 +173,7 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
         forward(session, client, message, out)
         return
     keys = message.params[1].split(",") if len(message.params) > 1 else []
+    asked: list[Message] = []
     for index, name in enumerate(message.params[0].split(",")):
         if not name:
             continue
@@ -193,11 +193,13 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
         elif session.ready:
             if len(session.keys) < MAX_PENDING_KEYS:
                 session.keys[folded] = name, key
-            forward(session, client, Message("JOIN", (name, key) if key else (name,)), out)
+            asked.append(Message("JOIN", (name, key) if key else (name,)))
         else:
             session.remember(name, key, out)
             text = f"{session.network.name} is not connected now; {name} is joined when it is"
             out.tell(client.id, session.service_line(client, text))
+    for each in asked:
+        answers.ask(session, client.id, each, out, fence=each is asked[-1])
 
 
 def part(session: Session, client: Client, message: Message, out: Effects) -> None:

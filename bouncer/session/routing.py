@@ -35,6 +35,7 @@ def _replies(body: str, ends: str) -> Replies:
 
 # Bodies and ends from RFC 2812 section 5.1 and what servers in use send beside it.
 QUESTIONS = {
+    "ACCEPT": _replies("281", "282 456 457 458"),
     "ADMIN": _replies("256 257 258", "259 423"),
     "AWAY": _replies("", "305 306"),
     "HELP": _replies("704 705 290 291 292 293", "706 524 294"),
@@ -47,16 +48,18 @@ QUESTIONS = {
     "KNOCK": _replies("", "710 711 712 713 714"),
     "LINKS": _replies("364", "365"),
     "LIST": _replies("321 322", "323"),
-    "LUSERS": _replies("251 252 253 254 265", "255 266"),
+    "LUSERS": _replies("250 251 252 253 254 265", "255 266"),
     "MAP": _replies("006 015 018", "007 017"),
     "MODE": _replies(
         "346 348 367 728 346 386 388",
-        "221 324 347 349 368 729 387 389 441 472 482 499 501 502 467 478 525 696 697",
+        "221 324 347 349 368 729 387 389 441 472 482 499 501 502 467 468 478 525 696 697",
     ),
     "MOTD": _replies("372 375", "376 422"),
     "NAMES": _replies("353", "366"),
     "NICK": _replies("", "432 433 435 436 437 438 447 484"),
     "OPER": _replies("", "381 464 491"),
+    "SERVLIST": _replies("234", "235"),
+    "SILENCE": _replies("271", "272 511"),
     "STATS": _replies(
         "210 211 212 213 214 215 216 217 218 220 223 224 225 226 227 228 231 232 233 234 235 236"
         " 237 238 239 240 241 242 243 244 245 246 247 248 249 250",
@@ -66,6 +69,8 @@ QUESTIONS = {
     "TOPIC": _replies("", "331 332 442 482"),
     "TRACE": _replies("200 201 202 203 204 205 206 208 209 261", "262"),
     "USERHOST": _replies("", "302"),
+    "USERIP": _replies("", "340"),
+    "USERS": _replies("265 392 393 395", "266 394 446"),
     "VERSION": _replies("", "351"),
     "WHO": _replies("352 354", "315"),
     "WHOIS": _replies(
@@ -80,6 +85,7 @@ SELF_ENDING = frozenset({
     "AWAY", "INFO", "ISON", "LINKS", "LIST", "MOTD", "NAMES", "STATS", "USERHOST", "WHO", "WHOIS",
     "WHOWAS",
 })  # fmt: skip
+UNFENCED = SELF_ENDING | {"NOTICE", "PRIVMSG"}  # with no PING of ours behind them
 # Lines that follow an answer's end without belonging to the next one.
 AFTERWARDS = frozenset({"250", "265", "266", "329", "333"})
 # What a network says of a message it could not deliver, and of one to somebody who is away.
@@ -97,6 +103,8 @@ KNOWN = (
     frozenset().union(*(replies.body | replies.ends for replies in QUESTIONS.values()))
     | ERRORS | SAYING_ERRORS | ENTERING | AFTERWARDS
 )  # fmt: skip
+# What is said to us unasked: that we are named or seen otherwise now, or are wanted.
+UNASKED = frozenset({"042", "043", "396", "710", "718"})
 
 
 @dataclass(slots=True, eq=False)
@@ -106,12 +114,13 @@ class Asked:
 
     asker: int
     command: str
-    subject: str  # its first parameter, for errors that name it
+    subject: str  # its first parameter
     heard_ms: int  # when it was asked, or of the last part of its answer
     answer: Answer | None = None
     label: str = ""
     who: WhoRequest | None = None  # fields that the network does not know
     asks: bool = True  # it has nothing but its subject, and so changes nothing
+    words: frozenset[str] = frozenset()  # all that it names, for errors about that
 
 
 class Reply(NamedTuple):
@@ -161,9 +170,11 @@ class Routing:
             self._pushed_out.append(self._open[0])
             self.end(self._open[0])
         subject = message.params[0] if message.params else ""
+        words = {message.command.lower(), *map(str.lower, message.params)}
         question = Asked(
-            asker, message.command, subject, now_ms, answer, label, asks=len(message.params) < 2
-        )
+            asker, message.command, subject, now_ms, answer, label,
+            asks=len(message.params) < 2, words=frozenset(words),
+        )  # fmt: skip
         self._open.append(question)
         if label:
             self._labels[label] = question
@@ -245,12 +256,30 @@ class Routing:
             if numeric not in ENTERING or found.question.command != "JOIN":
                 self._last = found.question
             return found
-        if numeric in SAYING_ERRORS and len(message.params) > 1:
-            said = self._speakers.get(message.params[1].lower())
-            return Reply(said, last=True) if said is not None else None
+        about = "".join(message.params[1:2]).lower()
+        if numeric in SAYING_ERRORS and (said := self._speakers.get(about)):
+            return Reply(said, last=True)
         if numeric in AFTERWARDS and self._last is not None:
             return Reply(self._last, last=False)
-        return None
+        return self._of_no_row(message)
+
+    def _of_no_row(self, message: Message) -> Reply | None:
+        """Whose command an error, or a numeric that no row knows, belongs to most likely."""
+        numeric = message.command
+        if not numeric.isdigit() or numeric in UNASKED:
+            return None
+        error = numeric[0] in "45"
+        if error and self._last is not None and self._about(self._last, message):
+            return Reply(self._last, last=False)  # one of several: MODE +vv nobody noone
+        if numeric in KNOWN and not (numeric in ERRORS and len(message.params) < 3):
+            return None
+        asked = [question for question in self._open if question.command != "PING"]
+        if not error:
+            asked = [question for question in asked if question.command not in QUESTIONS]
+        # what is fenced is open still; of the others many have no answer, the older the likelier
+        fenced = [question for question in asked if question.answer is not None]
+        best = (fenced[:1] or asked[-1:])[:1]
+        return self._answered(best[0], last=False) if best else None
 
     def _answers(self, question: Asked, message: Message) -> bool | None:
         """Whether a numeric can be the last of the answer to this; None where it is no part."""
@@ -259,11 +288,15 @@ class Routing:
         if replies is not None and numeric in replies.body:
             return False
         if replies is not None and numeric in replies.ends:
-            fenced = question.answer is not None and question.command not in SELF_ENDING
+            fenced = question.answer is not None and question.command not in UNFENCED
             return bool(question.label) or not fenced
-        if numeric in ERRORS and self._about(question, message):
+        error = numeric in ERRORS or (numeric[0] in "45" and numeric not in KNOWN)
+        if error and self._about(question, message):
             # WHOIS answers an unknown nick with 401 and then its end
-            return replies is None or not (replies.ends & {"318", "369"})
+            if replies is not None and replies.ends & {"318", "369"}:
+                return False
+            fenced = question.answer is not None and question.command not in UNFENCED
+            return bool(question.label) or not fenced
         if question.command in ABOUT_SOMEBODY and numeric not in KNOWN:
             names = "".join(message.params[1:2]).lower() in question.subject.lower().split(",")
             return False if names else None
@@ -274,12 +307,12 @@ class Routing:
 
     def _answered(self, question: Asked, *, last: bool) -> Reply:
         self._last = question
+        question.heard_ms = self._now_ms
         return Reply(question, last)
 
     @staticmethod
     def _about(question: Asked, message: Message) -> bool:
-        words = {word.lower() for word in message.params[1:-1]}
-        return question.subject.lower() in words or question.command.lower() in words
+        return not question.words.isdisjoint(map(str.lower, message.params[1:-1]))
 
     @staticmethod
     def _fits(question: Asked, message: Message) -> int:

@@ -160,6 +160,20 @@ def test_joins_of_one_command_are_one_answer_and_everybody_sees_the_channel() ->
     assert shape(said(talk, 2)) == ["JOIN", "353", "366"]
 
 
+def test_channels_joined_by_one_command_share_one_ping() -> None:
+    """Old servers take two seconds for each line, and a PING between the JOINs ended the answer."""
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=j JOIN #a,#b")
+    *joins, ping = talk.heard()
+    assert joins == ["JOIN #a", "JOIN #b"]
+    talk.joined("#a")
+    talk.joined("#b")
+    talk.says(f":irc.test PONG irc.test {ping.split()[1]}")
+    assert shape(said(talk)) == ["+BATCH", *("JOIN", "353", "366") * 2, "-BATCH"]
+
+
 def test_the_networks_labels_tell_even_alike_questions_apart() -> None:
     """ "labeled responses allow bouncers with multiple connected clients to direct responses [...]
     to the correct recipient" """

@@ -61,6 +61,87 @@ def test_an_error_about_a_message_goes_to_who_said_it() -> None:
     assert talk.seen(2) == [":irc.test 401 me ghost :No such nick"]
 
 
+# What old servers answer, as it came from them.
+ANSWERS = {
+    "ircd-hybrid 8.2.43": [
+        ("KICK #ops nobodyhere", [":hy1 401 me nobodyhere :No such nick/channel"]),
+        ("MODE #ops +zZ", [":hy1 468 me #ops :Only servers can change that mode"]),
+        ("KILL carol :x", [":hy1 481 me :Permission denied - You are not an IRC operator"]),
+        ("REHASH", [":hy1 481 me :Permission denied - You are not an IRC operator"]),
+        ("JOIN badname", [":hy1 479 me badname :Illegal channel name"]),
+        ("ACCEPT *", [":hy1 281 me bob", ":hy1 282 me :End of /ACCEPT list."]),
+        (
+            "LUSERS",
+            [
+                ":hy1 251 me :There are 0 users and 7 invisible on 2 servers",
+                ":hy1 254 me 3 :channels formed",
+                ":hy1 255 me :I have 5 clients and 1 servers",
+                ":hy1 265 me :Current local users: 5  Max: 5",
+                ":hy1 266 me :Current global users: 7  Max: 7",
+                ":hy1 250 me :Highest connection count: 6 (5 clients) (16 connections received)",
+            ],
+        ),
+    ],
+    "u2.10.12.10": [
+        ("MODE #ops +vv nobody noone", [
+            ":iu1 401 me nobody :No such nick",
+            ":iu1 401 me noone :No such nick",
+        ]),
+        ("TIME no.such.server", [":iu1 481 me :Permission Denied: Insufficient privileges"]),
+        ("SILENCE", [":iu1 272 me me :End of Silence List"]),
+    ],
+    "irc2.11.2p3": [
+        ("USERS", [":ir1 265 me 3 6 :Current local users 3, max 6"]),
+        ("SUMMON x", [":ir1 445 me :SUMMON has been disabled"]),
+        ("SERVLIST", [":ir1 235 me * * :End of service listing"]),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [each for answers in ANSWERS.values() for each in answers],
+    ids=[f"{kind}: {command}" for kind, answers in ANSWERS.items() for command, _ in answers],
+)
+def test_answers_of_old_servers_go_to_the_client_that_asked(
+    command: str, answer: list[str]
+) -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.attach(2, caps=())
+    talk.attach(3, {"labeled-response", "batch"})
+    talk.types(1, "MODE #dev -b nobody!*@*")  # has no answer where nothing is changed
+    talk.types(2, command)
+    talk.says(*answer)
+    assert talk.seen(2) == answer
+    talk.passes(61_000)  # what has no end is over by then
+    talk.heard()
+    talk.types(3, f"@label=x {command}")
+    ping = [line.split(" ")[1] for line in talk.heard() if line.startswith("PING muster-end")]
+    talk.says(*answer, *(f":irc.test PONG irc.test {token}" for token in ping))
+    told = [line for line in talk.seen(3) if not line.startswith(":BouncerServ")]
+    assert told[0].startswith("@label=x ")
+    assert [line.partition(" ")[2] for line in told if "BATCH" not in line] == answer
+    assert talk.seen(1) == talk.seen(2) == []
+
+
+def test_what_nobody_asked_for_goes_to_everybody_whatever_is_open() -> None:
+    """irc2: a nick collision, and a channel entered by ourselves."""
+    talk = Dialogue([])
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.attach(2, caps=())
+    talk.types(1, "WALLOPS :has no answer where it is let")
+    unasked = [
+        ":ir1 043 me 000AAAAAD :nickname collision, forcing nick change to your unique ID.",
+        ":ir1 353 me = #x :me",
+        ":ir1 366 me #x :End of NAMES list.",
+    ]
+    talk.says(*unasked)
+    assert talk.seen(1) == talk.seen(2) == unasked
+
+
 @pytest.mark.parametrize("nick", [":", ":a b", "1st", "#ops", "a!b"])
 def test_what_is_no_nick_is_not_wanted_where_the_network_cannot_refuse_it(nick: str) -> None:
     talk = Dialogue()
