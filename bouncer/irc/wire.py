@@ -13,8 +13,12 @@ MAX_SERVER_TAGS = 8191  # octets with '@' and the space: IRCv3 message-tags, siz
 MAX_CLIENT_TAGS = 4096
 MAX_RECEIVED = MAX_SERVER_TAGS + MAX_LINE  # the longest line anyone may send us
 
-# Lists for clients: simple ones look for the colon even where a single word needs none.
-LISTS = frozenset({"353", "CAP"})
+# Where a text or a list stands last, after so many parameters, clients get it with a colon: simple
+# ones look for that even where a single word needs none.
+TEXTS = {
+    "301": 2, "311": 5, "312": 3, "314": 5, "322": 3, "332": 2, "352": 7, "353": 3, "372": 1,
+    "CAP": 2, "KICK": 2, "NOTICE": 1, "PART": 1, "PRIVMSG": 1, "QUIT": 0, "SETNAME": 0, "TOPIC": 1,
+}  # fmt: skip
 
 REPLACEMENT = "\ufffd"  # for a character that was cut
 
@@ -85,7 +89,7 @@ class Message(NamedTuple):
             *middle, last = self.params
             parts += middle
             plain = last and last[0] != ":" and " " not in last
-            if plain and self.source and self.command in LISTS:
+            if plain and self.source and len(middle) >= TEXTS.get(self.command, len(self.params)):
                 plain = False
             parts.append(last if plain else ":" + last)
         return " ".join(parts)

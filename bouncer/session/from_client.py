@@ -263,6 +263,12 @@ def nickserv(session: Session, client: Client, message: Message, out: Effects) -
     forward(session, client, message, out)
 
 
+def to_module(session: Session, client: Client, message: Message, out: Effects) -> None:
+    said = znc.spoken(client, message, out)
+    if said is not None:
+        say(session, client, said, out)
+
+
 def redact(session: Session, client: Client, message: Message, out: Effects) -> None:
     """IRCv3 message-redaction: others have the message, so only their network can delete it."""
     if "draft/message-redaction" not in session.upstream_caps:
@@ -302,6 +308,7 @@ COMMANDS: dict[str, Command] = {
     # conversation
     "PRIVMSG": Command(say, 2, needs_network=False),
     "NOTICE": Command(say, 2, needs_network=False),
+    "ZNC": Command(to_module, 1, needs_network=False),
     "TAGMSG": Command(tagged.said, 1, needs_network=False),
     "REDACT": Command(redact, 2),
     # channels

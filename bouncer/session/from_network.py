@@ -112,7 +112,7 @@ def greeting(session: Session, message: Message, out: Effects) -> None:
 def other(session: Session, message: Message, out: Effects) -> None:
     """A command or numeric without a row: state takes it, who asked (or everybody) hears it."""
     instead = fallbacks.of(session, message)
-    session.state.receive(message)
+    session.state.receive(message, session.now_ms // 1000)
     if not (message.command.isdigit() or message.command in STANDARD_REPLIES):
         for line, but in instead:
             event(session, line, out, but=but)

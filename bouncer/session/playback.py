@@ -72,7 +72,7 @@ def conversations(session: Session, client: Client, rows: list[Row], kind: str) 
     lines = []
     for own_rows in by_target.values():
         reference = f"b{own_rows[0].id}"
-        lines.append(f":{client.nick} BATCH +{reference} {kind} {own_rows[0].name}")
+        lines.append(f":{session.server_name} BATCH +{reference} {kind} {own_rows[0].name}")
         lines += client.dialect.page(own_rows, f"batch={reference}")
-        lines.append(f":{client.nick} BATCH -{reference}")
+        lines.append(f":{session.server_name} BATCH -{reference}")
     return lines

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 TAKEN = frozenset({
     "AWAY", "BATCH", "BOUNCER", "CHATHISTORY", "ERROR", "ISUPPORT", "MARKREAD", "METADATA",
     "MONITOR", "MOTD", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG", "QUIT", "READ", "SEARCH",
-    "SERVER", "TAGMSG", "USER", "WEBPUSH",
+    "SERVER", "TAGMSG", "USER", "WEBPUSH", "ZNC",
 })  # fmt: skip
 
 

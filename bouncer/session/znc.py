@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bouncer.irc.wire import Message
 from bouncer.session.clients import Client
-from bouncer.session.effects import Effects
+from bouncer.session.effects import Effects, PlayBack
 from bouncer.session.lookups import PlaySince
 
 if TYPE_CHECKING:
@@ -21,6 +21,22 @@ BATCH = "znc.in/playback"
 CAP = "znc.in/playback"
 USAGE = "PLAY <buffer,buffer…|*> [<from> [<to>]]: times in seconds since 1970"
 MAX_BUFFERS = 100
+
+
+def spoken(client: Client, message: Message, out: Effects) -> Message | None:
+    """ZNC's own command, `ZNC [*module] text…`, as what is said to the module; None where that is
+    done. Who asks for one channel after the other, as The Lounge, means what it missed, and never
+    asks for private messages: it gets all that it is owed, at once."""
+    module, *words = message.params
+    if module[:1] != "*":
+        module, words = "*status", list(message.params)
+    only_some = len(words) > 1 and words[0].upper() == "PLAY" and "*" not in words[1]
+    if module.lower() == NAME and only_some and (client.owed is not None or client.played):
+        if client.owed is not None and not client.played:
+            client.played = True
+            out.others.append(PlayBack(client.id, *client.owed))
+        return None
+    return Message("PRIVMSG", (module, " ".join(words)))
 
 
 def said(session: Session, client: Client, text: str, out: Effects) -> None:

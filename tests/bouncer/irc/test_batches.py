@@ -25,8 +25,8 @@ def test_lines_are_wrapped() -> None:
     lines = parse("@time=1 :a PRIVMSG #c :x", ":b PRIVMSG #c y")
     assert shown(wrap("r1", "chathistory", ("#c",), lines, "s", {"label": "l"})) == [
         "@label=l :s BATCH +r1 chathistory #c",
-        "@batch=r1;time=1 :a PRIVMSG #c x",
-        "@batch=r1 :b PRIVMSG #c y",
+        "@batch=r1;time=1 :a PRIVMSG #c :x",
+        "@batch=r1 :b PRIVMSG #c :y",
         ":s BATCH -r1",
     ]
 

@@ -49,6 +49,20 @@ def test_the_last_parameter_gets_a_colon_where_it_needs_one() -> None:
     assert str(Message("PRIVMSG", ("#c", "one"))) == "PRIVMSG #c one"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["PRIVMSG #c", "NOTICE #c", "TOPIC #c", "KICK #c bob", "PART #c", "QUIT", "332 me #c",
+     "301 me bob", "353 me = #c", "CAP * ACK"],
+)  # fmt: skip
+def test_a_text_for_clients_always_has_its_colon(text: str) -> None:
+    """sic and ii show it only after one; names alone, as of a PART without a reason, have none."""
+    command, *params = text.split(" ")
+    assert str(Message(command, (*params, "one"), "bob!b@h")) == f":bob!b@h {text} :one"
+    assert str(Message(command, (*params, "one"))) == f"{text} one"
+    if params:
+        assert str(Message(command, tuple(params), "bob!b@h")) == f":bob!b@h {text}"
+
+
 def test_tag_values_are_unescaped_as_message_tags_says() -> None:
     message = parse(r"@a=1\:2\s3\\4\r\n5;b;c=;d=\x;e=end\ PING")
     assert message.tags == {"a": "1;2 3\\4\r\n5", "b": "", "c": "", "d": "x", "e": "end"}

@@ -57,10 +57,10 @@ def test_what_comes_is_one_message_for_who_knows_it() -> None:
         "@time=2026-01-02T03:04:05.678Z;msgid=xxx;account=b :bob!b@h BATCH +l2 draft/multiline #ops"
     )
     assert lines == [
-        "@batch=l2 :bob!b@h PRIVMSG #ops hello",
+        "@batch=l2 :bob!b@h PRIVMSG #ops :hello",
         "@batch=l2 :bob!b@h PRIVMSG #ops :",
         "@batch=l2 :bob!b@h PRIVMSG #ops :how is ",
-        "@batch=l2;draft/multiline-concat :bob!b@h PRIVMSG #ops everyone?",
+        "@batch=l2;draft/multiline-concat :bob!b@h PRIVMSG #ops :everyone?",
     ]
     assert closing == "BATCH -l2"
     assert [(row.msgid, row.text) for row in talk.kept] == [

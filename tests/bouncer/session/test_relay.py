@@ -366,3 +366,17 @@ def test_registration_and_server_commands_never_reach_the_network(command: str) 
     talk.types(1, command)
     assert talk.heard() == []
     assert talk.seen(1)[0].split()[1] in ("462", "421")
+
+
+def test_who_comes_later_learns_who_set_the_topic_and_when() -> None:
+    """modern, RPL_TOPICWHOTIME: "Sent to a client to let them know who set the topic [...] and when
+    they set it"."""
+    talk = Dialogue()
+    talk.connect()
+    talk.says(":bob!b@h TOPIC #ops :maintenance")
+    set_at = talk.now_ms // 1000
+    told = [line for line in talk.attach(1) if " 332 " in line or " 333 " in line]
+    assert told == [
+        ":muster.test 332 me #ops :maintenance",
+        f":muster.test 333 me #ops bob!b@h {set_at}",
+    ]
