@@ -15,14 +15,16 @@ from bouncer import history
 from bouncer.ahead import Block, Page
 from bouncer.attachment import Attachment, Link
 from bouncer.errands import Errand
-from bouncer.session.effects import Lookup, PlayBack
-from bouncer.session.events import Event, Found, PageRead
+from bouncer.session.effects import Lookup, PlayBack, Recall
+from bouncer.session.events import Event, Found, PageRead, Recalled
 from bouncer.session.lookups import Answer, Question
 from storage import messages
 from storage.errors import StorageError
+from storage.messages import Position
 from storage.store import Store
 
 PAGE_ROWS = 500  # of a playback; the next page is read when this one has left
+RECALLED_ROWS = 5_000  # of the time of 1,000 lines that a network plays back
 LOOKUPS = 64  # questions of the history not answered yet; full: the client is dropped
 
 log = structlog.get_logger("hub")
@@ -63,6 +65,19 @@ class Fetching:
             return
         page = PageRead(wanted.client, rows, wanted.upto_id, more=len(rows) == PAGE_ROWS)
         await self._post(link, page)
+
+    async def recall(self, link: Link, wanted: Recall) -> None:
+        """Read what we have of the time that a network plays back."""
+        network_id = link.session.network.id
+        first, last = Position.after_ms(wanted.from_ms), Position.before_ms(wanted.to_ms)
+        between = partial(messages.between, events=False)
+        rows: list[messages.Row] = []
+        try:
+            where = (network_id, wanted.target, first, last)
+            rows = await self._store.read(between, *where, RECALLED_ROWS)
+        except StorageError as error:
+            log.error("history not recalled", network=link.session.network.name, reason=str(error))
+        await self._post(link, Recalled(wanted.reference, rows))
 
     def look_up(self, link: Link, lookup: Lookup) -> None:
         """Ask a question of the store, when those asked before are answered. Never waits."""

@@ -43,6 +43,7 @@ from bouncer.session.effects import (
     OpsCommand,
     PlayBack,
     Push,
+    Recall,
     Registered,
     RememberNick,
     ServiceCommand,
@@ -342,6 +343,8 @@ class Hub:
         match effect:
             case PlayBack():
                 self._nursery.start_soon(self._fetching.read_page, link, effect)
+            case Recall():
+                self._nursery.start_soon(self._fetching.recall, link, effect)
             case Lookup():
                 self._fetching.look_up(link, effect)
             case ServiceCommand() | OpsCommand() | NetworkCommand():

@@ -127,6 +127,16 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """Read what we have of a conversation (folded) between two times; it comes back as Recalled."""
+
+    reference: str
+    target: str
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeepMark:
     """The user has noted this of a conversation (folded); '' takes it back."""
 
@@ -203,6 +213,7 @@ Effect = (
     | PlayBack
     | Delivered
     | Lookup
+    | Recall
     | Redact
     | KeepMark
     | Push

@@ -91,6 +91,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """What was said at the time of a Recall; nothing where that cannot be read."""
+
+    reference: str
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSaid:
     """The answer of the bouncer's own service to a command."""
 
@@ -153,6 +161,7 @@ Event = (
     | FromClient
     | PageRead
     | Found
+    | Recalled
     | ServiceSaid
     | Detached
     | ChannelsWanted

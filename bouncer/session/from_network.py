@@ -47,7 +47,8 @@ HANDSHAKE = frozenset({
 def receive(session: Session, lines: list[str], out: Effects) -> None:
     """Take a chunk of lines."""
     for line in lines:
-        if session.ready and not session.arriving and chat.line(session, line, out):
+        collecting = session.arriving or session.replays
+        if session.ready and not collecting and chat.line(session, line, out):
             continue
         tell_untold(session, out)
         try:
@@ -58,6 +59,8 @@ def receive(session: Session, lines: list[str], out: Effects) -> None:
             continue  # about nothing: a fault, too
         if not session.ready:
             greeting(session, message, out)
+            continue
+        if session.replays and session.replays.takes(session, message, out):
             continue
         if message.raw_tags or message.command == "BATCH":
             session.reply = answers.by_label(session, message)
@@ -163,7 +166,10 @@ def swallow(_session: Session, _message: Message, _out: Effects) -> None:
 
 def batch(session: Session, message: Message, out: Effects) -> None:
     """The frame of a batch: for us alone, but that of a message of several lines."""
-    chat.several(session, session.arriving.batch(message), out)
+    for whole in session.arriving.batch(message):
+        if not session.replays.takes(session, whole, out):
+            chat.several(session, [whole], out)
+    session.replays.batch(session, message, out)
 
 
 def pong(session: Session, message: Message, out: Effects) -> None:

@@ -29,8 +29,10 @@ from bouncer.session import (
     from_network,
     playback,
     reading,
+    replays,
     settings,
     telling,
+    transport,
 )
 from bouncer.session.clients import Client, Clients
 from bouncer.session.echoes import Echoes
@@ -57,6 +59,7 @@ from bouncer.session.events import (
     Lost,
     NetworkSet,
     PageRead,
+    Recalled,
     ServiceSaid,
     SubscriptionGone,
     Tick,
@@ -67,9 +70,9 @@ from bouncer.session.marks import NOTHING_NOTED, Markers, Noted
 from bouncer.session.metadata import Marks
 from bouncer.session.monitoring import Monitoring
 from bouncer.session.netsplit import Netsplit
+from bouncer.session.replays import Replays
 from bouncer.session.routing import Asked, Reply, Routing
 from bouncer.session.screen import Screen
-from bouncer.session.transport import drop_failed, identity_of
 from bouncer.session.upkeep import Upkeep
 from bouncer.session.webpush import WebPush, subscription_gone
 from storage.message import Row
@@ -109,6 +112,7 @@ class Session:
         self.reply: Reply | None = None  # what the network's message in hand answers
         self.batches = OpenBatches()  # of the network
         self.arriving = Arriving()
+        self.replays = Replays()
         self.netsplit = Netsplit()
         self._references = count(1)
         self.keys: dict[str, tuple[str, str]] = {}  # (name, key) of JOINs not answered yet
@@ -151,7 +155,9 @@ class Session:
     # --- the connection to the network ---
 
     def connected(self, event: Connected, out: Effects) -> None:
-        self.registration = UpstreamRegistration(identity_of(self.network), UPSTREAM_WANTED)
+        self.registration = UpstreamRegistration(
+            transport.identity_of(self.network), UPSTREAM_WANTED
+        )
         self.state = NetworkState(self.network.nick, self.casemapping)
         self.batches = OpenBatches()
         self.arriving = Arriving()
@@ -171,17 +177,11 @@ class Session:
     def lost(self, event: Lost, out: Effects) -> None:
         was_registered = self.is_registered
         chat.several(self, self.arriving.give_up(), out)
+        self.replays.give_up(self, out)
         self.registration = None
         self.ready = False
         answers.give_up(self.routing.clear(), out)
-        if event.refused and event.reason != self.told_refusal:
-            self.told_refusal = event.reason
-            again = "not tried again until its settings change"
-            if event.retry_s is not None:
-                again = f"tried again in {max(event.retry_s, 60) / 60:.0f} min"
-            self.notify(out, f"{self.network.name} does not let us in: {event.reason}; {again}")
-        elif was_registered:
-            self.notify(out, f"The connection to {self.network.name} was lost: {event.reason}")
+        transport.tell_lost(self, event, out, was_registered=was_registered)
         if event.unsent:  # they are kept as said
             text = f"The last messages, {event.unsent} of them, did not reach {self.network.name}"
             self.notify(out, text)
@@ -279,7 +279,7 @@ class Session:
         if self.screened:
             self.screen.tick(self, out)
         if not self.is_registered:
-            drop_failed(self, out)
+            transport.drop_failed(self, out)
             return
         self.silent_ms += TICK_MS
         if self.silent_ms >= DEAD_MS:
@@ -386,6 +386,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     FromClient: Session.from_client,
     PageRead: Session.page_read,
     Found: reading.found,
+    Recalled: replays.recalled,
     ServiceSaid: answers.service_said,
     Detached: Session.detached,
     ChannelsWanted: settings.channels_wanted,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bouncer.irc.registration import Identity
 from bouncer.irc.sts import Policy
 from bouncer.session.effects import DropNetwork, Effects, WantsTls
+from bouncer.session.events import Lost
 from bouncer.session.services import sasl_login
 
 if TYPE_CHECKING:
@@ -59,3 +60,16 @@ def drop_failed(session: Session, out: Effects) -> None:
     if failure is not None:
         text, permanent, banned = failure
         out.others.append(DropNetwork(text, permanent=permanent, banned=banned))
+
+
+def tell_lost(session: Session, event: Lost, out: Effects, *, was_registered: bool) -> None:
+    """Tell clients that the connection is gone; once for each reason, that there will be none."""
+    name = session.network.name
+    if event.refused and event.reason != session.told_refusal:
+        session.told_refusal = event.reason
+        again = "not tried again until its settings change"
+        if event.retry_s is not None:
+            again = f"tried again in {max(event.retry_s, 60) / 60:.0f} min"
+        session.notify(out, f"{name} does not let us in: {event.reason}; {again}")
+    elif was_registered:
+        session.notify(out, f"The connection to {name} was lost: {event.reason}")

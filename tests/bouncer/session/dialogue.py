@@ -7,7 +7,7 @@ from itertools import count
 
 from bouncer.irc.wire import Message
 from bouncer.session.dialect import CHAT
-from bouncer.session.effects import Effect, Effects, PlayBack
+from bouncer.session.effects import Effect, Effects, PlayBack, Recall
 from bouncer.session.events import (
     Attached,
     Connected,
@@ -16,6 +16,7 @@ from bouncer.session.events import (
     FromClient,
     FromNetwork,
     PageRead,
+    Recalled,
     Tick,
 )
 from bouncer.session.session import TICK_MS, Session
@@ -61,6 +62,8 @@ class Dialogue:
         for other in effects.others:
             if isinstance(other, PlayBack):
                 self._read_page(other)
+            elif isinstance(other, Recall):
+                self._recall(other)
             else:
                 self.others.append(other)
         return effects
@@ -68,6 +71,11 @@ class Dialogue:
     def _read_page(self, wanted: PlayBack) -> None:
         rows = [row for row in self.kept if row.id > wanted.after_id][:PAGE]
         self.event(PageRead(wanted.client, rows, wanted.upto_id, len(rows) == PAGE))
+
+    def _recall(self, wanted: Recall) -> None:
+        rows = [row for row in self.kept if row.target == wanted.target]
+        rows = [row for row in rows if wanted.from_ms < row.time_ms < wanted.to_ms]
+        self.event(Recalled(wanted.reference, rows))
 
     def passes(self, ms: int) -> None:
         """Let so much time pass."""
