@@ -290,7 +290,6 @@ class Beacon:
             return
         one.proven.set()
         one.speaks_as(self._peers.nonce_of(heard.peer))
-        before = one.ack
         try:
             if heard.kind is Kind.RECEIVED:
                 one.hold(read_body(Received, heard.body).id)
@@ -303,8 +302,8 @@ class Beacon:
         if one.ack.maintenance:
             one.hold(one.ack.maintenance)
         self._see_version(one, one.ack.roster)
-        told = (before.note, before.noted) if before else ("", 0)
-        if one.ack.note and (one.ack.note, one.ack.noted) != told:
+        if one.ack.note and one.ack.noted > one.noted:
+            one.noted = one.ack.noted
             self._tell_ops(f"{one.voter.role} {one.voter.name}: {one.ack.note}")
         one.acked_at = trio.current_time()
         self._acked.set()

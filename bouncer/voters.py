@@ -61,6 +61,7 @@ class Tracked:
     ack: Ack | None = None
     acked_at: float = float("-inf")
     told: bool = False
+    noted: int = 0  # the number of the last note of its present boot that ops were told
     link: Link | None = None
     pushed: int = -1  # the roster version that went over this link
     push: trio.Event = field(default_factory=trio.Event)
@@ -80,7 +81,7 @@ class Tracked:
         """Its boot. Another one may have lost what an earlier one held: its file may be another."""
         if nonce != self.nonce:
             self.held.clear()
-            self.nonce = nonce
+            self.nonce, self.noted = nonce, 0
 
     def hold(self, name: str) -> None:
         if len(self.held) >= MAX_HELD:

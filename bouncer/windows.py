@@ -87,7 +87,7 @@ class Windows:
         if len(self.open) >= MAX_WINDOWS:
             raise ValueError(f"there are {MAX_WINDOWS} windows already; end one first")
         window = Maintenance(
-            f"m{await self._store.run(_next_number)}.{self._boot}",
+            f"m{await self._store.run(_next_number)}.{self._boot[:8]}",
             round(begins_s * 1000),
             round(ends_s * 1000),
             why[:300],
@@ -112,7 +112,7 @@ class Windows:
         if self.in_force is not None and self.in_force.ends_ms >= ends_ms:
             return None
         notice = Maintenance(
-            f"t{self._boot}",
+            f"t{self._boot[:8]}",
             now_ms,
             ends_ms,
             "the bouncer is being stopped",

@@ -23,6 +23,7 @@ from bouncer.config import ConfigError, ListenOn, MetricsOn, Table
 from bouncer.dial import AddressError, ServerAddress
 from bouncer.keys import KeyFault, PublicKey
 from bouncer.roster import voter_name
+from fallback.selfcheck import TICK_S
 from fallback.timings import NAMES, Solo, Timings
 
 VARIABLE = "MUSTER_FALLBACK_CONFIG"
@@ -239,6 +240,10 @@ def read_timings(values: Mapping[str, float | int | str]) -> Timings:
     timings = replace(Timings.fast() if profile == "fast" else Timings(), **changes)
     if not timings.heartbeat_s < timings.suspect_s < timings.declare_s:
         raise ValueError("these must rise: heartbeat, suspect, declare")
+    if timings.vote_ttl_s <= timings.vote_every_s:
+        raise ValueError("vote_ttl must be more than 1s: voters vote each second")
+    if timings.self_stall_s <= TICK_S:
+        raise ValueError(f"self_stall must be more than {TICK_S:g}s: a voter looks that often")
     return timings
 
 

@@ -144,7 +144,6 @@ class Hearing:
             return
         state = self._state()
         roster = self._roster()
-        note, number = self.notes.carried()
         ack = Ack(
             state.me,
             state.watch.phase.name,
@@ -152,10 +151,9 @@ class Hearing:
             incident=state.incident.id if state.incident else "",
             roster=roster.version if roster else 0,
             maintenance=self.notices.held,
-            note=note,
-            noted=number,
         )
-        self._ack(ack, where, brought)
+        room = None if where is None else brought
+        self._ack(self.notes.ride(ack, room, linked=self._mesh.linked), where, brought)
 
     def _on_maintenance(self, heard: Heard, where: Where | None) -> None:
         if self.last is None:  # no heartbeat has told the bouncer's clock; the notice comes again

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from fallback.people import Person
     from fallback.reception import Reception
 
-MAX_LINE = 400
 MAX_HOLD_S = 12 * 3600.0
 
 
@@ -83,7 +82,7 @@ def run(reception: Reception, network: str, nick: str, text: str, *, room: bool)
         except ValueError as error:
             answer = [str(error)]
     for line in answer:
-        reception.reply(network, nick, line[:MAX_LINE])
+        reception.reply(network, nick, line[: wording.MAX_LINE])
 
 
 def rights(person: Person | None) -> Who:
@@ -119,7 +118,7 @@ def status(call: Call) -> list[str]:
             else ["no incident is open"]
         )
     if call.words and call.words[0].casefold() == "full":
-        return wrap(call.reception.full_status())
+        return wording.wrap(call.reception.full_status())
     return [state_line(call.reception)]
 
 
@@ -164,18 +163,7 @@ def roster(call: Call) -> list[str]:
         for one in sorted(known.staff, key=lambda one: (one.oncall or 1000, one.handle))
         if not wanted or one.role.casefold() == wanted
     ]
-    return wrap(entries) or ["nobody"]
-
-
-def wrap(entries: list[str]) -> list[str]:
-    """Entries joined by `; ` into lines that fit."""
-    lines: list[str] = []
-    for entry in entries:
-        if lines and len(lines[-1]) + len(entry) + 2 <= MAX_LINE:
-            lines[-1] += f"; {entry}"
-        else:
-            lines.append(entry)
-    return lines
+    return wording.wrap(entries) or ["nobody"]
 
 
 def verify(call: Call) -> list[str]:
@@ -262,7 +250,7 @@ def tell_help(call: Call) -> list[str]:
     if call.person is None:
         return [wording.HELP if call.reception.conduct.incident_id else wording.NO_INCIDENT]
     mine = rights(call.person)
-    return wrap([order.usage for order in ORDERS.values() if order.who <= mine])
+    return wording.wrap([order.usage for order in ORDERS.values() if order.who <= mine])
 
 
 ORDERS: dict[str, Order] = {

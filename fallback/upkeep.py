@@ -14,8 +14,10 @@ import trio
 from bouncer.irc.wire import Message
 from fallback.announcer import Announcer
 from fallback.findings import Finding, Worries, fail, ok, warn
+from fallback.notes import MAX_NOTE
 from fallback.outgoing import Priority
 from fallback.venue import ROOM_MODES
+from fallback.wording import wrap
 
 LOOK_EVERY_S = 60.0
 ASK_EVERY_S = 24 * 3600.0  # whose the channels are
@@ -97,8 +99,8 @@ class Upkeep:
         for announcer in self._announcers.values():
             found += about_network(announcer)
             self._ask(announcer, now)
-        if lines := self._worries.look(found, now):
-            self._tell_ops("; ".join(lines))
+        for text in wrap(self._worries.look(found, now), MAX_NOTE):
+            self._tell_ops(text)
 
     def _ask(self, announcer: Announcer, now: float) -> None:
         """Ask services whose the channels are, once a day, where they know us."""

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from fallback.config import MOVED_FOR_DAYS, NetworkConfig
 from fallback.incident import Kind, Line
 from fallback.watch import Verdict
 
+MAX_LINE = 400
 _LETTERS = "abcdefghkmnpqrstuvwxyz"  # without those that look like digits or each other
 _DIGITS = "23456789"
 
@@ -118,6 +120,17 @@ def no_operator(room: str, me: str) -> str:
         f"somebody verified waits outside {room}, and I am no operator there: /mode {room} +o {me};"
         " if nobody can, leave it all of you: I make it anew and invite you"
     )
+
+
+def wrap(entries: Sequence[str], longest: int = MAX_LINE) -> list[str]:
+    """Entries joined by `; ` into lines that fit; one that is longer by itself stands alone."""
+    lines: list[str] = []
+    for entry in entries:
+        if lines and len(lines[-1]) + len(entry) + 2 <= longest:
+            lines[-1] += f"; {entry}"
+        else:
+            lines.append(entry)
+    return lines
 
 
 def lately_moved(place: NetworkConfig, now_s: float) -> bool:

@@ -59,6 +59,8 @@ def test_relative_paths_stand_beside_the_file(tmp_path: Path) -> None:
         ({"network": [NETWORK | {"room": "#lobby"}]}, "same channel"),
         ({"network": [NETWORK | {"lobby": "lobby"}]}, 'write it with its "#"'),
         ({"timings": {"declare": 5}}, "these must rise"),
+        ({"timings": {"vote_ttl": "1s"}}, "vote_ttl must be more than 1s"),
+        ({"timings": {"self_stall": "0.5s"}}, "self_stall must be more than 0.5s"),
         ({"timings": {"suspect": "soon"}}, "is not a duration"),
         ({"timings": {"supect": 5}}, "is not known here"),
         ({"timings": {"k": 9}}, "write 1 to 5"),

@@ -9,7 +9,8 @@ def told(notes: Notes, acks: int, lost: frozenset[int] = frozenset()) -> list[st
     """What a bouncer tells ops that hears all acks but the lost ones: each note and number once."""
     heard: list[tuple[str, int]] = []
     for ack in range(acks):
-        said = notes.carried()
+        said = notes.turn()
+        notes.carried()
         if ack not in lost and said[0] and said not in heard:
             heard.append(said)
     return [note for note, _ in heard]

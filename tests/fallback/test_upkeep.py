@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from fallback.findings import TELL_AFTER_S, Finding, Level, Worries, fail, ok, warn
+from fallback.notes import MAX_NOTE
 from fallback.ourselves import Secrets
 from fallback.upkeep import ASK_EVERY_S, Upkeep, about_network
 from tests.fallback.ircd import Ircd
@@ -125,3 +126,14 @@ async def test_ops_are_told_of_everything_in_one_line() -> None:
         upkeep.look(T0 + TELL_AFTER_S)
         assert len(told) == 1
         assert "disk: nearly full: make room; pub: not an operator of #room" in told[0]
+
+
+async def test_much_at_once_is_told_whole() -> None:
+    told: list[str] = []
+    faults = [fail(f"fault {number}: {'w' * 60}", "do something about it") for number in range(6)]
+    upkeep = Upkeep({}, lambda: iter(faults), told.append)
+    upkeep.look(T0)
+    upkeep.look(T0 + TELL_AFTER_S)
+    assert len(told) > 1
+    assert all(len(line) <= MAX_NOTE for line in told), "a note is cut at that"
+    assert all(any(str(each.what) in line for line in told) for each in faults)
