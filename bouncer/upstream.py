@@ -35,9 +35,11 @@ REGISTRATION_S = 60.0  # from the open stream to 001
 GOODBYE_S = 2.0
 BURST_LINES = 10  # sent at once before the rate limit bites
 URGENT = frozenset({"PONG", "CAP", "AUTHENTICATE", "PASS", "USER", "QUIT"})
-# ircu and irc2 take two seconds for a line, and one more for each so many octets of it; who is too
-# far ahead of that is sent away for "Excess Flood"
+# ircu and irc2 take two seconds for a line, and one more for each so many octets of it. Who has
+# more than 1,000 octets wait there for that is sent away: "Excess Flood"
 SLOWING_OCTETS = 120
+BURST_OCTETS = 900  # in one go; the rest are for what is urgent
+PAUSE_S = 1.0  # after a go that was as long as that
 
 log = structlog.get_logger("upstream")
 
@@ -58,9 +60,9 @@ def on_the_wire(message: Message) -> list[Message]:
     return batch_of(message, "m") if several else [message]
 
 
-def cost(line: Message) -> float:
-    """How many short lines a line counts for."""
-    return 1 + len(line.encode()) // SLOWING_OCTETS / 2
+def cost(octets: int) -> float:
+    """How many short lines a line of so many octets counts for."""
+    return 1 + octets // SLOWING_OCTETS / 2
 
 
 class SendQueue:
@@ -77,6 +79,8 @@ class SendQueue:
         self._paced: deque[Message] = deque()
         self._wake = trio.Event()
         self._closing = False
+        self._pause_until = 0.0
+        self._wait_s = 0.0  # until more is due
 
     def put(self, messages: Sequence[Message]) -> list[Message]:
         """Queue `messages`; give back those for which there is no room."""
@@ -109,20 +113,37 @@ class SendQueue:
             self._wake = trio.Event()
             ready = list(self._urgent)
             self._urgent.clear()
-            while self._paced and self.bucket.take(1, trio.current_time()):
-                lines = on_the_wire(self._paced.popleft())
-                if self.bucket.rate:
-                    self.bucket.owe(sum(map(cost, lines)) - 1)
-                ready += lines
+            ready += self._due(trio.current_time())
             if ready:
                 if self._tap.is_open:
                     self._tap.note("out", map(str, ready))
                 await stream.send_all(encode_all(ready, self._longest()))
             elif self._paced:
-                with trio.move_on_after(self.bucket.wait_s):
+                with trio.move_on_after(self._wait_s):
                     await self._wake.wait()
             if self._paced:
                 self._wake.set()
+
+    def _due(self, now: float) -> list[Message]:
+        """The paced lines whose turn has come."""
+        due: list[Message] = []
+        octets = 0
+        self._wait_s = self._pause_until - now
+        while self._paced and self._pause_until <= now:
+            lines = on_the_wire(self._paced[0])
+            if self.bucket.rate > 0:
+                lengths = [len(line.encode()) for line in lines]
+                octets += sum(lengths)
+                if due and octets > BURST_OCTETS:
+                    self._pause_until = now + PAUSE_S
+                    break
+                wanted = sum(map(cost, lengths))
+                if not self.bucket.spend(wanted, now):
+                    self._wait_s = self.bucket.wait_s(wanted)
+                    break
+            self._paced.popleft()
+            due += lines
+        return due
 
 
 class Upstream:

@@ -66,7 +66,7 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     bucket = Bucket(rate=0.5, burst=10)
     assert bucket.take(25, 100.0) == 10
     assert bucket.take(15, 100.0) == 0
-    assert bucket.wait_s == 2.0
+    assert bucket.wait_s() == 2.0
     assert bucket.take(15, 104.0) == 2
     assert bucket.take(15, 1000.0) == 10
     assert Bucket(rate=0, burst=1).take(500, 0.0) == 500
