@@ -27,7 +27,7 @@ LONGEST_MS = 1_800_000
 # RFC 1459 and what servers in use send for a JOIN that they do not carry out.
 REFUSALS = frozenset({
     "403", "405", "407", "437", "470", "471", "473", "474", "475", "476", "477", "479", "480",
-    "485", "489", "520",
+    "485", "489", "495", "500", "519", "520", "926",
 })  # fmt: skip
 
 

@@ -281,6 +281,7 @@ HEARS: dict[str, Handler] = {
     "401": WantedNick._no_holder,
     "432": WantedNick._impossible,
     "433": WantedNick._refused,
+    "435": WantedNick._refused,
     "436": WantedNick._refused,
     "437": WantedNick._refused,
     "447": WantedNick._refused,

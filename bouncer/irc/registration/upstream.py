@@ -295,6 +295,7 @@ _HANDLERS: dict[str, Handler] = {
     numerics.ERR_UNAVAILRESOURCE: _R._on_nick_refused,
     numerics.ERR_PASSWDMISMATCH: _R._on_refused_for_good,
     numerics.ERR_YOUREBANNEDCREEP: _R._on_refused_for_good,
+    numerics.ERR_INVALIDUSERNAME: _R._on_refused_for_good,
     numerics.RPL_LOGGEDIN: _R._on_logged_in,
     numerics.RPL_LOGGEDOUT: _R._on_logged_out,
     numerics.ERR_NICKLOCKED: _R._on_sasl_failure,

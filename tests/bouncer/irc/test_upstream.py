@@ -232,6 +232,7 @@ def test_after_registration_a_taken_nick_is_not_our_matter() -> None:
     ("line", "permanent", "banned"),
     [
         (":s 464 * :Password incorrect", True, False),
+        (":s 468 * :Your username is not valid", True, False),
         (":s 465 * :You are banned from this server", False, True),
         ("ERROR :Closing Link: me (K-Lined)", False, True),
         ("ERROR :Closing Link: Ping timeout", False, False),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bouncer.irc.known import MAX_CHANNELS
 from bouncer.session.effects import ForgetChannel, RememberChannel
 from bouncer.session.events import ChannelsWanted, Connected, Lost, Tick
@@ -101,6 +103,17 @@ def test_a_refused_join_is_told_once_and_tried_again_with_growing_delays() -> No
     assert texts(talk.seen(1)) == []
     talk.says(":me!user@host JOIN #ops")
     assert pass_time(talk, 2 * LONGEST_MS) == []
+
+
+@pytest.mark.parametrize("numeric", ["495", "500", "519", "926"])
+def test_refusals_that_one_server_alone_has_are_told_in_the_same_way(numeric: str) -> None:
+    """InspIRCd: 495 (+J), 926 (CBAN); UnrealIRCd: 500 (+j), 519 (+A)."""
+    talk = Dialogue(["#ops"], NET)
+    welcome(talk)
+    talk.attach(1, caps=())
+    talk.types(1, "WHOIS bob")
+    talk.says(f":irc.test {numeric} me #ops :Not now")
+    assert texts(talk.seen(1)) == ["#ops cannot be joined: Not now; tried again in 2 min"]
 
 
 def test_a_login_opens_what_was_closed_to_strangers() -> None:

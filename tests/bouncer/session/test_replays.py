@@ -1,7 +1,6 @@
 """A network that plays back its own history: nothing of it twice, nothing that we have missed lost.
 
-chathistory: "The `chathistory` batch type" frames what UnrealIRCd and InspIRCd say at a JOIN of a
-channel with mode +H, and what a bouncer says that is our network.
+So do UnrealIRCd and InspIRCd at a JOIN of a channel with mode +H, and bouncers as networks.
 """
 
 from __future__ import annotations
