@@ -29,6 +29,7 @@ from bouncer import (
     opsbot,
     webpush,
 )
+from bouncer.alone import alone
 from bouncer.attachment import Link
 from bouncer.auth import Authenticator
 from bouncer.beacon import Beacon, Site, VoterStatus
@@ -93,8 +94,9 @@ def run(config: Config, *, ready: Callable[[Store], None] = lambda _store: None)
 async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _store: None) -> None:
     """The same as a task."""
     tls = server_tls(config) if any(listen.tls for listen in config.listen) else None
-    async with open_database(config) as store:
-        await Bouncer(config, store, tls).run(ready)
+    with alone(config.data_dir):
+        async with open_database(config) as store:
+            await Bouncer(config, store, tls).run(ready)
 
 
 def _way_out() -> AsyncNetworkBackend:
@@ -143,6 +145,7 @@ class Bouncer:
         self._policies = Policies(store)
         self._found: dict[int, keeping.Found] = {}  # by user, for hubs that begin with the start
         self._started_at = trio.current_time()
+        self._stranger_told_at = float("-inf")
         self._nursery: trio.Nursery | None = None
         self.renewals = Renewals(tls, self._tell_ops)
         store.on_trouble(self._store_trouble)
@@ -325,6 +328,10 @@ class Bouncer:
             account=command.account,
             holder=opsbot.holder(command.message, session, self.hubs.values()),
         )
+        if lines == [opsbot.UNKNOWN]:
+            now = trio.current_time()
+            lines = lines if now >= self._stranger_told_at + opsbot.UNKNOWN_EVERY_S else []
+            self._stranger_told_at = now if lines else self._stranger_told_at
         return command.message.params[0], lines
 
     # --- the beacon's questions ---

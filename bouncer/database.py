@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from bouncer.alone import DATA_MODE
 from bouncer.config import Config
 from storage.store import Store, open_store
 from storage.vault import load_key
 
 KEY_FILE = "secrets.key"
-DATA_MODE = 0o700
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ UNKNOWN = (
     "I do not know you: log in to services with an account on the roster, "
     "or speak through this bouncer"
 )
+UNKNOWN_EVERY_S = 10.0  # it is said no oftener: strangers must not fill the line of an alarm
 _WORDS = {each.words[0] for each in COMMANDS if Door.OPS in each.doors}
 
 

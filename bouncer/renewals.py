@@ -25,6 +25,10 @@ class Renewals:
         self.tls = tls
         self._tell_ops = tell_ops
         self._told: certificates.Told | None = None
+        self._fault = (
+            "",
+            0,
+        )  # why the renewed one is not served, for how many looks
 
     def pair(self) -> tuple[Certificate, Certificate] | None:
         """The certificate that is served, and the one on disk."""
@@ -50,7 +54,9 @@ class Renewals:
                     self.tls.reload()
                     log.info("certificate reloaded", fingerprint=self.tls.served.fingerprint)
             except CertificateFault as fault:
-                log.warning("certificate not reloaded", reason=str(fault))
+                self._complain(str(fault))
+            else:
+                self._fault = ("", 0)
             served, on_disk = self.pair() or (self.tls.served, self.tls.served)
             now = time.time()
             if certificates.due(served, now, self._told):
@@ -58,3 +64,13 @@ class Renewals:
                 self._told = certificates.Told(served.fingerprint, level, now)
                 self._tell_ops(certificates.sentence(served, on_disk, now))
             await trio.sleep(WATCH_S)
+
+    def _complain(self, fault: str) -> None:
+        """Said once, and to ops where it stands: a renewal writes one file after the other."""
+        known, looks = self._fault
+        looks = looks + 1 if fault == known else 1
+        self._fault = (fault, looks)
+        if looks == 1:
+            log.warning("certificate not reloaded", reason=fault)
+        elif looks == 2:
+            self._tell_ops(f"certificate on disk cannot be served, the old one goes on: {fault}")

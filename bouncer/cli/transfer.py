@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection
 
 from bouncer import admin, config, logs
+from bouncer.alone import alone
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
 from bouncer.cli.direct import become_owner, reach
 from bouncer.cli.serve import Parser
@@ -69,7 +70,8 @@ def import_(words: list[str], option: Path | None) -> int:
                 return await import_znc(store, chosen.place, moving, password)
             return await import_soju(store, chosen.place, moving, chosen.logs)
 
-    report = _with_store(settings, bring)
+    with _told(), alone(settings.data_dir):
+        report = _with_store(settings, bring)
     print(
         f"{report.users} users, {report.networks} networks, {report.channels} channels, "
         f"{report.clients} clients and {report.messages:,} messages came in"
@@ -148,7 +150,7 @@ def move(words: list[str], option: Path | None) -> int:
     become_owner(settings.data_dir)
     old = settings.database.url
     _must_exist(old)
-    with _told():
+    with _told(), alone(settings.data_dir):
         new = _full(chosen.url)
         if new == parse_url(old).render_as_string(hide_password=False):
             raise Exit(WRONG_USE, "that is the database that is in use; name another")
@@ -183,7 +185,7 @@ def rekey(words: list[str], option: Path | None) -> int:
         await store.read(accounts.list_networks)  # raises where one of them cannot be read
         return count
 
-    with _told():
+    with _told(), alone(settings.data_dir):
         if len(load_key(path).split()) < 2:  # else one was interrupted, and this call ends it
             _with_store(settings, lambda store: store.read(accounts.list_networks))
             add_key(path)
@@ -253,7 +255,8 @@ def _told() -> Iterator[None]:
         name = pwd.getpwuid(os.geteuid()).pw_name
         raise Exit(FAILED, f"{error.filename}: {error.strerror}; let {name} reach it") from None
     except OSError as error:
-        raise Exit(FAILED, f"{error.filename}: {error.strerror}") from None
+        said = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
+        raise Exit(FAILED, said) from None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ async def status(desk: Desk, request: Request) -> list[str]:
     if request["full"] not in (None, "full"):
         raise ControlError(f'"{request["full"]}" is nothing to show; write status, or status full')
     if desk.live is None:
-        return ["DOWN: no bouncer is running here"]
+        raise ControlError("DOWN: no bouncer is running here")
     live, now = desk.live, desk.wall()
     parts = [f"UP {duration(live.uptime_s)}", live.mesh_status() or "no agents paired"]
     pair = live.certificates()

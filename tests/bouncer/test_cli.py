@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from bouncer import cli, config, welcome
+from bouncer.alone import alone
 from bouncer.cli import Exit, remote
 from bouncer.database import open_database
 from bouncer.passwords import Hasher
@@ -137,15 +138,33 @@ def test_what_reads_a_database_makes_none(words: list[str], site: Path) -> None:
     assert not list((site / "data").iterdir())
 
 
+def test_an_import_and_a_bouncer_do_not_meet(site: Path) -> None:
+    """The import has looked for a bouncer when it began; the bouncer begins after that."""
+    (site / "data").mkdir()
+    imports = ["import", "soju", "x"], ["history", "move", "sqlite:///y"], ["history", "rekey"]
+    assert bouncer("user", "add", "alice", cwd=site).returncode == 0
+    with alone(site / "data"):
+        for words in (["run"], *imports):
+            said = bouncer(*words, cwd=site)
+            assert said.returncode == 1, words
+            assert "or a rekey is running here already; stop it, or wait" in said.stderr, words
+    with running(site) as process:
+        process.kill()
+        process.wait()
+    with alone(site / "data"):
+        pass  # nothing is left of the lock
+
+
 def test_a_socket_left_behind_by_kill_does_not_hinder(site: Path) -> None:
     with running(site) as process:
         process.kill()
         process.wait()
     assert (site / "data" / "bouncer.sock").exists()
     assert bouncer("user", "add", "alice", cwd=site).returncode == 0
-    said = bouncer("ctl", "status", cwd=site)
-    assert said.returncode == 1
-    assert "no bouncer is running" in said.stderr
+    for words in (["ctl", "status"], ["status"], ["status", "full"]):
+        said = bouncer(*words, cwd=site)
+        assert said.returncode == 1, words
+        assert "no bouncer is running" in said.stderr
     with running(site):
         assert bouncer("ctl", "user", "list", cwd=site).stdout.startswith("alice: ")
 

@@ -58,6 +58,14 @@ async def test_accounts_are_known_on_the_network_that_a_reload_has_named(tmp_pat
         assert (await ask(muster, "bob!b@h", "bobby"))[0].startswith("UP ")
 
 
+async def test_strangers_cannot_make_the_ops_bot_chatter(tmp_path: Path) -> None:
+    """What it has to say in an alarm would wait behind that."""
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        assert await ask(muster, "eve!e@h") == [opsbot.UNKNOWN]
+        for number in range(20):
+            assert await ask(muster, f"eve{number}!e@h") == []
+
+
 async def test_names_in_ops_are_read_without_case_as_everywhere(tmp_path: Path) -> None:
     """`bouncer check` finds nothing wrong with them, and so they must work."""
     (tmp_path / "bouncer.toml").write_text(

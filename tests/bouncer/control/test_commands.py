@@ -29,6 +29,7 @@ from tests.bouncer.desks import Noted, open_desk
 RUNNING = (
     "network quote",
     "server",
+    "status",
     "maintenance",
     "standdown",
     "hold",
