@@ -50,6 +50,13 @@ class Known:
         self._shared: dict[str, int] = {}  # folded nick: channels we share; 0 is not kept
         self.now_s = 0
 
+    def realname_in(self, trailing: str) -> str:
+        """The realname in the last parameter of a 352: "<hopcount> <realname>", and in irc2 from
+        2.11 on "<hopcount> <SID> <realname>"."""
+        words = trailing.split(" ", 2)
+        has_sid = bool(self.myinfo) and self.myinfo[0].startswith("2.11.")
+        return " ".join(words[2:] if has_sid else words[1:])
+
     def fold(self, name: str) -> str:
         return self.isupport.fold(name)
 

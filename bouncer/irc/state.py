@@ -360,7 +360,7 @@ def _whois_bot(state: NetworkState, message: Message) -> None:
 @_on(numerics.RPL_WHOREPLY, params=8)
 def _who_reply(state: NetworkState, message: Message) -> None:
     _, _, user, host, _, nick, flags, last = message.params[:8]
-    _take_who(state, nick, user, host, flags, last.partition(" ")[2])  # "<hopcount> <realname>"
+    _take_who(state, nick, user, host, flags, state.realname_in(last))
 
 
 @_on(numerics.RPL_WHOSPCRPL, params=9)

@@ -87,7 +87,7 @@ def extended(
     account = known.account if known is not None else None
     values = {"c": channel, "u": name, "h": host, "s": server, "n": nick, "f": flags}
     values |= {"t": request.token, "a": account or "0", "d": last.partition(" ")[0]}
-    values |= {"i": "255.255.255.255", "l": "0", "o": "n/a", "r": last.partition(" ")[2]}
+    values |= {"i": "255.255.255.255", "l": "0", "o": "n/a", "r": state.realname_in(last)}
     params = tuple(values[field] for field in request.fields)
     return Message(numerics.RPL_WHOSPCRPL, (state.nick, *params), message.source, message.raw_tags)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bouncer.irc.casemap import CaseMapping
 from bouncer.irc.monitor import MonitorList
-from bouncer.irc.who import WhoRequest, is_known, parse_who, who_lines
+from bouncer.irc.who import WhoRequest, extended, is_known, parse_who, who_lines
 from bouncer.irc.wire import MAX_LINE, Message
 from tests.bouncer.irc.talk import ENTERING, GREETING, network, says
 
@@ -96,9 +98,25 @@ def test_who_of_a_channel() -> None:
         ":bnc 352 me #ops b h.b irc.example bob H+ :0 Bob B",
         ":bnc 315 me #ops :End of WHO list",
     ]
-    extended = who_lines(state, parse_who(("#ops", "%tcuhnfar,7")), "bnc")
-    assert str(extended[2]) == ":bnc 354 me 7 #ops b h.b bob H+ acct :Bob B"
-    assert str(extended[1]) == ":bnc 354 me 7 #ops a h.a alice G@ 0 :Alice A"
+    lines = who_lines(state, parse_who(("#ops", "%tcuhnfar,7")), "bnc")
+    assert str(lines[2]) == ":bnc 354 me 7 #ops b h.b bob H+ acct :Bob B"
+    assert str(lines[1]) == ":bnc 354 me 7 #ops a h.a alice G@ 0 :Alice A"
+
+
+@pytest.mark.parametrize(
+    ("version", "trailing"),
+    [("2.11.2p3", "0 000A Alice  A"), ("u2.10.12.10", "3 Alice  A"), ("ngircd-26.1", "0 Alice  A")],
+)
+def test_a_realname_without_what_irc2_puts_before_it(version: str, trailing: str) -> None:
+    """irc2.11.2p3: ":ir1.example.net 352 alice #x ~dave 127.0.0.1 ir1.example.net dave H :0 000A
+    dave": the identifier of the server comes first."""
+    who = f":s 352 me #ops a h.a s alice H :{trailing}"
+    state = network(GREETING, ENTERING, f":s 004 me s {version} aoOirw abeiIklmnoOpqrRstv", who)
+    user = state.user_named("alice")
+    assert user is not None
+    assert user.realname == "Alice  A"
+    line = extended(state, parse_who(("#ops", "%nr")), Message.parse(who), ())
+    assert str(line) == ":s 354 me alice :Alice  A"
 
 
 def test_who_of_a_person_and_of_nobody() -> None:
