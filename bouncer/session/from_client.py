@@ -19,12 +19,14 @@ from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceC
 from bouncer.session.marks import markread
 from bouncer.session.questions import (
     forward,
+    ison,
     isupport,
     mode,
     motd,
     names,
     network_tags,
     reply,
+    userhost,
     who,
 )
 from bouncer.session.reading import chathistory, search
@@ -324,10 +326,10 @@ COMMANDS: dict[str, Command] = {
     "NICK": Command(nick, 1, needs_network=False, missing="431"),
     "WHOIS": Command(forward, 1, missing="431"),
     "WHOWAS": Command(forward, 1, missing="431"),
-    "WHO": Command(who),
+    "WHO": Command(who, needs_network=False),
     "MONITOR": Command(watch, 1, needs_network=False),
-    "ISON": Command(forward, 1),
-    "USERHOST": Command(forward, 1),
+    "ISON": Command(ison, 1, needs_network=False),
+    "USERHOST": Command(userhost, 1, needs_network=False),
     "AWAY": Command(away, needs_network=False),
     "SETNAME": Command(setname, 1),
     # the history

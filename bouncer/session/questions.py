@@ -64,7 +64,9 @@ def mode(session: Session, client: Client, message: Message, out: Effects) -> No
 def who(session: Session, client: Client, message: Message, out: Effects) -> None:
     """WHOX for everybody: where the network lacks it from what we know, or from its plain WHO."""
     asked = parse_who(message.params)
-    if not asked.fields or session.state.isupport.whox:
+    if not session.ready:
+        reply(session, client, out, "315", asked.mask or "*", "End of WHO list")
+    elif not asked.fields or session.state.isupport.whox:
         forward(session, client, message, out)
     elif is_known(session.state, asked):
         for line in who_lines(session.state, asked, session.server_name, client.dialect.caps):
@@ -73,6 +75,22 @@ def who(session: Session, client: Client, message: Message, out: Effects) -> Non
         params = (asked.mask, "o") if asked.operators else (asked.mask,)
         question = answers.ask(session, client.id, Message("WHO", params), out)
         question.who = asked
+
+
+def ison(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """Clients ask it every minute or so: where no network is, nobody is."""
+    if session.ready:
+        forward(session, client, message, out)
+    else:
+        reply(session, client, out, "303", "")
+
+
+def userhost(session: Session, client: Client, message: Message, out: Effects) -> None:
+    """Clients ask it about themselves at each start, and about those they watch."""
+    if session.ready:
+        forward(session, client, message, out)
+    else:
+        reply(session, client, out, "302", "")
 
 
 def isupport(session: Session, client: Client, _message: Message, out: Effects) -> None:

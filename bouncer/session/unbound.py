@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 # What such a connection may send: nothing of it wishes anything of a network, nor is kept for one.
 TAKEN = frozenset({
-    "AWAY", "BATCH", "BOUNCER", "CHATHISTORY", "ERROR", "ISUPPORT", "MARKREAD", "METADATA",
-    "MONITOR", "MOTD", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG", "QUIT", "READ", "SEARCH",
-    "SERVER", "TAGMSG", "USER", "WEBPUSH", "ZNC",
+    "AWAY", "BATCH", "BOUNCER", "CHATHISTORY", "ERROR", "ISON", "ISUPPORT", "MARKREAD",
+    "METADATA", "MONITOR", "MOTD", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG", "QUIT", "READ",
+    "SEARCH", "SERVER", "TAGMSG", "USER", "USERHOST", "WEBPUSH", "WHO", "ZNC",
 })  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from bouncer.irc.wire import Message
+from storage.records import Network
 from tests.bouncer.session.dialogue import Dialogue
 
 
@@ -115,3 +116,27 @@ def test_a_channel_that_we_were_put_in_before_the_greeting_ended_is_shown() -> N
     seen = [line.split(" ", 2)[1:] for line in talk.seen(1)]
     assert ["JOIN", "#lobby"] in seen
     assert any(command == "353" for command, _ in seen)
+
+
+# --- where no network is ---
+
+
+@pytest.mark.parametrize("network", [Dialogue([]).network, Network(1, "", "")])
+@pytest.mark.parametrize("caps", [(), ("labeled-response", "batch")])
+def test_what_clients_ask_by_themselves_is_answered(
+    network: Network, caps: tuple[str, ...]
+) -> None:
+    """mIRC and HexChat ask ISON and WHO every minute, and USERHOST at a start: an excuse to their
+    user for each of these would never end."""
+    talk = Dialogue([], network)
+    talk.attach(1, caps)
+    label = "@label=x " if caps else ""
+    asked = ("ISON bob carol", "WHO #ops", "WHO #ops %tcn,1", "USERHOST me")
+    talk.types(1, *(label + line for line in asked))
+    assert [line.removeprefix(label) for line in talk.seen(1)] == [
+        ":muster.test 303 me :",
+        ":muster.test 315 me #ops :End of WHO list",
+        ":muster.test 315 me #ops :End of WHO list",
+        ":muster.test 302 me :",
+    ]
+    assert talk.heard() == []
