@@ -43,11 +43,13 @@ class SetClock:
         return abs(drift_s) > SET_BY_S and now >= self._since + self._stands_s
 
 
-def nothing_goes_on(state: VoterState) -> bool:
+def nothing_goes_on(state: VoterState, now: float) -> bool:
     """Whether a voter may begin anew unnoticed: no silence, no incident, no window to come."""
     own, seen = state.incident, state.watch
     quiet = own is None or not (own.id or own.stood_down)
-    return quiet and not seen.notices and seen.phase in (watch.Phase.UNARMED, watch.Phase.WATCHING)
+    windows = any(now < watch.over_at(notice, seen.timings) for notice in seen.notices)
+    calm = seen.phase in (watch.Phase.UNARMED, watch.Phase.WATCHING)
+    return quiet and calm and not windows
 
 
 def run(config: Config, ready: Callable[[], None] = lambda: None) -> None:
@@ -103,7 +105,7 @@ class Serving:
             if (
                 clock.stands(drift_s, now)
                 and now >= look_from
-                and nothing_goes_on(voter.conduct.state)
+                and nothing_goes_on(voter.conduct.state, voter.pulse.now())
                 and _can_begin(self._config)
             ):
                 log.warning("the clock was set since the start: beginning anew", by_s=drift_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from bouncer.peers import Heard
 from fallback import watch
 from fallback.app import Voter
 from fallback.mesh import PRIMARY
-from fallback.running import SET_BY_S, Serving, SetClock
+from fallback.running import SET_BY_S, Serving, SetClock, nothing_goes_on
+from fallback.timings import DEFAULTS
+from fallback.voter import agent
 from tests.fallback.ircd import open_ircd
 from tests.fallback.voters import Site_, open_site, until
 
@@ -112,3 +115,14 @@ async def test_a_voter_begins_anew_with_the_right_time_when_nothing_goes_on(
         assert first.stopped.is_set()
         await serving.stop()
         await until(second.stopped.is_set)
+
+
+def test_a_window_that_passed_while_it_was_off_keeps_nobody_from_beginning_anew() -> None:
+    state = agent("fra", 0, (), DEFAULTS)
+    seen = watch.WatchState(phase=watch.Phase.WATCHING, notices=(watch.Notice("m1", 0.0, 600.0),))
+    over_at = watch.over_at(seen.notices[0], seen.timings)
+    assert not nothing_goes_on(replace(state, watch=seen), over_at - 1)
+    assert nothing_goes_on(replace(state, watch=seen), over_at)
+    assert state.incident is not None
+    open_one = replace(state.incident, id="0199.fra")
+    assert not nothing_goes_on(replace(state, watch=seen, incident=open_one), over_at)
