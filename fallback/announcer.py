@@ -278,6 +278,8 @@ class Announcer:
         while True:
             self._send_all(self.venue.moves(time.time(), identified=self.identified))
             await trio.sleep(self.look_again_s if self.joined else self.enter_again_s)
+            self.error = self.venue.waited() or self.error
+            self._check_joined()
             self._send(Message("PING", ("alive",)))
             if self._muted_until is not None and trio.current_time() > self._muted_until:
                 self._speak_again()
@@ -323,9 +325,6 @@ class Announcer:
             self._send_all(self.venue.entered(message.params[0]))
             if not self.venue.refused:
                 self.error = ""
-        self._check_joined()
-
-    def _on_left(self, _message: Message) -> None:
         self._check_joined()
 
     def _refused(self, refusal: Refusal, message: Message) -> None:
@@ -389,8 +388,8 @@ _A = Announcer
 _HANDLERS: dict[str, Handler] = {
     "PONG": _A._on_pong,
     "JOIN": _A._on_join,
-    "PART": _A._on_left,
-    "KICK": _A._on_left,
+    "PART": lambda ours, _message: ours._check_joined(),
+    "KICK": lambda ours, _message: ours._check_joined(),
     "INVITE": _A._on_invite,
     "MODE": _A._on_own_mode,
     "324": _A._on_modes,

@@ -19,7 +19,10 @@ LONGEST_S = 300.0
 _SECONDS = re.compile(r"(\d{1,6}) ?s")
 
 NICKS = frozenset({"432", "433", "437"})  # erroneous, in use, held by services
-ENTRIES = frozenset({"403", "405", "437", "439", "471", "473", "474", "475", "477", "480", "489"})
+# 470: solanum sends us to another channel instead.
+ENTRIES = frozenset(
+    {"403", "405", "437", "439", "470", "471", "473", "474", "475", "477", "480", "489"}
+)
 SPEECH = frozenset({"404", "415", "477"})  # 415: solanum's +R; 477: OFTC's +M
 TOO_FAST = frozenset({"439", "707"})  # of ircu and Unreal; of solanum, ERR_TARGCHANGE
 # Gone; wants none but those who are logged in (Unreal, InspIRCd); asks before it hears us (+g).

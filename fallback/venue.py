@@ -15,6 +15,7 @@ from fallback.wording import lately_moved
 
 _NOBODYS = re.compile(r"(?:is not|isn't) registered")  # Atheme, OFTC; Anope
 STAYS = frozenset("rP")  # registered, permanent: such a room outlives its last member
+PATIENCE = 2  # waits for a room's answer
 ROOM_MODES = "ims"  # invite only, moderated, secret: voiced = verified
 
 
@@ -27,6 +28,7 @@ class Venue:
         self.refused: dict[str, str] = {}  # channel -> why it does not let us in
         self._excepted = ""  # the host that may join the room uninvited
         self._asked_op = False
+        self._waited = 0
         self._nobodys: set[str] = set()
 
     def configured(self, name: str) -> str:
@@ -79,6 +81,18 @@ class Venue:
             ]
         return lines if identified else lines + self._made_anew()
 
+    def waited(self) -> str:
+        """Called after each wait for what `moves` asked: a room that has not answered for some time
+        does not let us in either, whatever it says. Why, '' else."""
+        room = self.config.room
+        if not self.in_lobby or self.state.channel(room) is not None or room in self.refused:
+            return ""
+        self._waited += 1
+        if self._waited < PATIENCE:
+            return ""
+        self.refused[room] = "it does not answer"
+        return f"{room}: {self.refused[room]}"
+
     def _made_anew(self) -> list[Message]:
         """Whoever enters an empty room is its operator. So who is alone in it and is not, as after
         a restart where no services are, leaves it and enters again."""
@@ -97,6 +111,7 @@ class Venue:
         """We are in: ask for its modes, and who is who where the network can tell (WHOX); in the
         room at least their hosts."""
         self.refused.pop(self.configured(name), None)
+        self._waited = 0
         if self.configured(name) == self.config.room:
             self._excepted, self._asked_op = "", False
         asks = [Message("MODE", (name,))]
