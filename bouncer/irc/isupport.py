@@ -25,8 +25,12 @@ _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}\Z")
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
 _TRAILER = "are supported by this server"
 
-# What a server says of itself that is not so behind the bouncer, which serves history itself.
-NOT_REPLAYED = frozenset({"CHATHISTORY", "MSGREFTYPES", "VAPID", "BOUNCER_NETID", "FILEHOST"})
+# What a server says of itself that is not so behind the bouncer, which serves history itself, and
+# has capabilities for what the last three let a client switch on, for all clients alike.
+NOT_REPLAYED = frozenset({
+    "CHATHISTORY", "MSGREFTYPES", "VAPID", "BOUNCER_NETID", "FILEHOST",
+    "NAMESX", "UHNAMES", "STARTTLS",
+})  # fmt: skip
 NOT_REPLAYED_PREFIXES = ("soju.im/", "draft/")
 
 

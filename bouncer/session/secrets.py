@@ -20,6 +20,12 @@ SECRET_WORDS = frozenset({
     "cert", "access", "update", "resetpass", "sendpass",
 })  # fmt: skip
 
+# BitlBee is told passwords of other networks too, in its control channel or by its own nick.
+BITLBEE_WORDS = {
+    "&bitlbee": frozenset({"identify", "register", "account"}),
+    "root": frozenset({"identify", "register"}),
+}
+
 PROOF_WORDS = frozenset({"claim", "proof"})  # to an off-site agent, under any nick
 
 # Commands that some networks offer as short cuts to the same services.
@@ -37,4 +43,5 @@ def is_secret(target: str, text: str) -> bool:
     first = words[0].lower().lstrip("!")
     if first in PROOF_WORDS and len(words) > 1:
         return True
-    return target.lower().partition("@")[0] in SERVICES and first in SECRET_WORDS
+    name = target.lower().partition("@")[0]
+    return (name in SERVICES and first in SECRET_WORDS) or first in BITLBEE_WORDS.get(name, ())

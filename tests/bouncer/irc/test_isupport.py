@@ -126,3 +126,11 @@ def test_a_client_is_told_the_same_on_lines_that_fit() -> None:
     # History and push are the bouncer's own affair: the network's word on them is not passed on.
     expected = {k: v for k, v in isupport.tokens.items() if k != "VAPID"}
     assert again.tokens == expected | {"CHATHISTORY": "1000", "WHOX": None}
+
+
+def test_what_one_client_would_switch_on_for_all_is_not_told() -> None:
+    """HexChat and mIRC answer NAMESX and UHNAMES by PROTOCTL, which the network would take to be
+    said by all of the user's clients: they have multi-prefix and userhost-in-names."""
+    isupport = told("NAMESX", "UHNAMES", "STARTTLS", "NICKLEN=30")
+    (line,) = isupport.lines("me", "muster.test")
+    assert line.params[1:-1] == ("NICKLEN=30",)
