@@ -46,43 +46,54 @@ HANDSHAKE = frozenset({
 
 def receive(session: Session, lines: list[str], out: Effects) -> None:
     """Take a chunk of lines."""
+    simple = is_simple(session)
     for line in lines:
-        collecting = session.arriving or session.replays
-        if session.ready and not collecting and chat.line(session, line, out):
+        if simple and chat.line(session, line, out):
             continue
         tell_untold(session, out)
         try:
             message = Message.parse(line)
         except ProtocolError:
             continue  # a server's fault that no one can act on
-        if message.command in STANDARD_REPLIES and not message.params:
-            continue  # about nothing: a fault, too
-        if not session.ready:
-            greeting(session, message, out)
-            continue
-        if session.replays and session.replays.takes(session, message, out):
-            continue
-        if message.raw_tags or message.command == "BATCH":
-            session.reply = answers.by_label(session, message)
-        if message.command in CHAT:
-            chat.message(session, message, out)
-        else:
-            if message.command == "NICK" and session.reply is not None:
-                message = answers.from_who_we_were(session, message)
-            if message.command in happenings.KEPT:
-                message = happenings.keep(session, message, out)
-            if message.command in netsplit.KINDS:
-                session.netsplit.take(session, message, out)
-            HANDLERS.get(message.command, other)(session, message, out)
-            if message.command in SEEN:
-                session.monitoring.seen(session, message, out)
-            if message.command in HEARS:
-                session.upkeep.hear(session, message, out)
-        if session.reply is not None:
-            answers.heard(session, session.reply, out)
-            session.reply = None
+        take(session, message, out)
+        simple = is_simple(session)
     tell_untold(session, out)
     session.netsplit.close(session, out)
+
+
+def is_simple(session: Session) -> bool:
+    """Whether a line of chat is a message by itself."""
+    return session.ready and not session.arriving and not session.replays
+
+
+def take(session: Session, message: Message, out: Effects) -> None:
+    """Take one message, whatever it is."""
+    if message.command in STANDARD_REPLIES and not message.params:
+        return  # about nothing: a fault, too
+    if not session.ready:
+        greeting(session, message, out)
+        return
+    if session.replays and session.replays.takes(session, message, out):
+        return
+    if message.raw_tags or message.command == "BATCH":
+        session.reply = answers.by_label(session, message)
+    if message.command in CHAT:
+        chat.message(session, message, out)
+    else:
+        if message.command == "NICK" and session.reply is not None:
+            message = answers.from_who_we_were(session, message)
+        if message.command in happenings.KEPT:
+            message = happenings.keep(session, message, out)
+        if message.command in netsplit.KINDS:
+            session.netsplit.take(session, message, out)
+        HANDLERS.get(message.command, other)(session, message, out)
+        if message.command in SEEN:
+            session.monitoring.seen(session, message, out)
+        if message.command in HEARS:
+            session.upkeep.hear(session, message, out)
+    if session.reply is not None:
+        answers.heard(session, session.reply, out)
+        session.reply = None
 
 
 def greeting(session: Session, message: Message, out: Effects) -> None:

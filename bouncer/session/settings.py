@@ -30,4 +30,5 @@ def channels_wanted(session: Session, event: ChannelsWanted, out: Effects) -> No
     session.screened = screen.needed
     if session.ready:
         session.upkeep.places.join(session, new, out)
-        out.to_network += [Message("PART", (name,)) for name, _ in gone]
+        left = [name for name, _ in gone if session.state.channel(name) is not None]
+        out.to_network += [Message("PART", (name,)) for name in left]

@@ -172,6 +172,16 @@ def test_a_channel_that_is_wanted_no_more_is_left_alone() -> None:
     assert pass_time(talk, LONGEST_MS) == []
 
 
+def test_a_channel_that_we_are_kept_out_of_need_not_be_left() -> None:
+    """The network would answer with an error that nobody has asked for."""
+    talk = Dialogue(["#ops", "#closed"], NET)
+    welcome(talk)
+    talk.joined("#ops")
+    talk.says(REFUSED.replace("#ops", "#closed"))
+    talk.event(ChannelsWanted(()))
+    assert talk.heard() == ["PART #ops"]
+
+
 def test_who_joins_0_leaves_all_channels_for_good() -> None:
     """RFC 2812 section 3.2.1: "a special request to leave all channels the user is currently a
     member of"."""
