@@ -31,6 +31,7 @@ _INCREMENTAL = 2  # what SQLite calls it
 INDEX_SUFFIX = "-search"
 READ_CACHE_KIB = 16 * 1024
 WRITE_CACHE_KIB = 64 * 1024
+_OPENING = 0x4D75737465720001  # of advisory locks, which are numbers
 # Errors are logged: without what was to be written.
 _EVERY: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
 
@@ -87,6 +88,13 @@ class Engines:
 def _file(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_dev, found.st_ino
+
+
+def wait_for_others(connection: Connection) -> None:
+    """Have who opens the database at the same moment wait until this transaction ends. SQLite has
+    one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_OPENING})")
 
 
 def give_like(path: str | Path, model: str | Path) -> None:

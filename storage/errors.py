@@ -20,5 +20,9 @@ class Unusable(StorageError):
     another key file."""
 
 
+class OutOfReach(StorageError):
+    """The database cannot be opened now, and later it may: locked, no room, its server away."""
+
+
 class NotWritten(StorageError):
     """Writing is not possible now (disk full, read-only, locked, gone). The text says why."""

@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from storage import index, retention
 from storage.directory import get_meta
-from storage.engine import Engines
+from storage.engine import Engines, wait_for_others
 from storage.errors import StorageError
 from storage.trouble import Cause, cause_of, in_a_line
 
@@ -58,6 +58,7 @@ def prepare(engines: Engines) -> int:
 
 def _prepare(engines: Engines) -> int:
     with engines.indexing.begin() as connection:
+        wait_for_others(connection)
         identity = get_meta(connection, index.IDENTITY)
         if identity is None:
             raise StorageError("the database is not ready: it was put there a moment ago")

@@ -21,8 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from storage import indexer, messages, migrations, retention, schema
 from storage.backup import backup
 from storage.directory import get_meta, put_meta
-from storage.engine import Engines, make_engines
-from storage.errors import NotWritten, Unusable
+from storage.engine import Engines, make_engines, wait_for_others
+from storage.errors import NotWritten, OutOfReach, StorageError, Unusable
 from storage.imports import LAST_IMPORTED_ID
 from storage.index import IDENTITY
 from storage.indexer import DAMAGED_INDEX, Indexer
@@ -33,12 +33,13 @@ from storage.readers import Readers
 from storage.retention import Keep
 from storage.trouble import Cause, Trouble, cause_of, in_a_line
 from storage.vault import Vault
-from storage.writer import Batch, Writer
+from storage.writer import RETRY_LOCK_S, Batch, Writer
 
 T = TypeVar("T")
 Progress = Callable[[int], None]
 
 NO_LIMIT = Keep()
+OPENING_S = 30.0  # how long somebody else may make the tables, or bring them up to date
 PAUSE_S = 0.01  # between two steps of pruning: others get at the writer
 
 
@@ -233,7 +234,7 @@ async def open_store(
     """Open the database, bring its schema up to date, and close it in the end.
 
     `synchronous`: "normal" survives kill -9, "full" survives power loss too. `key` is the content
-    of the key file that seals secrets. Raises Unusable with a text for the user.
+    of the key file that seals secrets. Raises Unusable or OutOfReach with a text for the user.
     """
     vault = Vault(key)
     engines, last_id = await trio.to_thread.run_sync(_open, url, vault, synchronous)
@@ -249,15 +250,28 @@ async def open_store(
 
 def _open(url: str, vault: Vault, synchronous: str) -> tuple[Engines, int]:
     engines = make_engines(url, vault, synchronous)
-    try:
-        return engines, _prepare(engines)
-    except (SQLAlchemyError, OSError) as error:
-        engines.dispose()
-        cause = cause_of(error)
-        if cause is None:
-            raise
-        name = engines.url.render_as_string(hide_password=True)
-        raise Unusable(f"the database {name} {cause.value} ({in_a_line(error)})") from error
+    until_s = time.monotonic() + OPENING_S
+    while True:
+        try:
+            return engines, _prepare(engines)
+        except (SQLAlchemyError, OSError) as error:
+            cause = cause_of(error)
+            if cause is not Cause.LOCKED or time.monotonic() >= until_s:
+                engines.dispose()
+                if cause is None:
+                    raise
+                raise _explained(engines, cause, error) from error
+            time.sleep(RETRY_LOCK_S)  # in a thread
+
+
+def _explained(engines: Engines, cause: Cause, error: Exception) -> StorageError:
+    """Of a server nearly all may change by itself; of a file not who may reach it."""
+    name = engines.url.render_as_string(hide_password=True)
+    text = f"the database {name} {cause.value} ({in_a_line(error)})"
+    lasting = {Cause.CORRUPT}
+    if engines.is_sqlite:
+        lasting |= {Cause.GONE, Cause.READ_ONLY}
+    return Unusable(text) if cause in lasting else OutOfReach(text)
 
 
 def _prepare(engines: Engines) -> int:
@@ -280,6 +294,7 @@ def _prepare(engines: Engines) -> int:
 
 def _prepare_database(connection: Connection) -> None:
     """Bring the schema up to date, and give a new database, or a copy, an identity."""
+    wait_for_others(connection)
     migrations.upgrade(connection)
     if get_meta(connection, IDENTITY) is None:
         put_meta(connection, IDENTITY, uuid4().hex)

@@ -260,6 +260,15 @@ def test_check_tells_each_fault_in_one_line_and_exits_2(site: Path) -> None:
         assert bouncer(*command, cwd=site).returncode == 2
 
 
+def test_run_without_its_database_server_exits_1(site: Path) -> None:
+    """As after a power cut: it is back later, and the unit goes on trying."""
+    database = '[database]\nurl = "postgresql://muster@/muster?host=/nowhere"\n'
+    (site / "bouncer.toml").write_text(TOML + database)
+    said = bouncer("run", cwd=site)
+    assert said.returncode == 1
+    assert "cannot be reached" in said.stderr
+
+
 def test_run_without_its_certificate_exits_2(site: Path) -> None:
     toml = TOML + '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\n'
     (site / "bouncer.toml").write_text(toml)
