@@ -135,8 +135,12 @@ class FrontDesk:
         announcer = self._announcers[action.connection.network]
         room = announcer.state.channel(announcer.config.room)
         place = announcer.config.room
-        if room is not None and announcer.state.fold(action.nick) in room.members:
-            self.voice(action.connection, action.nick)
+        member = room.members.get(announcer.state.fold(action.nick)) if room else None
+        if member is not None:
+            if member.prefixes:
+                self.note_voice(action.connection, action.nick)
+            else:
+                self.voice(action.connection, action.nick)
         elif not announcer.is_op:
             self._write(action.connection, action.nick, wording.waits_outside(place))
             text = wording.no_operator(place, announcer.state.nick)

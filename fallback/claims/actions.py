@@ -62,7 +62,7 @@ class Refusal(Enum):
     NO_INCIDENT = "no incident is open"
     FULL = "too many claims at once; try again later"
     UNASKED = "say `claim HANDLE` first"
-    ALREADY = "already verified"
+    ALREADY = "you are verified as somebody else"
 
 
 @dataclass(frozen=True, slots=True)

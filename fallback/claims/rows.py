@@ -152,8 +152,16 @@ def _refuse_locked(case: Case, _event: CodeGiven, _now: float) -> Done:
     return case, [_refuse(case, Refusal.LOCKED)]
 
 
-def _refuse_already(case: Case, _event: object, _now: float) -> Done:
-    return case, [_refuse(case, Refusal.ALREADY)]
+def _admit_again(case: Case, event: Claimed | CodeGiven, _now: float) -> Done:
+    """The invitation may be lost: with the queue of who spoke before, or on the network."""
+    if event.handle != case.claim.handle:
+        return case, [_refuse(case, Refusal.ALREADY)]
+    return case, [Admit(case.claim.connection, case.claim.nick)]
+
+
+def _strengthen(case: Case, event: Claimed, now: float) -> Done:
+    case, actions = _challenge_locked(case, event, now)
+    return case, [*actions, Admit(case.claim.connection, case.claim.nick)]
 
 
 def _count_bad(case: Case, _event: CodeGiven, _now: float) -> Done:
@@ -273,6 +281,7 @@ _TOLD_LATE = (
     "a colleague from the same host, whom another agent has voiced, may have taken the nick while"
     " this one was away"
 )
+_LOST = "an invitation may be lost, and who is verified has no other way to ask for one"
 _NICK_ONLY = "every row that answers must know the nick it answers to"
 
 TABLE: Table[Case, Action] = Table(
@@ -288,13 +297,15 @@ TABLE: Table[Case, Action] = Table(
             "signatures never lock, so a lock must not stop one"),
         Row(_TRY | _LOCK, Claimed, always, None, _refuse_closed,
             "`claim h` [no incident, or uplink in doubt] | say so"),
-        Row(_VER, Claimed, on.may_strengthen, None, _challenge_locked,
-            "`claim h` [own handle, proved by less than ssh] | nonce, 120 s", _STRONGER),
+        Row(_VER, Claimed, on.may_strengthen, None, _strengthen,
+            "`claim h` [own handle, proved by less than ssh] | nonce, 120 s; invite again",
+            _STRONGER),
         Row(_VER, Signed, on.signature_fits, Phase.VERIFIED, _by_signature,
             "valid proof [nonce unused] | as from CHALLENGED", _STRONGER),
         Row(_VER, AccountMatched, on.stronger_account, Phase.VERIFIED, _by_account,
             "services account of the same handle [stronger] | proof is account now", _STRONGER),
-        Row(_VER, Claimed, always, None, _refuse_already, "`claim h` | already verified"),
+        Row(_VER, Claimed, always, None, _admit_again,
+            "`claim h` | already verified: invite again", _LOST),
         Row(_CH | _LOCK, Signed, on.signature_fits, Phase.VERIFIED, _by_signature,
             "valid proof [nonce unused] | burn, replicate, voice, invite, then offer the temp"
             " nick"),
@@ -311,8 +322,8 @@ TABLE: Table[Case, Action] = Table(
         Row(_TRY, CodeGiven, always, None, _refuse_closed,
             "`claim h code` [no incident, or uplink in doubt] | say so; nothing is burned"),
         Row(_LOCK, CodeGiven, always, None, _refuse_locked, "`claim h code` | say so"),
-        Row(_VER, CodeGiven, always, None, _refuse_already,
-            "`claim h code` | already verified; nothing is burned"),
+        Row(_VER, CodeGiven, always, None, _admit_again,
+            "`claim h code` | already verified: invite again; nothing is burned", _LOST),
         Row(_TRY | _LOCK, Vouched, on.vouched_twice, Phase.VERIFIED, _by_vouch,
             "second admin vouches | 4 h, no admin rights; voice, invite"),
         Row(_TRY | _LOCK, Vouched, on.vouched_once, None, _first_vouch,
