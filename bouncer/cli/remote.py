@@ -104,8 +104,8 @@ def over_socket(path: Path, words: list[str]) -> list[str] | None:
 
 def patience_s(words: list[str]) -> float | None:
     """How long to wait for an answer; None for as long as it takes: nothing is known of how much
-    there is to remove."""
-    return None if are(words, "history", "prune") else ANSWER_S
+    history there is."""
+    return None if any(are(words, "history", what) for what in ("prune", "stats")) else ANSWER_S
 
 
 def _ask(connection: socket.socket, line: str) -> list[str]:

@@ -52,5 +52,6 @@ COMMANDS = (
         "how much is kept of which conversation",
         stats,
         owned=True,
+        long=True,  # it reads all of them
     ),
 )

@@ -161,7 +161,7 @@ COMMANDS = (
         Permission.ADMIN,
         "say a text to every client of every user",
         notice,
-        (Argument("TEXT", readers.line, rest=True),),
+        (Argument("TEXT", readers.line, literal=" ".join),),
     ),
     Command(
         ("server", "debug"),

@@ -17,7 +17,7 @@ from bouncer.control.command import Command
 from bouncer.control.grammar import ControlError
 from bouncer.control.registry import COMMANDS, dispatch
 from storage import accounts
-from tests.complaints.venue import PATIENCE_S, Muster, running_bouncer, running_network
+from tests.complaints.venue import PATIENCE_S, Muster, running_bouncer, running_network, until
 
 GOES_ON = "history prune takes a while and goes on"
 DONE = "NOTICE me :history prune: 0 messages removed"
@@ -26,13 +26,15 @@ DONE = "NOTICE me :history prune: 0 messages removed"
 @asynccontextmanager
 async def busy_writer(muster: Muster) -> AsyncIterator[threading.Event]:
     """The store writes nothing before the event is set, so that a prune cannot end."""
-    let_go = threading.Event()
+    held, let_go = threading.Event(), threading.Event()
 
     def hold(_connection: Connection) -> None:
+        held.set()
         assert let_go.wait(PATIENCE_S)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(muster.store.run, hold)
+        await until(held.is_set)
         try:
             yield let_go
         finally:

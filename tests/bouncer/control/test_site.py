@@ -103,3 +103,10 @@ async def test_who_acknowledges_is_named(tmp_path: Path) -> None:
         [line] = await dispatch("ack", actor, desk)
         assert line.startswith("alice sees to it")
         assert live.acks == ["alice"]
+
+
+@pytest.mark.parametrize("text", ["back by --5 or so", "-- it is", "see --help"])
+async def test_a_text_is_taken_as_it_is(text: str, tmp_path: Path) -> None:
+    async with open_desk(tmp_path, live := Noted()) as desk:
+        await dispatch(f"server notice {text}", OPERATOR, desk)
+    assert live.notices == [text.removeprefix("-- ")]
