@@ -330,9 +330,18 @@ class DownstreamRegistration:
             return [self._reply(numerics.ERR_SASLTOOLONG, str(error))]
         if isinstance(answer, list):
             return [*answer]
+        if isinstance(answer, PlainAttempt):
+            answer = self._as_pass(answer)
         self._by_sasl = True
         self._open = answer
         return [answer]
+
+    def _as_pass(self, answer: PlainAttempt) -> PlainAttempt:
+        """irc-framework, so Kiwi IRC, says its server password by SASL too, under its nick."""
+        bare = answer.login == Login(answer.login.user)
+        if not bare or ":" not in answer.password or answer.password != self._pass:
+            return answer
+        return PlainAttempt(*read_pass(answer.password, self.username))
 
     def _begin_sasl(self, mechanism: str) -> Output:
         listed = self.offered.get("sasl", "")

@@ -68,6 +68,23 @@ def test_the_forms_of_pass(password: str, user: str, login: Login, read: str) ->
     assert read_pass(password, user) == (login, read)
 
 
+@pytest.mark.parametrize(
+    ("login", "read"),
+    [
+        ("nick", PlainAttempt(Login("alice", "net", "kiwi"), "pw")),
+        ("alice/net@other", PlainAttempt(Login("alice", "net", "other"), "alice/net@kiwi:pw")),
+    ],
+)
+def test_a_server_password_said_again_by_sasl_means_the_same(
+    login: str, read: PlainAttempt
+) -> None:
+    """irc-framework sends what it has as its server password as that of SASL, under its nick."""
+    client = Client()
+    client.says("CAP LS 302", "PASS alice/net@kiwi:pw", "NICK nick", "USER nick 0 * :N")
+    client.says("CAP REQ sasl", "AUTHENTICATE PLAIN", plain(login, "alice/net@kiwi:pw"))
+    assert client.asked == [read]
+
+
 def test_a_wrong_password_ends_the_connection() -> None:
     client = Client()
     client.says("PASS alice:pw", *NICK_AND_USER)
