@@ -29,13 +29,13 @@ def identity_of(network: Network) -> Identity:
     )
 
 
-_NOT_IN_IDENTS = re.compile("[^A-Za-z0-9._-]")
+_NOT_IN_IDENTS = re.compile("[^A-Za-z0-9]")
 
 
 def ident_of(network: Network) -> str:
     """The user name said at registration. Made of a nick it has only what all servers take there:
-    ngIRCd lets nobody in as `al|away`."""
-    return network.ident or _NOT_IN_IDENTS.sub("", network.nick).lstrip("._-") or "user"
+    ngIRCd lets nobody in as `al|away`, ircd-hybrid nobody as `al_`."""
+    return network.ident or _NOT_IN_IDENTS.sub("", network.nick) or "user"
 
 
 def heard(session: Session, out: Effects) -> None:

@@ -64,12 +64,14 @@ def test_it_is_read_anew_and_never_requested_nor_taken_back() -> None:
     ("nick", "ident", "said"),
     [
         ("al|away", "", "alaway"),
-        ("[x]_y-z.1", "", "x_y-z.1"),
+        ("[x]_y-z.1", "", "xyz1"),
+        ("alice_", "", "alice"),
         ("^^", "", "user"),
         ("al|away", "al|own", "al|own"),
     ],
 )
 def test_a_nick_is_a_user_name_as_far_as_servers_take_it(nick: str, ident: str, said: str) -> None:
+    """ircd-hybrid 8.2.43: "ERROR :Closing Link: 198.18.2.30 (Invalid username [~alice_])"."""
     network = Network(1, "net", "irc+insecure://irc.test", id=1, nick=nick, ident=ident)
     talk = Dialogue([], network)
     talk.event(Connected(tls=False))
