@@ -82,8 +82,13 @@ class Outgoing:
     def __len__(self) -> int:
         return sum(map(len, self._lines.values())) + sum(map(len, self._replies.values()))
 
+    def stop_talking(self) -> None:
+        """Another agent speaks: it announces. What this one has verified is its own to say."""
+        for priority in (Priority.ANNOUNCE, Priority.ROSTER):
+            self._lines[priority].clear()
+
     def clear(self) -> None:
-        """Another agent speaks, or the network is lost: what waited is stale."""
+        """The network is lost: what waited is stale."""
         for lines in self._lines.values():
             lines.clear()
         self._replies.clear()

@@ -223,7 +223,7 @@ class Performer:
     @_do.register
     def _(self, action: speaker.StopTalking) -> None:
         if announcer := self._announcers.get(action.network):
-            announcer.outgoing.clear()
+            announcer.outgoing.stop_talking()
 
     # -- what they share --------------------------------------------------------------------------
 

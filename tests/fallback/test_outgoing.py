@@ -33,6 +33,17 @@ def test_at_most_one_line_per_two_seconds() -> None:
     assert len(times) == 5
 
 
+def test_who_does_not_speak_any_more_still_serves_whom_it_has_verified() -> None:
+    """FALLBACK: "CLAIM … | FOLLOWING | keep journal, serve claims"."""
+    outgoing = Outgoing()
+    outgoing.put(line("the announcement"), Priority.ANNOUNCE)
+    outgoing.put(Message("INVITE", ("alice", "#room")), Priority.VERIFY)
+    outgoing.put(line("on call: bob"), Priority.ROSTER)
+    outgoing.reply(Message("NOTICE", ("alice", "verified, invited to #room")), "host")
+    outgoing.stop_talking()
+    assert drain(outgoing) == ["#room", "verified, invited to #room"]
+
+
 def test_what_waits_is_readdressed_or_dropped() -> None:
     """Nothing meant for one person may reach whoever takes their nick."""
     outgoing = Outgoing()
