@@ -243,6 +243,11 @@ def refused(session: Session, client: Client, message: Message, out: Effects) ->
     reply(session, client, out, "421", message.command, "Clients may not send this")
 
 
+def protocol(_session: Session, _client: Client, _message: Message, _out: Effects) -> None:
+    """PROTOCTL, from before there were capabilities: said to the network it would count for all
+    clients, and what it asks for we have of the network in any case."""
+
+
 def nick(session: Session, client: Client, message: Message, out: Effects) -> None:
     """The nick asked for becomes the one wanted, here and after a reconnect."""
     if not session.ready and not is_nick(message.params[0]):
@@ -287,7 +292,7 @@ def watch(session: Session, client: Client, message: Message, out: Effects) -> N
 def setname(session: Session, client: Client, message: Message, out: Effects) -> None:
     """IRCv3 setname: a network without it cannot change a realname."""
     if "setname" in session.upstream_caps:
-        to_network(session, message, out)
+        forward(session, client, message, out)
         return
     if "standard-replies" in client.dialect.caps or "setname" in client.dialect.caps:
         text = "The network cannot change realnames"
@@ -347,6 +352,7 @@ COMMANDS: dict[str, Command] = {
     # this connection
     "PING": Command(ping, 1, needs_network=False),
     "PONG": Command(pong, needs_network=False),
+    "PROTOCTL": Command(protocol, needs_network=False),
     "QUIT": Command(quit_, needs_network=False),
     "USER": Command(already_registered, needs_network=False),
     "PASS": Command(already_registered, needs_network=False),

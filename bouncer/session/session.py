@@ -162,6 +162,7 @@ class Session:
         self.batches = OpenBatches()
         self.arriving = Arriving()
         self.echoes.clear()
+        self.keys.clear()
         self.targets.clear()
         self.ready, self.goodbye = False, ""
         self.secure, self.sts = event.tls, ""

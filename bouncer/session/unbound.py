@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 # What such a connection may send: nothing of it wishes anything of a network, nor is kept for one.
 TAKEN = frozenset({
     "AWAY", "BATCH", "BOUNCER", "CHATHISTORY", "ERROR", "ISON", "ISUPPORT", "MARKREAD",
-    "METADATA", "MONITOR", "MOTD", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG", "QUIT", "READ",
-    "SEARCH", "SERVER", "TAGMSG", "USER", "USERHOST", "WEBPUSH", "WHO", "ZNC",
+    "METADATA", "MONITOR", "MOTD", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG",
+    "PROTOCTL", "QUIT", "READ", "SEARCH", "SERVER", "TAGMSG", "USER", "USERHOST",
+    "WEBPUSH", "WHO", "ZNC",
 })  # fmt: skip
 
 

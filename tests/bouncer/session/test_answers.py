@@ -8,6 +8,8 @@ from __future__ import annotations
 import pytest
 
 from bouncer.irc.wire import Message
+from bouncer.session.effects import RememberChannel
+from bouncer.session.events import Lost
 from storage.records import Network
 from tests.bouncer.session.dialogue import Dialogue
 
@@ -140,3 +142,47 @@ def test_what_clients_ask_by_themselves_is_answered(
         ":muster.test 302 me :",
     ]
     assert talk.heard() == []
+
+
+def test_what_mirc_asks_of_the_protocol_is_between_it_and_us() -> None:
+    """NAMESX and UHNAMES in 005 make clients say PROTOCTL, which would count for all of us."""
+    talk = two()
+    talk.types(1, "PROTOCTL NAMESX UHNAMES")
+    assert talk.heard() == talk.seen(1) == []
+    talk.event(Lost("gone"))
+    talk.seen(1)
+    talk.types(1, "PROTOCTL NAMESX")
+    assert talk.seen(1) == []
+
+
+@pytest.mark.parametrize("caps", ["setname", "setname batch labeled-response"])
+def test_a_realname_that_the_network_refuses_is_refused_to_who_wanted_it(caps: str) -> None:
+    """setname: "The server MUST use the FAIL spec to notify the client of failed SETNAME
+    commands." """
+    talk = Dialogue()
+    talk.connect(caps)
+    for client in (1, 2):
+        talk.attach(client, {"setname", "labeled-response", "batch"})
+    talk.heard()
+    talk.types(2, "@label=x SETNAME :too long a name")
+    asked, *fence = talk.heard()
+    tags = asked.partition(" ")[0] + " " if asked[:1] == "@" else ""
+    talk.says(f"{tags}:irc.test FAIL SETNAME INVALID_REALNAME :Realname is not valid")
+    talk.says(*(f":irc.test PONG irc.test {line.split(' ')[1]}" for line in fence))
+    assert talk.seen(1) == []
+    (line,) = talk.seen(2)
+    assert line.startswith("@label=x")
+    assert "FAIL SETNAME INVALID_REALNAME" in line
+
+
+def test_a_key_that_was_never_answered_is_not_kept_for_another_connection() -> None:
+    talk = Dialogue([])
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.types(1, "JOIN #vault wrong")
+    assert talk.heard() == ["JOIN #vault wrong"]
+    talk.event(Lost("gone"))
+    talk.connect()
+    talk.others.clear()
+    talk.joined("#vault")
+    assert RememberChannel("#vault", "") in talk.others
