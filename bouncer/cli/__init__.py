@@ -118,9 +118,12 @@ def _main(words: list[str]) -> int:
         case ["run" | "check" as command, *rest]:
             import gc
             import os
+            import signal
 
             if command == "run":
                 gc.disable()  # a start makes what stays; `app.run` enables it then
+                # Until it is listened for it would end us, and systemd takes that for a clean end.
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
             # pydantic would look for some in every package that is installed.
             os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
             from bouncer.cli import serve

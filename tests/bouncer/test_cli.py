@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -153,6 +154,32 @@ def test_an_import_and_a_bouncer_do_not_meet(site: Path) -> None:
         process.wait()
     with alone(site / "data"):
         pass  # nothing is left of the lock
+
+
+def test_a_reload_during_the_start_ends_nobody(site: Path) -> None:
+    """`systemctl reload` right after a restart, or certbot's hook at boot. systemd takes an end by
+    HUP for a clean one, and does not start again."""
+    words = [BOUNCER, "run"]
+    with subprocess.Popen(words, cwd=site, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            status = Path(f"/proc/{process.pid}/status")
+            until = time.monotonic() + 30
+            while process.poll() is None and time.monotonic() < until:
+                found = re.search(r"^SigIgn:\t(\w+)$", status.read_text(), re.MULTILINE)
+                if found and int(found[1], 16) & 1 << signal.SIGHUP - 1:
+                    break
+            for _ in range(20):
+                process.send_signal(signal.SIGHUP)
+                time.sleep(0.01)
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "serving" in line:
+                    break
+            assert process.poll() is None
+        finally:
+            process.terminate()
+            process.communicate()
+    assert process.returncode == 0
 
 
 def test_a_socket_left_behind_by_kill_does_not_hinder(site: Path) -> None:
