@@ -34,6 +34,10 @@ QUEUE_LINES = 2_000  # that wait for the rate limit, or are urgent; full: client
 REGISTRATION_S = 60.0  # from the open stream to 001
 GOODBYE_S = 2.0
 BURST_LINES = 10  # sent at once before the rate limit bites
+# What clients ask by themselves of each channel as they attach: it waits for what people do. So
+# does the PING behind a labelled command, which may not overtake it.
+ASKED = frozenset({"ISON", "NAMES", "PING", "USERHOST", "WHO"})
+LISTS = frozenset({"b", "+b", "e", "+e", "I", "+I"})
 URGENT = frozenset({"PONG", "CAP", "AUTHENTICATE", "PASS", "USER", "QUIT"})
 # ircu and irc2 take two seconds for a line, and one more for each so many octets of it. Who has
 # more than 1,000 octets wait there for that is sent away: "Excess Flood"
@@ -65,6 +69,13 @@ def cost(octets: int) -> float:
     return 1 + octets // SLOWING_OCTETS / 2
 
 
+def is_asked(message: Message) -> bool:
+    """Whether a program asks it rather than a person: also how a channel stands, and its lists."""
+    if message.command == "MODE":
+        return not message.params[1:] or (message.params[1] in LISTS and not message.params[2:])
+    return message.command in ASKED
+
+
 class SendQueue:
     """Lines on their way to the network, paced by a token bucket; urgent ones overtake. None is
     longer than `longest` octets: some servers end the connection then."""
@@ -77,6 +88,7 @@ class SendQueue:
         self._tap = tap or closed_tap()
         self._urgent: deque[Message] = deque()
         self._paced: deque[Message] = deque()
+        self._asked: deque[Message] = deque()
         self._wake = trio.Event()
         self._closing = False
         self._pause_until = 0.0
@@ -87,8 +99,9 @@ class SendQueue:
         refused = []
         for message in messages:
             # behind what is paced the probe would leave when its answer is long overdue
-            urgent = message.command in URGENT or message == PROBE
-            queue = self._urgent if urgent else self._paced
+            queue = self._asked if is_asked(message) else self._paced
+            if message.command in URGENT or message == PROBE:
+                queue = self._urgent
             if len(queue) < QUEUE_LINES:
                 queue.append(message)
             else:
@@ -103,6 +116,7 @@ class SendQueue:
     def close(self, goodbye: Message) -> None:
         """Say `goodbye` next and send nothing after it."""
         self._paced.clear()
+        self._asked.clear()
         self._urgent.append(goodbye)
         self._closing = True
         self._wake.set()
@@ -118,10 +132,10 @@ class SendQueue:
                 if self._tap.is_open:
                     self._tap.note("out", map(str, ready))
                 await stream.send_all(encode_all(ready, self._longest()))
-            elif self._paced:
+            elif self._paced or self._asked:
                 with trio.move_on_after(self._wait_s):
                     await self._wake.wait()
-            if self._paced:
+            if self._paced or self._asked:
                 self._wake.set()
 
     def _due(self, now: float) -> list[Message]:
@@ -129,8 +143,8 @@ class SendQueue:
         due: list[Message] = []
         octets = 0
         self._wait_s = self._pause_until - now
-        while self._paced and self._pause_until <= now:
-            lines = on_the_wire(self._paced[0])
+        while (queue := self._paced or self._asked) and self._pause_until <= now:
+            lines = on_the_wire(queue[0])
             if self.bucket.rate > 0:
                 lengths = [len(line.encode()) for line in lines]
                 octets += sum(lengths)
@@ -141,7 +155,7 @@ class SendQueue:
                 if not self.bucket.spend(wanted, now):
                     self._wait_s = self.bucket.wait_s(wanted)
                     break
-            self._paced.popleft()
+            queue.popleft()
             due += lines
         return due
 

@@ -127,3 +127,23 @@ async def test_no_line_is_longer_than_the_network_allows() -> None:
     assert topic == f"@{tags} TOPIC #ops {'ü' * ((510 - len('TOPIC #ops ')) // 2)}"
     assert away == f"AWAY {'a' * 505}"
     assert short == "AWAY b"
+
+
+def test_what_people_do_goes_before_what_their_clients_ask() -> None:
+    """A client of many channels asks about each as it attaches, hundreds of lines at one per two
+    seconds: who speaks then is heard at once. Neither loses its order."""
+
+    async def scene() -> None:
+        ours, theirs = memory_stream_pair()
+        queue = SendQueue(Bucket(1.0, burst=2))
+        asked = ("WHO #c", "MODE #c", "MODE #c b", "MODE #c +e", "PING muster-end-1", "NAMES #c")
+        done = ("JOIN #d", "PRIVMSG #d hi", "MODE #d +b x!*@*", "MODE #d +i")
+        queue.put([Message.parse(line) for line in (*asked, *done)])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(queue.drain_into, ours)
+            await trio.sleep(60)
+            heard = bytes(await theirs.receive_some()).decode().split("\r\n")
+            assert heard == [*done, *asked, ""]
+            nursery.cancel_scope.cancel()
+
+    trio.run(scene, clock=MockClock(autojump_threshold=0))
