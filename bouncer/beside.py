@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from bouncer.answering import FAILED
-from bouncer.control.actors import Actor, Door
+from bouncer.control.actors import Actor
 from bouncer.control.grammar import ControlError
 from bouncer.hub import Hub
 from bouncer.irc.wire import Message, encode_all
@@ -45,8 +45,7 @@ class Beside:
         self._running[name] = actor.name
         task = _Task()
         nursery.start_soon(self._run, name, actor, work, task)
-        # The command line waits, with nobody behind it.
-        with trio.move_on_after(AT_ONCE_S if actor.door is Door.SERVICE else math.inf):
+        with trio.move_on_after(math.inf if actor.waits else AT_ONCE_S):
             await task.ended.wait()
         if not task.ended.is_set():
             task.is_late = True

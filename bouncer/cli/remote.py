@@ -105,6 +105,7 @@ def over_socket(path: Path, words: list[str]) -> list[str] | None:
 def patience_s(words: list[str]) -> float | None:
     """How long to wait for an answer; None for as long as it takes: nothing is known of how much
     history there is."""
+    words = words[3:] if are(words, "user", "run") else words
     return None if any(are(words, "history", what) for what in ("prune", "stats")) else ANSWER_S
 
 

@@ -34,6 +34,7 @@ class Actor:
     network: str = ""  # the user's network that they speak from, "" for none
     handle: str = ""  # their entry on the roster, where the door knows it
     proof: str = ""  # by what the door knows them: "account bobby on home", for the record
+    waits: bool = False  # for as long as it takes: nobody's next command is behind theirs
 
     @property
     def name(self) -> str:
@@ -57,6 +58,6 @@ class Actor:
         return self.admin
 
 
-OPERATOR = Actor(Door.SOCKET, admin=True)
+OPERATOR = Actor(Door.SOCKET, admin=True, waits=True)
 
 EVERYWHERE = frozenset(Door)

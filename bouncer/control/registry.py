@@ -180,7 +180,8 @@ HELP = Command(
 async def run_as(desk: Desk, request: Request) -> list[str]:
     """A command as if its user had said it to the service."""
     user = await desk.store.read(accounts.get_user, request["NAME"])
-    actor = Actor(Door.SERVICE, user=user.name, admin=user.admin)
+    waits = request.actor.waits
+    actor = Actor(Door.SERVICE, user=user.name, admin=user.admin, waits=waits)
     return await dispatch(request["COMMAND"], actor, desk)
 
 

@@ -11,6 +11,7 @@ import pytest
 import trio
 from sqlalchemy import Connection
 
+from bouncer.beside import AT_ONCE_S
 from bouncer.cli import remote
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.command import Command
@@ -81,6 +82,22 @@ async def test_it_works_once_at_a_time(tmp_path: Path) -> None:
         assert line.startswith("0 messages removed"), "the next one is not refused"
 
 
+@pytest.mark.parametrize("line", ["history prune", "user run alice history prune"])
+async def test_the_command_line_is_answered_when_it_is_done(line: str, tmp_path: Path) -> None:
+    async with alice_as_admin(tmp_path) as muster:
+        lines: list[str] = []
+
+        async def ask() -> None:
+            lines.extend(await dispatch(line, OPERATOR, muster.bouncer.desk))
+
+        async with trio.open_nursery() as nursery, busy_writer(muster) as let_go:
+            nursery.start_soon(ask)
+            await trio.sleep(1.2 * AT_ONCE_S)
+            assert lines == []
+            let_go.set()
+        assert lines[0].startswith("0 messages removed")
+
+
 async def test_what_is_done_soon_is_answered_at_once(tmp_path: Path) -> None:
     async with alice_as_admin(tmp_path) as muster:
         client = await muster.client()
@@ -107,4 +124,6 @@ async def test_what_fails_late_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_the_command_line_waits_for_long_ones_alone(command: Command) -> None:
-    assert (remote.patience_s([*command.words, "x"]) is None) == command.long
+    words = [*command.words, "x"]
+    assert (remote.patience_s(words) is None) == command.long
+    assert (remote.patience_s(["user", "run", "alice", *words]) is None) == command.long
