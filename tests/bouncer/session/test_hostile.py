@@ -23,6 +23,7 @@ from bouncer.session.lookups import (
     Targets,
 )
 from bouncer.session.routing import ERRORS, QUESTIONS, SAYING_ERRORS
+from bouncer.session.session import Session
 from tests.bouncer.session.dialogue import Dialogue
 
 EVERYTHING = frozenset(DOWNSTREAM_OFFERED)
@@ -36,11 +37,13 @@ WORDS = (
     "soju.im/muted", "+1", "-1", "+1 draft/multiline", "draft/multiline", "labeled-response",
     "text=a;in=#ops",
     "BouncerServ", "*playback", "PLAY * 0", "\x01VERSION\x01", "\x01ACTION x", "a b c", ":", "é",
-    "muster-end-m1", "muster-99", "x" * 600,
+    "muster-end-m1", "muster-99", "x" * 600, "chathistory", "#a[b]", "#A{B}", "x[y]", "detach",
+    "CASEMAPPING=ascii", "CASEMAPPING=rfc1459", "-CASEMAPPING", "CHANTYPES=",
 )  # fmt: skip
 TAGS = st.sampled_from(
     ["", "@label=a ", "@label=b;+typing=active ", "@batch=1 ", "@batch=1;label=m1 ", "@msgid=x ",
-     "@time=2026-01-02T03:04:05.678Z ", "@time=x;msgid= ", "@draft/multiline-concat;batch=1 ",
+     "@time=2026-01-02T03:04:05.678Z ", "@time=2999-01-02T03:04:05.678Z;batch=1 ",
+     "@time=x;msgid= ", "@draft/multiline-concat;batch=1 ",
      "@label=m1 ", "@label=m2 ", "@+draft/react=x;msgid=q "]
 )  # fmt: skip
 PARAMS = st.lists(st.sampled_from(WORDS), max_size=5).map(lambda words: _line(tuple(words)))
@@ -70,6 +73,24 @@ FROM_NETWORK = st.builds(
 OTHER = st.sampled_from(
     [("tick", ""), ("lost", ""), ("connect", ""), ("attach", ""), ("answer", "")]
 )
+
+
+def all_is_found_by_its_name(session: Session) -> None:
+    """However often the network has said that it folds names otherwise."""
+    fold = session.state.fold
+    assert session.casemapping is session.state.isupport.casemapping
+    for named in (session.wanted, session.keys):
+        assert [fold(name) for name, _ in named.values()] == list(named)
+    watched = session.monitoring._names
+    assert [fold(name) for name in watched.values()] == list(watched)
+    assert session.monitoring._watchers.keys() >= watched.keys()
+    for settings_or_channels in (session.screen.settings, session.state.channels):
+        assert {folded: fold(each.name) for folded, each in settings_or_channels.items()} == {
+            folded: folded for folded in settings_or_channels
+        }
+    for channel in session.state.channels.values():
+        assert {fold(member.nick) for member in channel.members.values()} == set(channel.members)
+        assert channel.members.keys() <= session.state.users.keys()
 
 
 def answer(talk: Dialogue, other: object) -> None:
@@ -120,6 +141,7 @@ def test_a_session_takes_everything(caps: str, steps: list[tuple[str, str]]) -> 
                 others, talk.others = talk.others, []
                 for other in others:
                     answer(talk, other)
+        all_is_found_by_its_name(talk.session)
     for lines in talk.down.values():
         for said in lines:
             assert "\n" not in said
