@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
-CONTROL = ("user", "network", "channel", "client", "certfp", "agent", "staff", "server", "history")
-CONTROL_WORDS = (*CONTROL, "status", "roster")  # each begins a command of the registry
+# Each begins a command of the registry.
+CONTROL_WORDS = (
+    *("user", "network", "channel", "client", "certfp", "sasl", "ignore", "agent", "staff"),
+    *("server", "history", "status", "roster", "cert", "ack", "maintenance", "standdown", "hold"),
+)
 
 HELP = """\
 Muster's bouncer: it holds a team's IRC connections and keeps what was said.
@@ -25,12 +28,14 @@ Muster's bouncer: it holds a team's IRC connections and keeps what was said.
   bouncer user add|set|passwd|list|remove …        who may log in
   bouncer network add|set|list|remove USER …       where they are connected
   bouncer channel add|set|list|remove USER …       which channels they are in
+  bouncer sasl|ignore …                            their logins there, and whom they do not hear
   bouncer client set|list USER …                   how each of their clients is served
   bouncer certfp add|list|remove USER …            client certificates that log in
   bouncer staff add|set|list|certfp|remove|codes … the people of the roster
   bouncer agent add|list|remove …                  the voters that watch from outside
   bouncer history stats USER · history prune
-  bouncer server status|notice|reload · bouncer status · bouncer roster
+  bouncer server status|notice|reload · bouncer status · bouncer roster · bouncer cert|ack
+  bouncer maintenance now|start|end|list · bouncer standdown|hold
       all of these act at once when the bouncer runs, else on its database
   bouncer history export USER NETWORK [TARGET] --out PATH [--format text|json]
       write what was said as log files or JSON lines

@@ -21,6 +21,7 @@ import pytest
 from bouncer import cli, config, welcome
 from bouncer.alone import alone
 from bouncer.cli import Exit, remote
+from bouncer.control.registry import COMMANDS
 from bouncer.database import open_database
 from bouncer.passwords import Hasher
 
@@ -371,6 +372,12 @@ def test_a_start_imports_nothing_for_others() -> None:
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert said.stdout == "[]\n", said
+
+
+def test_every_command_of_the_registry_is_one_of_the_command_line() -> None:
+    """`help` apart, which the command line has for itself."""
+    assert {each.words[0] for each in COMMANDS} - {"help"} == set(cli.CONTROL_WORDS)
+    assert all(f" {word}" in cli.HELP or f"|{word}" in cli.HELP for word in cli.CONTROL_WORDS)
 
 
 def test_passwords_come_by_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
