@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import structlog
 import trio
 
 from bouncer.address import Address
@@ -14,6 +15,7 @@ from bouncer.address import Address
 REQUEST_S = 5.0
 MAX_REQUEST = 8_192
 
+log = structlog.get_logger("metrics")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
@@ -63,6 +65,8 @@ async def serve(
                 await stream.send_all(head.encode() + body)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return
+            except Exception:  # the task's border: figures are worth nobody's connection
+                log.exception("figures not told")
             finally:
                 await trio.aclose_forcefully(stream)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from bouncer import metrics
 from bouncer.address import Address
@@ -38,4 +39,22 @@ async def test_metrics_and_nothing_else_is_served() -> None:
         assert found.startswith("HTTP/1.1 200 OK\r\n")
         assert found.endswith("\r\n\r\nup 1\n")
         assert (await ask(port, "/secrets.key")).startswith("HTTP/1.1 404")
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_figure_that_cannot_be_had_ends_nothing_else() -> None:
+    port = free_port()
+    told = iter((None, "up 1\n"))
+
+    def text() -> str:
+        said = next(told)
+        assert said is not None
+        return said
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(metrics.serve, Address("127.0.0.1", port), text)
+        with capture_logs() as logged:
+            assert await ask(port, "/metrics") == ""
+        assert [each["event"] for each in logged] == ["figures not told"]
+        assert (await ask(port, "/metrics")).endswith("up 1\n")
         nursery.cancel_scope.cancel()
