@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bouncer.irc.modes import parse_modes
 from bouncer.irc.split import join_lines
 from bouncer.irc.wire import Message
 from bouncer.session.effects import Effects
@@ -120,6 +121,18 @@ class Places:
         if folded in session.wanted:
             self._trials[folded] = Trial(session.now_ms + ANSWER_MS)
 
+    def _modes(self, session: Session, message: Message, out: Effects) -> None:
+        """The key of a wanted channel may be another now; some servers say `*` in its place."""
+        wanted = session.wanted.get(session.state.fold("".join(message.params[:1])))
+        if wanted is None:
+            return
+        name, key = wanted
+        for change in parse_modes(session.state.isupport, message.params[1:]):
+            if change.letter == "k":
+                new = change.argument or ""
+                key = "" if not change.add else key if new in ("", "*") else new
+        session.remember(name, key, out)
+
     def _invited(self, session: Session, message: Message, out: Effects) -> None:
         if len(message.params) < 2 or not session.state.is_me(message.params[0]):
             return
@@ -164,6 +177,7 @@ Handler = Callable[[Places, "Session", Message, Effects], None]
 HEARS: dict[str, Handler] = {
     "JOIN": Places._joined,
     "KICK": Places._kicked,
+    "MODE": Places._modes,
     "INVITE": Places._invited,
     "900": Places.logged_in,
 }

@@ -134,6 +134,29 @@ def test_a_kick_and_a_split_are_got_over() -> None:
     assert pass_time(talk, 15_000) == ["JOIN #ops"]
 
 
+@pytest.mark.parametrize(
+    ("modes", "key"),
+    [("+k new", "new"), ("-k *", ""), ("+ok-l bob new", "new"), ("+k *", "old"), ("+o bob", "old")],
+)
+def test_a_key_that_is_changed_while_we_are_there_is_the_one_to_come_back_with(
+    modes: str, key: str
+) -> None:
+    """RFC 2811 section 4: "k - set/remove the channel key (password)"; some servers hide it."""
+    talk = Dialogue([], NET)
+    talk.connect()
+    talk.attach(1, caps=())
+    talk.types(1, "JOIN #vault old", "JOIN #other")
+    for name in ("#vault", "#other"):
+        talk.joined(name)
+    talk.others.clear()
+    talk.says(f":bob!b@h MODE #vault {modes}", ":bob!b@h MODE me +i", ":bob!b@h MODE #nowhere +k x")
+    kept = [o for o in talk.others if isinstance(o, RememberChannel)]
+    assert kept == ([] if key == "old" else [RememberChannel("#vault", key)])
+    talk.heard()
+    talk.event(Lost("gone"))
+    assert f"JOIN #vault,#other {key}".rstrip() in welcome(talk)
+
+
 def test_an_invitation_is_followed_at_once() -> None:
     talk = Dialogue(["#ops"], NET)
     welcome(talk)
