@@ -62,6 +62,10 @@ async def dispatch(words: str | Sequence[str], actor: Actor, desk: Desk) -> list
     """
     if isinstance(words, str):
         words = split_line(words)
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError:  # octets of a command line that are no text
+        raise WrongUse("these words are no UTF-8; set your terminal to UTF-8") from None
     words = znc.translated(words, actor)
     command, rest = find(words, actor)
     if command.permission is Permission.STAFF or command is HELP:

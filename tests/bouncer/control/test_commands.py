@@ -213,6 +213,7 @@ async def test_words_may_be_short(line: str, meant: str, tmp_path: Path) -> None
         ("s", '"s" may be sasl, staff, status, server'),
         ("network", "say which: add, set, list, quote, remove, sts"),
         ("user 'a", "a quotation mark is not closed"),
+        ("user add m\udcfcller", "these words are no UTF-8"),
         ("network add alice x y --sasl-plain", "--sasl-plain needs LOGIN"),
         ("network add alice x ircs://y --nick a --nick b", "--nick is there twice"),
         ("network add alice x ircs://y --s p", "--s may be --sasl-plain or --sasl-scram"),
