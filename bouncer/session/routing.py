@@ -89,7 +89,10 @@ UNFENCED = SELF_ENDING | {"NOTICE", "PRIVMSG"}  # with no PING of ours behind th
 # Lines that follow an answer's end without belonging to the next one.
 AFTERWARDS = frozenset({"250", "265", "266", "329", "333"})
 # What a network says of a message it could not deliver, and of one to somebody who is away.
-SAYING_ERRORS = frozenset({"301", "401", "403", "404", "407", "415", "477", "531", "716", "717"})
+SAYING_ERRORS = frozenset({
+    "301", "401", "403", "404", "407", "408", "415", "439", "440", "477", "486", "492", "494",
+    "531", "716", "717",
+})  # fmt: skip
 # What follows a JOIN; where the JOIN was labelled it belongs to the answer.
 ENTERING = frozenset({"331", "332", "333", "353", "366", "328", "329", "324"})
 # How something stands: the answer to a command that names it and changes nothing.

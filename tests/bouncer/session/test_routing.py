@@ -50,15 +50,20 @@ def test_what_has_no_answer_takes_none_from_who_asks_next(
     assert talk.seen(2) == [f":irc.test {reply}"]
 
 
-def test_an_error_about_a_message_goes_to_who_said_it() -> None:
+@pytest.mark.parametrize("numeric", ["401", "404", "408", "439", "440", "486", "492", "494"])
+def test_an_error_about_a_message_goes_to_who_said_it(numeric: str) -> None:
+    """401 and 404 of all servers; 408 of bahamut: no colours; 439 of ircu and UnrealIRCd: too many
+    at once; 440: services are down; 486: registered nicks alone; 492 of InspIRCd: no CTCP; 494 of
+    solanum: the answer could not be heard."""
     talk = Dialogue()
     talk.connect()
     talk.attach(1, caps=())
     talk.attach(2, caps=())
+    talk.types(1, "WHOIS bob", "FROB other")
     talk.types(2, "PRIVMSG ghost :boo")
-    talk.says(":irc.test 401 me ghost :No such nick")
+    talk.says(f":irc.test {numeric} me ghost :Not sent")
     assert talk.seen(1) == []
-    assert talk.seen(2) == [":irc.test 401 me ghost :No such nick"]
+    assert talk.seen(2) == [f":irc.test {numeric} me ghost :Not sent"]
 
 
 # What old servers answer, as it came from them.
