@@ -88,8 +88,10 @@ def _ownerless(connection: Connection) -> Iterator[ColumnElement[bool]]:
         "SELECT (SELECT min(network_id) FROM messages WHERE network_id > present.id) "
         "FROM present WHERE present.id IS NOT NULL) SELECT id FROM present WHERE id IS NOT NULL"
     )
+    # In this order: PostgreSQL shows the second one a network that was added after the first.
+    found = connection.execute(present).scalars().all()
     known = set(connection.execute(select(schema.networks.c.id)).scalars())
-    for network_id in connection.execute(present).scalars():
+    for network_id in found:
         if network_id not in known:
             yield _m.network_id == network_id
 

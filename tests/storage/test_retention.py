@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import trio
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, NullPool, create_engine, event, func, insert, select, text
 
-from storage import accounts, messages, retention
+from storage import accounts, messages, retention, schema
 from storage.messages import Row
 from storage.records import Channel
 from storage.retention import OVERHEAD_BYTES, Keep
@@ -174,3 +174,32 @@ async def test_stats_count_what_is_kept(store: Store) -> None:
     )
     assert (stats.oldest_ms, stats.newest_ms) == (5, 14)
     assert stats.size_bytes == 10 * (100 + OVERHEAD_BYTES)
+
+
+async def test_what_is_said_on_a_network_that_is_added_meanwhile_stays(
+    store: Store, url: str
+) -> None:
+    """Its messages would be taken for what a removed one has left."""
+    await add_network(store)
+    (user,) = await store.read(accounts.list_users)
+    other = create_engine(url, poolclass=NullPool)
+    added: list[int] = []
+
+    def add_meanwhile(*_: object) -> None:
+        if added:
+            return
+        added.append(0)
+        with other.begin() as connection:
+            network = {"user_id": user.id, "name": "new", "folded_name": "new", "uri": "x"}
+            connection.execute(insert(schema.networks).values(network))
+            number = select(func.max(schema.networks.c.id)).scalar_subquery()
+            texts = dict.fromkeys(("msgid", "command", "tags", "addressee", "text"), "")
+            row = {"network_id": number, "buffer_id": 1, "source_id": 1, "time_ms": 1, **texts}
+            connection.execute(insert(schema.messages).values(id=store.next_id(), **row))
+
+    def doomed(connection: Connection) -> list[object]:
+        event.listen(connection, "after_cursor_execute", add_meanwhile)
+        return list(retention.doomed(connection, Keep(), 0))
+
+    assert await store.read(doomed) == []
+    assert added
