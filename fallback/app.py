@@ -22,7 +22,7 @@ from bouncer.heartbeat import Ack, Kind, write_body
 from bouncer.keys import KeyFault, MeshKey
 from bouncer.peers import Heard
 from bouncer.roster import Roster, RosterFault, read_roster
-from fallback import check, claims, names, report, voter, watch
+from fallback import check, claims, incident, names, report, voter, watch
 from fallback.agreement import about_settings, our_settings
 from fallback.announcer import Announcer
 from fallback.conduct import Conduct
@@ -253,6 +253,8 @@ class Voter:
     def _self_check(self, check: watch.SelfCheck) -> None:
         # Nobody beats to a voter that was removed: its silence says nothing about the primary.
         self.conduct.put(replace(check, fresh=0) if self.dismissed else check)
+        if self.dismissed:  # after the doubt: else its own verdict would open another at once
+            self.conduct.put(incident.Dismissed())
 
     def _ack(self, ack: Ack, where: Where | None, brought: int) -> None:
         self.mesh.answer(PRIMARY, Kind.ACK, write_body(ack), where, brought)

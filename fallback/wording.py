@@ -85,6 +85,8 @@ def later(
             return f"{head} Primary unreachable from here again since {clock(since_s)}."
         case Line.WORSE:
             return f"{head} Not a drill any more: primary unreachable since {clock(since_s)}."
+        case Line.WITHDRAWN:
+            return f"{head} Withdrawn: this agent watches the primary no more; heed the others."
         case Line.LAST:
             return f"{head} Over: the primary is stable. Thank you; go back to your usual channels."
 

@@ -24,6 +24,7 @@ from fallback.incident.values import (
     CloseAcked as CloseAcked,
     Declared as Declared,
     Devoice as Devoice,
+    Dismissed as Dismissed,
     DrillOrdered as DrillOrdered,
     Event as Event,
     Gossip as Gossip,

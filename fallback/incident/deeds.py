@@ -19,6 +19,7 @@ from fallback.incident.values import (
     CloseAcked,
     Declared,
     Devoice,
+    Dismissed,
     DrillOrdered,
     Gossip,
     HeldOrdered,
@@ -183,6 +184,12 @@ def ended(state: IncidentState) -> Done:
 
 def drop(state: IncidentState, _event: Tick, _now: float) -> Done:
     return ended(state)
+
+
+def withdraw(state: IncidentState, _event: Dismissed, _now: float) -> Done:
+    """Without a closing: who are agents still go on, and what they go on with is not over."""
+    state, actions = ended(state)
+    return state, [*actions, Say(Line.WITHDRAWN), Devoice()]
 
 
 def rise(kind: Kind, *, line: Line | None = None) -> Callable[[IncidentState, Tick, float], Done]:

@@ -16,6 +16,7 @@ from fallback.incident.values import (
     Ballot,
     CloseAcked,
     Declared,
+    Dismissed,
     DrillOrdered,
     Event,
     HeldOrdered,
@@ -260,7 +261,7 @@ def adoptable_recovering(state: IncidentState, event: PeerIncident, now: float) 
     return event.recovering and back and adoptable(state, event, now)
 
 
-def tombstoned(state: IncidentState, event: PeerIncident, _now: float) -> bool:
+def tombstoned(state: IncidentState, event: PeerIncident | PeerClosed, _now: float) -> bool:
     return is_tombstoned(state, event.id)
 
 
@@ -311,15 +312,11 @@ def standdown_due(state: IncidentState, _event: Tick, now: float) -> bool:
     return ordered and due and not held(state, now)
 
 
-def operator_over_votes(state: IncidentState, _event: Tick, now: float) -> bool:
-    return operator_over(state, now) and quorum(state, now)
+def operator_over_votes(state: IncidentState, event: Tick, now: float) -> bool:
+    return operator_over(state, event, now) and quorum(state, now)
 
 
-def operator_over_quiet(state: IncidentState, _event: Tick, now: float) -> bool:
-    return operator_over(state, now) and not quorum(state, now)
-
-
-def operator_over(state: IncidentState, now: float) -> bool:
+def operator_over(state: IncidentState, _event: Tick, now: float) -> bool:
     over = now >= state.operator_at + state.timings.operator_max_s
     return over and state.kind is Kind.OPERATOR
 
@@ -328,14 +325,16 @@ def drill_over(state: IncidentState, _event: Tick, now: float) -> bool:
     return state.kind is Kind.DRILL and now >= state.drill_ends
 
 
+def closed_here(state: IncidentState, event: PeerClosed) -> bool:
+    return event.id == state.id and not event.by_hand
+
+
 def closed_ours(state: IncidentState, event: PeerClosed, now: float) -> bool:
-    ours = event.id == state.id and not event.by_hand
-    return ours and not own_down_and_quorum(state, now)
+    return closed_here(state, event) and not own_down_and_quorum(state, now)
 
 
 def closed_too_early(state: IncidentState, event: PeerClosed, now: float) -> bool:
-    ours = event.id == state.id and not event.by_hand
-    return ours and own_down_and_quorum(state, now)
+    return closed_here(state, event) and own_down_and_quorum(state, now)
 
 
 def closed_by_hand(state: IncidentState, event: PeerClosed, now: float) -> bool:
@@ -352,10 +351,6 @@ def closed_by_hand_elsewhere(state: IncidentState, event: PeerClosed, now: float
 
 def closed_other(state: IncidentState, event: PeerClosed, now: float) -> bool:
     return sane(event.id, now) and not is_tombstoned(state, event.id)
-
-
-def closed_known(state: IncidentState, event: PeerClosed, _now: float) -> bool:
-    return is_tombstoned(state, event.id)
 
 
 def declared_over(state: IncidentState, _event: Declared, _now: float) -> bool:
@@ -376,6 +371,11 @@ def order_held(state: IncidentState, event: StanddownOrdered, now: float) -> boo
 
 def holdable(state: IncidentState, event: HeldOrdered, now: float) -> bool:
     return event.until > now and event.at > state.hold_at
+
+
+def by_itself(state: IncidentState, _event: Dismissed, _now: float) -> bool:
+    """No admin has declared it."""
+    return state.kind is not Kind.OPERATOR
 
 
 def unspoken(state: IncidentState, _event: Spoken, _now: float) -> bool:

@@ -192,6 +192,11 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismissed:
+    """The bouncer counts us among its voters no more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stalled:
     """Our own loop had a gap; before any event that waited meanwhile."""
 
@@ -218,6 +223,7 @@ Event = (
     | HeldOrdered
     | DrillOrdered
     | Spoken
+    | Dismissed
     | Stalled
     | Tick
 )
@@ -277,6 +283,7 @@ class Line(Enum):
     AGAIN = "unreachable again"
     WORSE = "not a drill: unreachable"
     LAST = "closed"
+    WITHDRAWN = "no agent any more"
 
 
 @dataclass(frozen=True, slots=True)

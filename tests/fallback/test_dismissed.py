@@ -118,6 +118,25 @@ async def test_one_that_was_dead_hears_it_when_it_is_back(tmp_path: Path) -> Non
         assert dialled._leaving.wanted == {}, "it was told, and is dialled no more"
 
 
+async def test_what_it_has_announced_alone_is_withdrawn(tmp_path: Path) -> None:
+    """Cut off from all when it was removed, it cannot know better; in time it says so."""
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        agent = await site.starts(await site.pairs("fra", ircd=ircd))
+        await site.pairs("hel", role="witness")  # it is dead
+        await site.beats()
+        await ircd.welcomes("fb-fra")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        await until(lambda: phase(agent) is watch.Phase.WATCHING and agent.roster)
+        await until(lambda: agent.landmarks.state().fresh)
+        site.is_cut()
+        await ircd.hears("PRIVMSG #lobby :[fallback", within_s=25)
+        await site.store.run(directory.remove_agent, "fra")
+        await site.beats()
+        assert "Withdrawn" in await ircd.hears("PRIVMSG #lobby", within_s=40)
+        await until(lambda: not agent.conduct.incident_id)
+        await ircd.hears_nothing("PRIVMSG #lobby", for_s=4)
+
+
 def test_what_is_signed_of_another_or_of_before_ends_nothing() -> None:
     ours, other = MeshKey(b"o" * 32).public, MeshKey(b"x" * 32).public
     pairing = Pairing("fra", ours)

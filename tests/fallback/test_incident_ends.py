@@ -11,6 +11,7 @@ from fallback.incident import (
     CloseAcked,
     Declared,
     Devoice,
+    Dismissed,
     HeldOrdered,
     IncidentState,
     Kind,
@@ -274,6 +275,23 @@ def _(say: Dialogue, _row: Any) -> None:
     say.at(10, Declared("alice"))
     assert say.state.kind is Kind.OPERATOR
     assert [said.line for said in say.said(Say)] == [Line.WORSE]
+
+
+@row("the roster names us no more")
+def _(say: Dialogue, _row: Any) -> None:
+    id = quorum(say)
+    say.at(90, down(0, 90), Dismissed())
+    assert [said.line for said in say.said(Say)] == [Line.WITHDRAWN]
+    assert not say.said(SendClosed)
+    assert not say.state.tombstones, "paired again, it must not close what the others go on with"
+    say.at(91, up(60, 91), peer(id))
+    assert say.state.phase is Phase.NONE
+
+
+def test_what_an_admin_has_declared_is_the_admin_s_to_end() -> None:
+    say = fresh()
+    say.at(0, Declared("alice"), Spoken(), Dismissed())
+    assert say.state.phase is Phase.OPEN
 
 
 @row("a speaker of this agent announces")
