@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from bouncer.session.session import Session
 
 KINDS = frozenset({"chathistory", "znc.in/playback"})
-MAX_OPEN = (
-    16  # batches at once, and as many that wait for the store; full: one more is said as it is
-)
+MAX_OPEN = 16  # batches at once; full: one more is said as it is
+MAX_WAITING = 20_000  # lines that wait for the store; full: one more batch is said as it is
 MAX_LINES = 1_000  # of one batch; full: they are taken for all of it, and what still comes for more
 AROUND_MS = 1_000  # some servers remember whole seconds
 
@@ -75,7 +74,7 @@ class Replays:
     def _recall(self, session: Session, replay: _Replay, out: Effects) -> None:
         if not replay.lines:
             return
-        if len(self._waiting) >= MAX_OPEN:
+        if sum(map(len, self._waiting.values())) >= MAX_WAITING:
             chat.several(session, replay.lines, out)
             return
         times = [stamps.read(session, line.raw_tags, out)[0] for line in replay.lines]

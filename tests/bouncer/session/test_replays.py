@@ -108,6 +108,19 @@ def test_live_lines_between_are_said_at_once() -> None:
     assert texts(talk.seen(1)) == ["live"]
 
 
+def test_many_channels_may_be_played_back_in_one_go() -> None:
+    """All are joined again after a reconnect, and each says its last lines."""
+    talk = here()
+    lines = [f"{at(n)};msgid=m{n} :bob!b@h PRIVMSG #c{n} :line {n}" for n in range(50)]
+    talk.says(*("@" + line for line in lines))
+    batches = [
+        (f":irc.test BATCH +{n} chathistory #c{n}", f"@batch={n};{line}", f":irc.test BATCH -{n}")
+        for n, line in enumerate(lines)
+    ]
+    talk.says(*(line for batch in batches for line in batch))
+    assert len(talk.kept) == 50
+
+
 def test_a_replay_without_end_is_bounded() -> None:
     talk = here()
     talk.says(*(f":irc.test BATCH +h{n} chathistory #ops" for n in range(MAX_OPEN + 5)))
