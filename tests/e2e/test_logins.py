@@ -171,10 +171,10 @@ async def test_a_self_signed_certificate_is_judged_by_its_fingerprint(
                 await shows(person, "let in")
                 return
             if isinstance(person, LibClient):
-                await person.happens("disconnect")
+                await person.happens("disconnect")  # and so it has nowhere to speak
             else:
                 await person.terminal.shows("certificate", within_s=20)
-            person.message(CHANNEL, "let me in")
+                person.message(CHANNEL, "let me in")
             await here.bob_says("nobody there")
             assert "nobody there" not in unstamped(person.texts(CHANNEL))
             assert not here.bob.all("PRIVMSG", source="alice!*")
