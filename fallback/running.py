@@ -99,6 +99,8 @@ class Serving:
         await self.voter.stop()
 
     async def _until_set(self, voter: Voter, look_from: float) -> None:
+        if self._stopped:  # while this one was just beginning
+            await voter.stop()
         clock = SetClock(self._stands_s)
         while not voter.stopped.is_set():
             now, drift_s = trio.current_time(), voter.pulse.wall_drift_s

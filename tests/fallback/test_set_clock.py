@@ -126,3 +126,14 @@ def test_a_window_that_passed_while_it_was_off_keeps_nobody_from_beginning_anew(
     assert state.incident is not None
     open_one = replace(state.incident, id="0199.fra")
     assert not nothing_goes_on(replace(state, watch=seen, incident=open_one), over_at)
+
+
+async def test_who_is_told_to_stop_while_beginning_anew_stops(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    async with open_site(tmp_path) as site:
+        serving = Serving(await site.pairs("hel", role="witness"))
+        await serving.stop()
+        with trio.fail_after(20):
+            await nursery.start(serving.run)
+            await serving.voter.stopped.wait()
