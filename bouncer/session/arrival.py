@@ -53,6 +53,8 @@ def own_tokens(session: Session, client: Client) -> dict[str, str | None]:
     """What the bouncer itself supports, in 005."""
     tokens = {**TOKENS, "CHATHISTORY": str(page_limit(session))}
     tokens |= bouncer_networks.tokens(session, client)
+    if not session.ready and session.network.casemapping:
+        tokens["CASEMAPPING"] = session.casemapping.token  # as the network has last told
     if session.ready and "message-tags" not in session.upstream_caps:
         tokens["CLIENTTAGDENY"] = "*"  # message-tags: the network would cut them off
     if session.webpush.vapid and webpush.CAP in client.dialect.caps:

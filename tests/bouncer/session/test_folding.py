@@ -76,6 +76,16 @@ def test_a_network_that_says_nothing_of_it_any_more_has_the_default() -> None:
     assert RememberCasemapping("rfc1459") in talk.others
 
 
+def test_clients_that_come_before_the_network_fold_names_as_we_do() -> None:
+    talk = Dialogue([], replace(NETWORK, casemapping="ascii"))
+    assert "CASEMAPPING=ascii" in tokens(talk.attach(1, CAPS))
+    assert not [t for t in tokens(Dialogue([]).attach(1, CAPS)) if t.startswith("CASEMAPPING")]
+    talk.connect(isupport="CHANTYPES=# CASEMAPPING=rfc1459")
+    assert [t for t in tokens(talk.attach(2, CAPS)) if t.startswith("CASEMAPPING")] == [
+        "CASEMAPPING=rfc1459"
+    ]
+
+
 # --- a change in the middle ---
 
 CHANGES = [("ascii", "rfc1459"), ("rfc1459", "ascii")]
