@@ -31,14 +31,15 @@ async def first_start(store: Store, hasher: Hasher) -> str | None:
     return password if await store.run(write) else None
 
 
-def lines(config: Config, password: str) -> list[str]:
-    """What the operator reads once: the password, and lines to paste into common clients."""
+def lines(config: Config, password: str, command: str = "bouncer") -> list[str]:
+    """What the operator reads once: the password, and lines to paste into common clients, and into
+    a shell where the bouncer is called `command`."""
     tls = _first(config, tls=True)
     plain = _first(config, tls=False)
     shown = [
         "",
         f"Muster's bouncer is new here. User: {ADMIN}  Password: {password}",
-        "It is shown only this once; `bouncer user passwd admin` makes another.",
+        f"It is shown only this once; `{command} user passwd admin` makes another.",
     ]
     if tls is not None:
         host, port = _reachable(tls), tls.address.port
@@ -47,7 +48,8 @@ def lines(config: Config, password: str) -> list[str]:
             f"  irssi    /connect -tls -notls_verify {host} {port} {ADMIN}:{password}",
             f"  WeeChat  /server add muster {host}/{port} -tls -notls_verify "
             f"-password={ADMIN}:{password}",
-            "           /connect muster                  (before 4.0: -ssl -nossl_verify)",
+            "           /connect muster",
+            "           (before version 4.0: -ssl -nossl_verify in place of -tls -notls_verify)",
             f"  HexChat  /server -ssl-noverify {host} {port} {ADMIN}:{password}",
         ]
     if plain is not None:
@@ -55,7 +57,7 @@ def lines(config: Config, password: str) -> list[str]:
         shown.append(f"Or without TLS, on this machine: {host} port {port}, the same password.")
     shown += [
         "Then, in your client:  /msg BouncerServ help",
-        "Or here:  bouncer network add admin libera ircs://irc.libera.chat --nick YOURNICK",
+        f"Or here:  {command} network add admin libera ircs://irc.libera.chat --nick YOURNICK",
         "",
     ]
     return shown

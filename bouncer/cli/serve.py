@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +58,12 @@ def _greet(settings: Config) -> None:
     password = trio.run(first_start)
     if password is not None:
         # stdout, not the log: logs are kept, and hold no secrets
-        print("\n".join(welcome.lines(settings, password)), flush=True)
+        print("\n".join(welcome.lines(settings, password, _command())), flush=True)
+
+
+def _command() -> str:
+    """What to type for this program: after `make run` no shell finds it by its name alone."""
+    return "bouncer" if shutil.which("bouncer") else os.path.relpath(sys.argv[0])
 
 
 def check(words: list[str], option: Path | None) -> int:

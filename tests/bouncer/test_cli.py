@@ -18,12 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from bouncer import cli, config, welcome
+from bouncer import cli
 from bouncer.alone import alone
 from bouncer.cli import Exit, remote
 from bouncer.control.registry import COMMANDS
-from bouncer.database import open_database
-from bouncer.passwords import Hasher
 
 BOUNCER = str(Path(sys.executable).with_name("bouncer"))
 TOML = """
@@ -410,18 +408,3 @@ def test_key_files_are_read_here(tmp_path: Path) -> None:
     assert words[1].startswith("ssh-ed25519 AAAA")
     with pytest.raises(Exit, match=r"the file ending in \.pub"):
         remote.outside_words(["--ssh-key", str(tmp_path / "k")])
-
-
-async def test_the_first_start_makes_an_admin_once(tmp_path: Path) -> None:
-    settings = config.parse({"data_dir": str(tmp_path / "var")}, tmp_path / "bouncer.toml")
-    async with open_database(settings) as store:
-        password = await welcome.first_start(store, Hasher())
-        assert password is not None
-        assert await welcome.first_start(store, Hasher()) is None
-    text = "\n".join(welcome.lines(settings, password))
-    assert f"/connect -tls -notls_verify 127.0.0.1 6697 admin:{password}" in text
-    assert (
-        f"/server add muster 127.0.0.1/6697 -tls -notls_verify -password=admin:{password}" in text
-    )
-    assert f"/server -ssl-noverify 127.0.0.1 6697 admin:{password}" in text
-    assert "127.0.0.1 port 6667" in text
