@@ -26,10 +26,10 @@ _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
 _TRAILER = "are supported by this server"
 
 # What a server says of itself that is not so behind the bouncer, which serves history itself, and
-# has capabilities for what the last three let a client switch on, for all clients alike.
+# has capabilities, and MONITOR, for what the last four let a client switch on for all clients alike.
 NOT_REPLAYED = frozenset({
     "CHATHISTORY", "MSGREFTYPES", "VAPID", "BOUNCER_NETID", "FILEHOST",
-    "NAMESX", "UHNAMES", "STARTTLS",
+    "NAMESX", "UHNAMES", "STARTTLS", "WATCH",
 })  # fmt: skip
 NOT_REPLAYED_PREFIXES = ("soju.im/", "draft/")
 
