@@ -13,6 +13,7 @@ from pathlib import Path
 import trio
 
 from tests.real.certificates import make
+from tests.real.hybrid import hybrid
 from tests.real.inspircd import inspircd
 from tests.real.ngircd import ngircd
 from tests.real.peer import Peer, peer
@@ -110,4 +111,23 @@ async def linked_ngircd(folder: Path) -> AsyncIterator[Linked]:
         yield made
 
 
-LINKED = {"InspIRCd": linked_inspircd, "ngIRCd": linked_ngircd}
+@asynccontextmanager
+async def linked_hybrid(folder: Path) -> AsyncIterator[Linked]:
+    ports = free_port(), free_port()
+
+    def server(number: int, name: str, other: str) -> AbstractAsyncContextManager:  # type: ignore[type-arg]
+        return hybrid(
+            folder / name, name=name, sid=f"{number}HY", port=ports[number - 1],
+            extra=f'connect {{ name = "{other}"; host = "{HOST}"; port = {ports[2 - number]};'
+            ' send_password = "link"; accept_password = "link"; class = "servers"; };',
+        )  # fmt: skip
+
+    async with (
+        server(1, OURS, THEIRS),
+        server(2, THEIRS, OURS),
+        _watched(*ports) as made,
+    ):
+        yield made
+
+
+LINKED = {"InspIRCd": linked_inspircd, "ngIRCd": linked_ngircd, "ircd-hybrid": linked_hybrid}

@@ -37,6 +37,12 @@ PACKAGES = {
     "znc": "znc",
 }
 
+# program -> how to get it where its package conflicts with another that is needed
+APART = {
+    "ircd-hybrid": "apt install libltdl7 && apt-get download ircd-hybrid"
+    " && dpkg -x ircd-hybrid_*.deb / (its package conflicts with ngircd's)",
+}
+
 # Servers live in sbin, which is not on every user's PATH.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
@@ -55,9 +61,9 @@ def missing(*names: str) -> list[str]:
         reason = namespaces_refused()
         if reason:
             faults.append(reason)
-    packages = sorted(
-        {PACKAGES.get(name, name) for name in names if name != NETNS and not program(name)}
-    )
+    absent = {name for name in names if name != NETNS and not program(name)}
+    faults += [APART[name] for name in sorted(absent & APART.keys())]
+    packages = sorted({PACKAGES.get(name, name) for name in absent - APART.keys()})
     if packages:
         faults.append(install_line(packages))
     return faults
