@@ -25,8 +25,8 @@ _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}\Z")
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
 _TRAILER = "are supported by this server"
 
-# What a server says of itself that is not so behind the bouncer, which serves history itself, and
-# has capabilities, and MONITOR, for what the last four let a client switch on for all clients alike.
+# What a server says of itself that is not so behind the bouncer, which serves history itself. What
+# the last four let a client switch on for all alike, each has by a capability, or by MONITOR.
 NOT_REPLAYED = frozenset({
     "CHATHISTORY", "MSGREFTYPES", "VAPID", "BOUNCER_NETID", "FILEHOST",
     "NAMESX", "UHNAMES", "STARTTLS", "WATCH",

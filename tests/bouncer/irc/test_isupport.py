@@ -130,8 +130,8 @@ def test_a_client_is_told_the_same_on_lines_that_fit() -> None:
 
 def test_what_one_client_would_switch_on_for_all_is_not_told() -> None:
     """HexChat and mIRC answer NAMESX and UHNAMES by PROTOCTL, which the network would take to be
-    said by all of the user's clients: they have multi-prefix and userhost-in-names. What WATCH brings
-    is for none of them in particular: they have MONITOR."""
+    said by all of the user's clients: they have multi-prefix and userhost-in-names. What WATCH
+    brings is for none of them in particular: they have MONITOR."""
     isupport = told("NAMESX", "UHNAMES", "STARTTLS", "WATCH=128", "NICKLEN=30")
     (line,) = isupport.lines("me", "muster.test")
     assert line.params[1:-1] == ("NICKLEN=30",)
