@@ -25,7 +25,8 @@ _UNSET = "::__:NOPASS:__::"
 _HEADS = ("::__:CHANBUFF:__::", "::__:QUERYBUFF:__::")
 _BLOCK = 8  # octets
 
-_TIMED = re.compile(r"@(\d{1,12}),(\d{1,6}) (.*)", re.DOTALL)
+# No more digits: beyond the year 9999 no time can be told to clients.
+_TIMED = re.compile(r"@(\d{1,11}),(\d{1,6}) (.*)", re.DOTALL)
 _PLACE = re.compile(r"\\(.)|\{(\w+)\}", re.DOTALL)
 
 

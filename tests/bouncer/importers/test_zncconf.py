@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from bouncer.importers.logfiles import Report
+from bouncer.importers.savebuff import _kept, row_of
 from bouncer.importers.znc import import_znc
+from bouncer.irc.timestamps import format_time
 from storage import accounts
 from storage.store import Store
 
@@ -60,3 +62,13 @@ async def test_nobody_comes_into_the_account_of_another(store: Store, tmp_path: 
         assert sorted(names) == ["Bob", "carol_home"]
         assert {each.name for each in await store.read(accounts.list_networks)} == {"net"}
     assert report.messages == 0, "it came the first time"
+
+
+def test_a_buffers_time_can_be_told() -> None:
+    """A damaged one would end whoever plays it back."""
+    form = ":bob!b@h PRIVMSG #ops :{text}"
+    (kept,) = _kept([f"@{'9' * 11},999999 {form}", "x"], "alice")
+    row = row_of(1, "#ops", kept)
+    assert row is not None
+    assert format_time(row.time_ms).endswith("Z")
+    assert list(_kept([f"@{'9' * 12},1 {form}", "x"], "alice")) == []
