@@ -15,6 +15,7 @@ from storage.store import Store
 
 TICK_S = 1.0
 SAVE_CURSORS_S = 2.0
+REDACT_S = 5.0
 PRUNE_S = 3600.0
 
 log = structlog.get_logger("bouncer")
@@ -33,6 +34,16 @@ async def save_cursors(cursors: Cursors) -> None:
     while True:
         await trio.sleep(SAVE_CURSORS_S)
         await cursors.save()
+
+
+async def redact_owed(store: Store) -> None:
+    """Delete what its network has deleted while the database could not be written."""
+    while True:
+        await trio.sleep(REDACT_S)
+        try:
+            await store.redact_owed()
+        except StorageError as error:
+            log.error("message not redacted", reason=str(error))
 
 
 async def prune(store: Store, keep_s: Callable[[], int | None]) -> None:

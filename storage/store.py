@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, TypeVar
@@ -40,6 +41,7 @@ Progress = Callable[[int], None]
 
 NO_LIMIT = Keep()
 OPENING_S = 30.0  # how long somebody else may make the tables, or bring them up to date
+MAX_OWED = 1_000  # redactions; full: the oldest is given up, and its message stays
 PAUSE_S = 0.01  # between two steps of pruning: others get at the writer
 
 
@@ -52,6 +54,7 @@ class Store:
         self._last_id = last_id
         self.removals = 0  # of messages, so far: what was read before may hold one that is gone
         self._trouble: Trouble | None = None
+        self._owed: deque[tuple[int, str, str]] = deque(maxlen=MAX_OWED)  # network, target, msgid
         self._listeners: list[Callable[[Trouble | None], None]] = []
         self._writer = Writer(engines, self._set_trouble, _prepare_database)
         self._readers = Readers(engines, lambda: self._indexer.suspect())
@@ -156,7 +159,20 @@ class Store:
         return gone
 
     async def redact(self, network_id: int, target: str, msgid: str) -> Row | None:
-        """Delete one message for good; what it was, None where there is none (any more)."""
+        """Delete one message for good; what it was, None where there is none (any more). Where that
+        cannot be done now it raises NotWritten, and is left to `redact_owed`."""
+        try:
+            return await self._redact(network_id, target, msgid)
+        except StorageError:
+            self._owed.append((network_id, target, msgid))
+            raise
+
+    async def redact_owed(self) -> None:
+        """Delete what could not be deleted when it was asked for. Raises StorageError, as then."""
+        while self._owed and self._trouble is None:
+            await self.redact(*self._owed.popleft())
+
+    async def _redact(self, network_id: int, target: str, msgid: str) -> Row | None:
         if self._trouble is not None:
             waiting = await self._writer.withdraw(network_id, target, msgid)
             if waiting is not None:

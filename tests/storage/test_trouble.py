@@ -94,6 +94,26 @@ async def test_what_waits_in_memory_can_be_redacted(sqlite_url: str, tmp_path: P
         assert await kept(store, network) == rows
 
 
+async def test_what_cannot_be_redacted_now_is_redacted_later(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        slip = said(store, network, "a slip", 1, msgid="slip")
+        assert await store.append([slip])
+        other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(NotWritten):
+            await store.redact(network, slip.target, "slip")
+        await store.redact_owed()
+        assert await kept(store, network) == [slip]
+        other.execute("ROLLBACK")
+        other.close()
+        await until_well(store)
+        await store.redact_owed()
+        assert await kept(store, network) == []
+
+
 async def test_a_lock_that_lasts_refuses_jobs_and_ends_nothing(
     sqlite_url: str, tmp_path: Path
 ) -> None:
