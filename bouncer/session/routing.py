@@ -126,6 +126,12 @@ class Asked:
     words: frozenset[str] = frozenset()  # all that it names, for errors about that
 
 
+def is_short_for(asked: str, name: str) -> bool:
+    """Whether a channel asked for as `!name` or `!!name` may be this `!XXXXXname`: the server puts
+    the "channel identifier (which is a string of 5 characters)" there, RFC 2811 section 3.2."""
+    return asked[:1] == "!" == name[:1] and asked.lstrip("!") == name[6:]
+
+
 class Reply(NamedTuple):
     """What a message of the network answers; `last` when nothing more of the answer comes."""
 
@@ -219,8 +225,11 @@ class Routing:
 
     def settle(self, command: str, subject: str) -> Reply | None:
         """A question was answered by a message that is no numeric (a JOIN by a JOIN)."""
+        name = subject.lower()
         for question in self._open:
-            if question.command == command and subject.lower() in question.subject.lower():
+            if question.command == "JOIN" and is_short_for(question.subject.lower(), name):
+                question.subject, question.words = subject, question.words | {name}
+            if question.command == command and name in question.subject.lower():
                 # a labelled one goes on until its fence: numerics follow a JOIN
                 if question.answer is None:
                     self.end(question)

@@ -160,6 +160,24 @@ def test_joins_of_one_command_are_one_answer_and_everybody_sees_the_channel() ->
     assert shape(said(talk, 2)) == ["JOIN", "353", "366"]
 
 
+def test_a_channel_that_gets_another_name_is_the_answer_to_its_join() -> None:
+    """irc2.11.2p3: a safe channel gets an identifier from the server."""
+    talk = Dialogue()
+    talk.connect(isupport="CHANTYPES=#&!+ PREFIX=(ov)@+ IDCHAN=!:5")
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=1 JOIN !!chan")
+    *_, ping = talk.heard()
+    talk.says(
+        ":me!~alice@127.0.0.1 JOIN :!ZFYUXchan",
+        ":ir1 353 me = !ZFYUXchan :@me ",
+        ":ir1 366 me !ZFYUXchan :End of NAMES list.",
+        f":ir1 PONG ir1 :{ping.split()[1]}",
+    )
+    lines = said(talk)
+    assert labelled(lines) == [("BATCH", "1")]
+    assert shape(lines) == ["+BATCH", "JOIN", "353", "366", "-BATCH"]
+
+
 def test_channels_joined_by_one_command_share_one_ping() -> None:
     """Old servers take two seconds for each line, and a PING between the JOINs ended the answer."""
     talk = Dialogue()
