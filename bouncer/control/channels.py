@@ -109,7 +109,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
 
     network = await desk.store.run(write)
     await desk.refresh(request.owner)
-    what = ", ".join(sorted(request.changes))
+    what = ", ".join(request.given)
     return [f"channel {request['CHANNEL']} on {network.name} changed: {what}"]
 
 

@@ -29,7 +29,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
     if not await desk.store.run(write):
         raise ControlError(f"{request.owner} has no network yet; add one first")
     await desk.refresh(request.owner)
-    what = ", ".join(sorted(request.changes))
+    what = ", ".join(request.given)
     return [f"client {request['CLIENT']} of {request.owner} changed: {what}"]
 
 

@@ -102,6 +102,11 @@ class Request:
     def option(self, flag: str, default: Any = None) -> Any:
         return self.options.get(flag, default)
 
+    @property
+    def given(self) -> list[str]:
+        """Which options there are, for an answer that says what was changed."""
+        return sorted(flag.removeprefix("--") for flag in self.options if flag != "--user")
+
 
 def split_line(line: str) -> list[str]:
     """The words of a line, quoted as in a shell. Raises WrongUse."""

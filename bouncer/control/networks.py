@@ -115,7 +115,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
     _refuse_local(request)
     joins = request.option("--join", ())
 
-    def write(connection: Connection) -> tuple[User, Network, dict[str, Any]]:
+    def write(connection: Connection) -> tuple[User, Network]:
         user = accounts.get_user(connection, request.owner)
         network = accounts.get_network(connection, user.id, request["NAME"])
         changes = _changes(request, network)
@@ -126,11 +126,12 @@ async def change(desk: Desk, request: Request) -> list[str]:
         if changes:
             network = accounts.change_network(connection, network.id, **changes)
         _join(connection, network, joins)
-        return user, network, changes
+        return user, network
 
-    user, network, changes = await desk.store.run(write)
+    user, network = await desk.store.run(write)
     await desk.refresh(user.name)
-    what = sorted(changes) + [name for name, _ in joins]
+    what = ["URI"] * bool(request["URI"]) + [each for each in request.given if each != "join"]
+    what += [name for name, _ in joins]
     return [f"network {network.name} of {user.name} changed: {', '.join(what)}"]
 
 

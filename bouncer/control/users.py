@@ -77,8 +77,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
 
     user = await desk.store.run(write)
     await desk.refresh(user.name)
-    what = sorted(request.changes) + (["password"] if password is not None else [])
-    return [f"user {user.name} changed: {', '.join(what)}"]
+    return [f"user {user.name} changed: {', '.join(request.given)}"]
 
 
 async def passwd(desk: Desk, request: Request) -> list[str]:

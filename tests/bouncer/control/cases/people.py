@@ -22,7 +22,7 @@ CASES = {
     ),
     "user set": of_alice(
         "user set alice --nick al --auto-away off",
-        r"user alice changed: auto_away, nick",
+        r"user alice changed: auto-away, nick",
         "user set alice --nick 'a b'",
         r'--nick: "a b" is no nick',
     ),
