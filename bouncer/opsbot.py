@@ -57,7 +57,7 @@ async def answer(
 async def identify(desk: Desk, *, account: str, holder: str) -> Actor | None:
     """Who that is, for the ops bot; None for somebody who is neither staff nor admin."""
     ops = desk.config.ops
-    network = ops.network.casefold() if ops else ""
+    network = ops.network if ops else ""
 
     def read(connection: Connection) -> tuple[User | None, list[Staff]]:
         try:
@@ -68,13 +68,13 @@ async def identify(desk: Desk, *, account: str, holder: str) -> Actor | None:
         return user, accounts.list_staff(connection)
 
     user, people = await desk.store.read(read)
-    known_as = (network, account.casefold())
+    known_as = (folded(network), folded(account))
     person = next(
         (
             each
             for each in people
             if (user is not None and folded(each.user) == folded(user.name))
-            or (account and known_as in {(n.casefold(), a.casefold()) for n, a in each.accounts})
+            or (account and known_as in {(folded(n), folded(a)) for n, a in each.accounts})
         ),
         None,
     )

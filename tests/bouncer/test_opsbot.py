@@ -77,6 +77,13 @@ async def test_strangers_are_told_how_to_be_known(desk: Desk, account: str, hold
     assert await opsbot.answer("!status", desk, account=account, holder=holder) == [opsbot.UNKNOWN]
 
 
+async def test_an_account_that_only_looks_alike_is_another(desk: Desk) -> None:
+    """To Unicode the sign of kelvin is a large k; to services it is whatever they say."""
+    await dispatch("staff add kelly --account home kelly", OPERATOR, desk)
+    assert (await opsbot.answer("!status", desk, account="Kelly"))[0].startswith("UP")
+    assert await opsbot.answer("!status", desk, account="\u212aelly") == [opsbot.UNKNOWN]
+
+
 @pytest.mark.parametrize(
     ("account", "holder"), [("bobby", ""), ("BOBBY", ""), ("", "alice"), ("", "boss")]
 )
