@@ -98,9 +98,11 @@ def wait_for_others(connection: Connection) -> None:
 
 
 def give_like(path: str | Path, model: str | Path) -> None:
-    """What root has made belongs to whom `model` belongs: else it would lock that one out."""
-    owner = os.stat(model)
-    os.chown(path, owner.st_uid, owner.st_gid)
+    """What root has made belongs to whom `model` belongs: else it would lock that one out. Where
+    nothing can be written, nothing was made."""
+    made, owner = os.stat(path), os.stat(model)
+    if (made.st_uid, made.st_gid) != (owner.st_uid, owner.st_gid):
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def parse_url(text: str) -> URL:

@@ -25,8 +25,9 @@ def thawing() -> Iterator[None]:
 async def test_what_a_removed_network_was_is_freed(line: str, tmp_path: Path) -> None:
     async with running_network() as network, running_bouncer(tmp_path, network) as muster:
         client = await muster.client()
+        outboxes = [ref(each.outbox) for each in muster.hub.clients.values()]
         await muster.gone(client)
-        gc.collect()
+        await until(lambda: gc.collect() >= 0 and outboxes[0]() is None)  # its tasks have ended
         gc.freeze()  # as `bouncer.app.run` does
         link = muster.hub.links["net"]
         parts = [ref(part) for part in (link.session, link.upstream, link.session.state)]
