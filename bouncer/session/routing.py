@@ -37,7 +37,7 @@ def _replies(body: str, ends: str) -> Replies:
 QUESTIONS = {
     "ACCEPT": _replies("281", "282 456 457 458"),
     "ADMIN": _replies("256 257 258", "259 423"),
-    "AWAY": _replies("", "305 306"),
+    "AWAY": _replies("", "305 306 429"),
     "HELP": _replies("704 705 290 291 292 293", "706 524 294"),
     "HELPOP": _replies("704 705 290 291 292 293", "706 524 294"),
     "INFO": _replies("371", "374"),
@@ -291,7 +291,10 @@ class Routing:
         # what is fenced is open still; of the others many have no answer, the older the likelier
         fenced = [question for question in asked if question.answer is not None]
         best = (fenced[:1] or asked[-1:])[:1]
-        return self._answered(best[0], last=False) if best else None
+        if not best:
+            return None
+        fence_comes = best[0].answer is not None and best[0].command not in UNFENCED
+        return self._answered(best[0], last=error and not fence_comes)
 
     def _answers(self, question: Asked, message: Message) -> bool | None:
         """Whether a numeric can be the last of the answer to this; None where it is no part."""

@@ -74,6 +74,8 @@ ANSWERS = {
         ("KILL carol :x", [":hy1 481 me :Permission denied - You are not an IRC operator"]),
         ("REHASH", [":hy1 481 me :Permission denied - You are not an IRC operator"]),
         ("JOIN badname", [":hy1 479 me badname :Illegal channel name"]),
+        ("AWAY :x", [":hy1 429 me :Too many aways - Flood protection activated"]),
+        ("LIST", [":hy1 498 me :Not now"]),  # of no row, and nothing else ends this answer
         ("ACCEPT *", [":hy1 281 me bob", ":hy1 282 me :End of /ACCEPT list."]),
         (
             "LUSERS",
