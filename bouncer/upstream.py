@@ -34,9 +34,8 @@ QUEUE_LINES = 2_000  # that wait for the rate limit, or are urgent; full: client
 REGISTRATION_S = 60.0  # from the open stream to 001
 GOODBYE_S = 2.0
 BURST_LINES = 10  # sent at once before the rate limit bites
-# What clients ask by themselves of each channel as they attach: it waits for what people do. So
-# does the PING behind a labelled command, which may not overtake it.
-ASKED = frozenset({"ISON", "NAMES", "PING", "USERHOST", "WHO"})
+# What clients ask by themselves of each channel as they attach: it waits for what people do.
+ASKED = frozenset({"ISON", "NAMES", "USERHOST", "WHO"})
 LISTS = frozenset({"b", "+b", "e", "+e", "I", "+I"})
 URGENT = frozenset({"PONG", "CAP", "AUTHENTICATE", "PASS", "USER", "QUIT"})
 # ircu and irc2 take two seconds for a line, and one more for each so many octets of it. Who has
@@ -97,9 +96,13 @@ class SendQueue:
     def put(self, messages: Sequence[Message]) -> list[Message]:
         """Queue `messages`; give back those for which there is no room."""
         refused = []
+        queue = self._paced
         for message in messages:
+            # a PING behind a labelled command stays behind it, and before the next one: what is
+            # answered before the PING is the answer to the label
+            if message.command != "PING":
+                queue = self._asked if is_asked(message) else self._paced
             # behind what is paced the probe would leave when its answer is long overdue
-            queue = self._asked if is_asked(message) else self._paced
             if message.command in URGENT or message == PROBE:
                 queue = self._urgent
             if len(queue) < QUEUE_LINES:

@@ -85,6 +85,25 @@ def test_lines_are_sent_as_slowly_as_servers_read_them(octets: int, at_most_s: f
     trio.run(scene, clock=clock)
 
 
+def test_the_ping_behind_a_labelled_command_stays_there() -> None:
+    """It ends the answer: what comes before its PONG is for the label. Before a real ircd-hybrid
+    the answers to four commands came before the first PONG."""
+
+    async def scene() -> None:
+        ours, theirs = memory_stream_pair()
+        queue = SendQueue(Bucket(0, burst=1))
+        for lines in (["WHO #a", "PING e1"], ["KICK #a b", "PING e2"], ["KILL c x", "PING e3"]):
+            queue.put([Message.parse(line) for line in lines])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(queue.drain_into, ours)
+            sent = bytes(await theirs.receive_some()).decode().split("\r\n")
+            assert sent[:4] == ["KICK #a b", "PING e2", "KILL c x", "PING e3"]
+            assert sent[4:6] == ["WHO #a", "PING e1"]
+            nursery.cancel_scope.cancel()
+
+    trio.run(scene, clock=MockClock(autojump_threshold=0))
+
+
 def test_a_probe_does_not_wait_behind_what_is_paced() -> None:
     """A paste of minutes into a silent channel: a network is dropped that was asked too late."""
 
