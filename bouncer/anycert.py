@@ -91,6 +91,11 @@ class AnyCertObject:
         self._drain()
         return written
 
+    def unwrap(self) -> None:
+        """Say close_notify, without waiting for the peer's."""
+        self._run(self._connection.shutdown)
+        self._drain()
+
     def getpeercert(self, binary_form: bool = False) -> bytes | None:
         """The peer's certificate in DER form, None without one. It was not verified."""
         if not binary_form:

@@ -36,6 +36,7 @@ class Talk(Protocol):
     def read(self, len: int, /) -> bytes: ...
     def pending(self) -> int: ...
     def write(self, data: bytes, /) -> int: ...
+    def unwrap(self) -> object: ...
     def version(self) -> str | None: ...
     def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
 
@@ -95,14 +96,14 @@ async def shake_hands(
     return TlsStream(transport, talk, incoming, outgoing)
 
 
-class TlsStream(trio.abc.Stream):
+class TlsStream(trio.abc.HalfCloseableStream):
     """An open TLS connection. Its end is that of the transport, said (close_notify) or not: many
-    IRC servers and clients just close, and so do we.
+    IRC servers and clients just close.
 
     Read either by `receive_some` or by `opened`, write either by `send_all` or by `sealed`.
     """
 
-    __slots__ = ("_broken", "_ended", "_incoming", "_outgoing", "talk", "transport")
+    __slots__ = ("_broken", "_ended", "_incoming", "_left", "_outgoing", "talk", "transport")
 
     def __init__(
         self,
@@ -117,6 +118,7 @@ class TlsStream(trio.abc.Stream):
         self._outgoing = outgoing
         self._broken: BaseException | None = None
         self._ended = False
+        self._left = b""  # what was read with our goodbye
 
     # --- without waiting ---
 
@@ -167,6 +169,9 @@ class TlsStream(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         await trio.lowlevel.checkpoint()
+        if self._left:
+            data, self._left = self._left, b""
+            return data
         while not (data := self._read(max_bytes or RECORD)) and not self.ended():
             octets = await self.transport.receive_some(WIRE_CHUNK)
             if not octets:
@@ -185,6 +190,17 @@ class TlsStream(trio.abc.Stream):
 
     async def wait_send_all_might_not_block(self) -> None:
         await self.transport.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """Say close_notify, and nothing after it: a client that misses it warns of being cut off.
+        The peer's own is not waited for."""
+        self._left += self.opened()  # else `ssl` would take it for a fault
+        if self._broken is None:
+            with suppress(ssl.SSLError):
+                self.talk.unwrap()
+            await self.transport.send_all(self._outgoing.read())
+        if isinstance(self.transport, trio.abc.HalfCloseableStream):
+            await self.transport.send_eof()
 
     async def aclose(self) -> None:
         await self.transport.aclose()

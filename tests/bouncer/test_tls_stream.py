@@ -102,6 +102,30 @@ async def test_a_goodbye_is_an_end_though_the_connection_stays(asking: bool) -> 
 
 
 @both_contexts
+@pytest.mark.parametrize("unread", [b"", b"PING 1"])
+async def test_it_says_goodbye_and_hears_what_comes_still(asking: bool, unread: bytes) -> None:
+    """RFC 8446 section 6.1: "Each party MUST send a 'close_notify' alert before closing its write
+    side of the connection"."""
+    async with met(asking) as (stream, peer, far):
+        await stream.send_all(b"ERROR :bye")
+        if unread:
+            await far.send_all(peer.says(unread))
+            assert await stream.receive_some(4) == b"PING"
+        await stream.send_eof()
+        octets = b""
+        while more := await far.receive_some():
+            octets += more
+        assert peer.hears(octets) == b"ERROR :bye"
+        assert peer.hears(b"") == b"", "the goodbye: else it would wait for more"
+        await far.send_all(peer.says(b"QUIT"))
+        await far.aclose()
+        heard = b""
+        while more := await stream.receive_some():
+            heard += more
+        assert heard == unread[4:] + b"QUIT"
+
+
+@both_contexts
 async def test_what_is_no_tls_breaks_it_after_what_came_before(asking: bool) -> None:
     async with met(asking) as (stream, peer, far):
         await far.send_all(peer.says(b"ERROR :bye") + b"and now in clear\r\n" * 10)
