@@ -190,7 +190,8 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
         if channel is not None and is_detached:
             continue  # all have been shown it
         if channel is not None:
-            for line in arrival.entering(session, client, channel):
+            _, *told = arrival.entering(session, client, channel)
+            for line in told:  # without the JOIN that it has seen: clients would show it twice
                 out.tell(client.id, line)
         elif session.ready:
             if len(session.keys) < MAX_PENDING_KEYS:
