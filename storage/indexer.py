@@ -83,6 +83,7 @@ class Indexer:
     ) -> None:
         self._engines = engines
         self._last_id = last_id
+        self._began_after = last_id()  # what came before has other numbers: see `numbers`
         self._on_renewed = on_renewed
         self._suspected = False
         self._was_rebuilt = False
@@ -137,7 +138,7 @@ class Indexer:
                     looked_at, now = time.monotonic(), self._last_id()
                     busy, seen = now - seen > SPARE_ROWS_S * PERIOD_S, now
                     self._look_for_files()
-                    self._follow(now, busy)
+                    self._follow(busy)
                 self._checkpoint()
             except (SQLAlchemyError, sqlite3.Error, OSError, StorageError) as error:
                 # The thread's own border. Searches are complete without it; said once, not always.
@@ -151,18 +152,21 @@ class Indexer:
                     log.warning("the search index gets on again")
                     failing = False
 
-    def _follow(self, now: int, busy: bool) -> None:
-        if busy:
-            covered = self.with_connection(self.index.covered)
-            if now - covered.high < MAX_TAIL:
-                return
-        while not self._stop.is_set():
-            began, came = time.monotonic(), self._last_id()
+    def _follow(self, busy: bool) -> None:
+        """Take in what there is, for as long as the processor can be spared for it."""
+        while not self._stop.is_set() and not (busy and self._is_near()):
+            began, before = time.monotonic(), self._last_id()
             if self._step() < STEP_ROWS:
                 return
             self._checkpoint()
-            if not busy and self._last_id() != came:
+            if not busy and self._last_id() != before:
                 self._stop.wait(REST * (time.monotonic() - began))
+            busy = self._last_id() - before > SPARE_ROWS_S * (time.monotonic() - began)
+
+    def _is_near(self) -> bool:
+        """Whether a search can well scan what is not covered."""
+        covered = self.with_connection(self.index.covered)
+        return self._last_id() - max(covered.high, self._began_after) < MAX_TAIL
 
     def _look_for_files(self) -> None:
         """Whether database and index are still the files that are open."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from storage.indexer import STEP_ROWS
+from storage.indexer import MAX_TAIL, STEP_ROWS
 from storage.store import Store, open_store
 from tests.storage.test_messages import a_network, said
 
@@ -39,10 +39,31 @@ async def test_it_rests_where_people_talk_meanwhile(tmp_path: Path, *, talk: boo
         await store.append([said(store, network, "hello", 1) for _ in range(3 * STEP_ROWS)])
         if talk:
             indexer._last_id = partial(next, count())
-        await trio.to_thread.run_sync(indexer._follow, store._last_id, False)
+        await trio.to_thread.run_sync(indexer._follow, False)
         assert len(waits.rests) == (3 if talk else 0)
         assert all(rest and rest > 0 for rest in waits.rests)
         assert await covered(store) == store._last_id
+
+
+async def test_it_steps_aside_when_people_talk_more_than_it_can_spare(tmp_path: Path) -> None:
+    """Also where that begins while it catches up."""
+    async with open_store(f"sqlite:///{tmp_path / 'muster.db'}") as store:
+        network = await a_network(store)
+        indexer = store._indexer
+        indexer._stop.set()
+        await trio.to_thread.run_sync(indexer._thread.join)
+        indexer._stop = Waits()
+        before = store._last_id
+        await store.append([said(store, network, "hello", 1) for _ in range(3 * STEP_ROWS)])
+        flood = count(store._last_id, MAX_TAIL // 20)
+        indexer._last_id = partial(next, flood)
+        await trio.to_thread.run_sync(indexer._follow, False)
+        assert await covered(store) == before + STEP_ROWS
+        await trio.to_thread.run_sync(indexer._follow, True)
+        assert await covered(store) == before + STEP_ROWS, "it is busy from the beginning"
+        indexer._last_id = partial(next, count(store._last_id + 2 * MAX_TAIL, MAX_TAIL))
+        await trio.to_thread.run_sync(indexer._follow, True)
+        assert await covered(store) == store._last_id, "too far behind, and so it works anyway"
 
 
 async def covered(store: Store) -> int:
