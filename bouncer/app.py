@@ -17,48 +17,40 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
-from bouncer import (
-    admin,
-    chores,
-    config,
-    identd,
-    keeping,
-    listeners,
-    machine,
-    metrics,
-    opsbot,
-    webpush,
-)
+from bouncer import admin, chores, config, machine, metrics
 from bouncer.alone import alone
-from bouncer.attachment import Link
-from bouncer.auth import Authenticator
-from bouncer.beacon import Beacon, Site, VoterStatus
-from bouncer.beside import Beside, Work
-from bouncer.certificates import Certificate, CertificateFault
 from bouncer.config import Config, ConfigError, Listen
+from bouncer.connections import identd, listeners
+from bouncer.connections.downstream import Door as ClientDoor
+from bouncer.connections.identd import Idents
+from bouncer.connections.intake import Intake
+from bouncer.connections.strangers import Strangers
+from bouncer.connections.supervise import Gate
+from bouncer.connections.upstream import State
+from bouncer.connections.wire_log import WireLog
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.command import Desk
 from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
 from bouncer.database import open_database
-from bouncer.downstream import Door as ClientDoor
-from bouncer.endurance import Endurance
 from bouncer.figures import figures
-from bouncer.hub import Hub
-from bouncer.identd import Idents
-from bouncer.intake import Intake
-from bouncer.keys import MeshKey
-from bouncer.passwords import Hasher
-from bouncer.policies import Policies
-from bouncer.pushing import Sender
-from bouncer.renewals import Renewals
+from bouncer.hub import keeping, opsbot
+from bouncer.hub.attachment import Link
+from bouncer.hub.beside import Beside, Work
+from bouncer.hub.endurance import Endurance
+from bouncer.hub.hub import Hub
+from bouncer.login.auth import Authenticator
+from bouncer.login.passwords import Hasher
+from bouncer.mesh.beacon import Beacon, Site, VoterStatus
+from bouncer.mesh.keys import MeshKey
+from bouncer.push import webpush
+from bouncer.push.pushing import Sender
 from bouncer.session.effects import OpsCommand
 from bouncer.session.session import Session
-from bouncer.strangers import Strangers
-from bouncer.supervise import Gate
-from bouncer.tls import ServerTls, paths, server_tls
-from bouncer.upstream import State
-from bouncer.wire_log import WireLog
+from bouncer.tls.certificates import Certificate, CertificateFault
+from bouncer.tls.contexts import ServerTls, paths, server_tls
+from bouncer.tls.policies import Policies
+from bouncer.tls.renewals import Renewals
 from storage import accounts
 from storage.errors import NotFound, StorageError
 from storage.records import User
@@ -100,7 +92,7 @@ async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _stor
 
 
 def _way_out() -> AsyncNetworkBackend:
-    from bouncer.outside import Outside
+    from bouncer.push.outside import Outside
 
     return Outside()
 

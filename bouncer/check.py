@@ -21,13 +21,15 @@ from urllib.parse import quote
 import trio
 from sqlalchemy.exc import SQLAlchemyError
 
-from bouncer import certificates, database, place, tls
+from bouncer import database, place
 from bouncer.admin import answers
-from bouncer.certificates import CertificateFault, Urgency
 from bouncer.cli import Exit, remote
 from bouncer.config import Config, Listen
-from bouncer.keys import KeyFault, MeshKey
-from bouncer.webpush import KEY_FILE as VAPID_KEY
+from bouncer.mesh.keys import KeyFault, MeshKey
+from bouncer.push.webpush import KEY_FILE as VAPID_KEY
+from bouncer.tls import certificates
+from bouncer.tls import contexts as tls
+from bouncer.tls.certificates import CertificateFault, Urgency
 from storage import accounts
 from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines, parse_url
 from storage.errors import NotFound, StorageError

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import structlog
 import trio
 
-from bouncer.hub import Hub
-from bouncer.keeping import Cursors
+from bouncer.hub.hub import Hub
+from bouncer.hub.keeping import Cursors
 from storage.errors import StorageError
 from storage.retention import Keep
 from storage.store import Store

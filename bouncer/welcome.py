@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from bouncer import passwords
 from bouncer.config import Config, Listen
-from bouncer.passwords import Hasher
+from bouncer.login import passwords
+from bouncer.login.passwords import Hasher
 from storage import accounts
 from storage.records import User
 from storage.store import Store

@@ -16,32 +16,34 @@ from functools import partial
 import structlog
 import trio
 
-from bouncer import metrics, supervise
-from bouncer.datagrams import Where
-from bouncer.heartbeat import Ack, Kind, write_body
-from bouncer.keys import KeyFault, MeshKey
-from bouncer.peers import Heard
-from bouncer.roster import Roster, RosterFault, read_roster
-from fallback import check, claims, incident, names, report, voter, watch
-from fallback.agreement import about_settings, our_settings
-from fallback.announcer import Announcer
+from bouncer import metrics
+from bouncer.connections import supervise
+from bouncer.mesh.datagrams import Where
+from bouncer.mesh.heartbeat import Ack, Kind, write_body
+from bouncer.mesh.keys import KeyFault, MeshKey
+from bouncer.mesh.peers import Heard
+from bouncer.mesh.roster import Roster, RosterFault, read_roster
+from fallback import check, claims, incident, report, voter, watch
 from fallback.conduct import Conduct
 from fallback.config import Config, NetworkConfig
+from fallback.desk.frontdesk import FrontDesk
+from fallback.desk.reception import Reception
 from fallback.findings import Finding
-from fallback.frontdesk import FrontDesk
-from fallback.gossip import SettingsSaid
-from fallback.hearing import Hearing
 from fallback.journal import Journal
-from fallback.landmarks import Landmarks
-from fallback.mesh import PRIMARY, Mesh
-from fallback.ourselves import Secrets
-from fallback.pairing import Pairing
-from fallback.probes import Probes
+from fallback.mesh.agreement import about_settings, our_settings
+from fallback.mesh.gossip import SettingsSaid
+from fallback.mesh.hearing import Hearing
+from fallback.mesh.pairing import Pairing
+from fallback.mesh.port import PRIMARY, Mesh
+from fallback.mesh.relay import Relay
+from fallback.networks.announcer import Announcer
+from fallback.networks.ourselves import Secrets
+from fallback.networks.upkeep import Upkeep
 from fallback.push import Hook, Pusher, read_hook
-from fallback.reception import Reception
-from fallback.relay import Relay
-from fallback.selfcheck import Pulse
-from fallback.upkeep import Upkeep
+from fallback.senses import names
+from fallback.senses.landmarks import Landmarks
+from fallback.senses.probes import Probes
+from fallback.senses.selfcheck import Pulse
 from storage.incidents import Incidents, IncidentsError
 
 LOCK_FILE = "fallback.lock"

@@ -20,20 +20,20 @@ import trio
 from cryptography import x509
 
 from bouncer.address import is_ip
-from bouncer.dial import describe
-from bouncer.heartbeat import NO_NONCE
-from bouncer.keys import KeyFault, MeshKey
-from bouncer.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
+from bouncer.connections.dial import describe
+from bouncer.mesh.heartbeat import NO_NONCE
+from bouncer.mesh.keys import KeyFault, MeshKey
+from bouncer.mesh.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
 from fallback import report, watch
 from fallback.config import MOVED_FOR_DAYS, Config, NetworkConfig
 from fallback.findings import Finding, Level, fail, ok, read_finding, warn
 from fallback.journal import ROSTER
-from fallback.landmarks import ANSWER_S, ask_clock, asker
-from fallback.pairing import PAIR
-from fallback.probes import CONNECT_S, served_certificate
+from fallback.mesh.pairing import PAIR
+from fallback.networks.upkeep import about_network
+from fallback.networks.wording import lately_moved
 from fallback.push import reach, read_hook
-from fallback.upkeep import about_network
-from fallback.wording import lately_moved
+from fallback.senses.landmarks import ANSWER_S, ask_clock, asker
+from fallback.senses.probes import CONNECT_S, served_certificate
 from storage.incidents import MOVE_AWAY, Incidents, IncidentsError
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _key(chosen: argparse.Namespace) -> int:
     from bouncer.config import ConfigError
-    from bouncer.keys import KeyFault, MeshKey
+    from bouncer.mesh.keys import KeyFault, MeshKey
     from fallback import config
 
     folder = chosen.data_dir

@@ -13,16 +13,17 @@ from typing import Any, Protocol
 import structlog
 import trio
 
-from bouncer.keys import MeshKey
-from bouncer.roster import Roster
-from fallback import claims, incident, voter, watch, wording
+from bouncer.mesh.keys import MeshKey
+from bouncer.mesh.roster import Roster
+from fallback import claims, incident, voter, watch
 from fallback.actions import Persist
-from fallback.announcer import Announcer
 from fallback.journal import Journal
-from fallback.mesh import Mesh
+from fallback.mesh.port import Mesh
+from fallback.networks import wording
+from fallback.networks.announcer import Announcer
 from fallback.performer import Performer
-from fallback.probes import Probes
-from fallback.selfcheck import TICK_S, Pulse
+from fallback.senses.probes import Probes
+from fallback.senses.selfcheck import TICK_S, Pulse
 from storage.incidents import IncidentsError
 
 MAX_EVENTS = 2048  # waiting for the deciders; full: dropped and counted, peers say it again

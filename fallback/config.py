@@ -20,10 +20,10 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from bouncer import place
 from bouncer.config import ConfigError, ListenOn, MetricsOn, Table
-from bouncer.dial import AddressError, ServerAddress
-from bouncer.keys import KeyFault, PublicKey
-from bouncer.roster import voter_name
-from fallback.selfcheck import TICK_S
+from bouncer.connections.dial import AddressError, ServerAddress
+from bouncer.mesh.keys import KeyFault, PublicKey
+from bouncer.mesh.roster import voter_name
+from fallback.senses.selfcheck import TICK_S
 from fallback.timings import NAMES, Solo, Timings
 
 VARIABLE = "MUSTER_FALLBACK_CONFIG"

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from bouncer.heartbeat import DatagramFault, write_body
-from fallback.relay import read_kept
+from bouncer.mesh.heartbeat import DatagramFault, write_body
+from fallback.mesh.relay import read_kept
 from storage.incidents import Incidents
 
 

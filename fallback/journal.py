@@ -16,7 +16,7 @@ import structlog
 import trio
 from pydantic import TypeAdapter, ValidationError
 
-from bouncer.proofs import without_secrets
+from bouncer.mesh.proofs import without_secrets
 from fallback import claims, incident, speaker, watch
 from fallback.voter import Kept
 from storage.incidents import Incidents, IncidentsError, KeptOrder, Line

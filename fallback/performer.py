@@ -12,22 +12,31 @@ from functools import partial, singledispatchmethod
 import structlog
 import trio
 
-from bouncer.heartbeat import Kind, Received, sign_statement, write_body
-from bouncer.keys import MeshKey
-from bouncer.roster import Roster
-from fallback import incident, speaker, voter, watch, wording
+from bouncer.mesh.heartbeat import Kind, Received, sign_statement, write_body
+from bouncer.mesh.keys import MeshKey
+from bouncer.mesh.roster import Roster
+from fallback import incident, speaker, voter, watch
 from fallback.actions import TellOps
-from fallback.announcer import Announcer
-from fallback.gossip import PADDING, Asked, ClaimSaid, ClosedSaid, Fetched, IncidentSaid, VoteSaid
-from fallback.hearing import CLOSED
 from fallback.journal import Journal
-from fallback.landmarks import Landmarks
-from fallback.mesh import Mesh
-from fallback.outgoing import Priority
-from fallback.probes import Probes
+from fallback.mesh.gossip import (
+    PADDING,
+    Asked,
+    ClaimSaid,
+    ClosedSaid,
+    Fetched,
+    IncidentSaid,
+    VoteSaid,
+)
+from fallback.mesh.hearing import CLOSED
+from fallback.mesh.port import Mesh
+from fallback.mesh.repeating import Repeating
+from fallback.networks import wording
+from fallback.networks.announcer import Announcer
+from fallback.networks.outgoing import Priority
 from fallback.push import Call
-from fallback.repeating import Repeating
-from fallback.selfcheck import Pulse
+from fallback.senses.landmarks import Landmarks
+from fallback.senses.probes import Probes
+from fallback.senses.selfcheck import Pulse
 
 FETCH_FOR_S = 15.0
 

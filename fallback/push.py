@@ -16,8 +16,8 @@ import httpcore
 import structlog
 import trio
 
-from bouncer.outside import PostFault, post
-from bouncer.supervise import backoff
+from bouncer.connections.supervise import backoff
+from bouncer.push.outside import PostFault, post
 from fallback.config import PushConfig
 
 TRIES = 5  # within about a minute

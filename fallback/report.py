@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import trio
 
 from bouncer import metrics
-from bouncer.heartbeat import NO_NONCE
-from bouncer.roster import STALE_S
-from fallback import orders, watch, wording
+from bouncer.mesh.heartbeat import NO_NONCE
+from bouncer.mesh.roster import STALE_S
+from fallback import watch
+from fallback.desk import orders
+from fallback.networks import wording
 
 if TYPE_CHECKING:
     from fallback.app import Voter

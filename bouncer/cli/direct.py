@@ -18,7 +18,7 @@ from bouncer.control.command import Desk
 from bouncer.control.grammar import ControlError, WrongUse
 from bouncer.control.registry import dispatch, help_lines
 from bouncer.database import open_database
-from bouncer.passwords import Hasher
+from bouncer.login.passwords import Hasher
 from storage.engine import parse_url
 from storage.errors import StorageError, Unusable
 

@@ -49,7 +49,7 @@ def _greet(settings: Config) -> None:
         return
     from bouncer import welcome
     from bouncer.database import open_database
-    from bouncer.passwords import Hasher
+    from bouncer.login.passwords import Hasher
 
     async def first_start() -> str | None:
         async with open_database(settings) as store:
@@ -104,8 +104,8 @@ def _load(option: Path | None) -> Config:
 
 def _explained(error: BaseException) -> Exit | None:
     """What the operator is told when serving ended by a fault; None for a defect of ours."""
-    from bouncer.certificates import CertificateFault
-    from bouncer.keys import KeyFault
+    from bouncer.mesh.keys import KeyFault
+    from bouncer.tls.certificates import CertificateFault
 
     texts = []
     code = FAILED

@@ -5,14 +5,14 @@ from __future__ import annotations
 import trio
 from sqlalchemy import Connection
 
-from bouncer import enrolment
 from bouncer.control import readers, server
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
-from bouncer.keys import MeshKey, PublicKey
-from bouncer.reachable import pinned, reachable
-from bouncer.roster import MAX_VOTERS, fallback_toml, voter_name
+from bouncer.mesh import enrolment
+from bouncer.mesh.keys import MeshKey, PublicKey
+from bouncer.mesh.reachable import pinned, reachable
+from bouncer.mesh.roster import MAX_VOTERS, fallback_toml, voter_name
 from storage import accounts
 from storage.records import Agent
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
+from bouncer.connections.dial import PLAIN_PORT, TLS_PORT, AddressError, ServerAddress
 from bouncer.control import readers
-from bouncer.dial import PLAIN_PORT, TLS_PORT, AddressError, ServerAddress
 from bouncer.irc.bouncer_networks import AddNetwork, ChangeNetwork, refused
 from bouncer.irc.standard_replies import Refused
 

@@ -11,9 +11,9 @@ from bouncer.config import Config
 from bouncer.control.actors import Actor, Door, Permission
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from bouncer.control.live import Live
-from bouncer.keys import KeyFault
-from bouncer.passwords import BadPassword, Hasher
-from bouncer.proofs import ProofFault
+from bouncer.login.passwords import BadPassword, Hasher
+from bouncer.mesh.keys import KeyFault
+from bouncer.mesh.proofs import ProofFault
 from storage.errors import StorageError
 from storage.store import Store
 

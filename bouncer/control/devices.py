@@ -9,11 +9,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection
 
-from bouncer import selfsigned
 from bouncer.control import readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
+from bouncer.tls import selfsigned
 from storage import accounts
 from storage.records import Network
 

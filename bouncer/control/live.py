@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from bouncer.beacon import Beacon, VoterStatus
-from bouncer.certificates import Certificate
 from bouncer.control.actors import Actor
+from bouncer.mesh.beacon import Beacon, VoterStatus
+from bouncer.tls.certificates import Certificate
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bouncer.connections.dial import ServerAddress
 from bouncer.control import channels, keep, readers, sasl
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from bouncer.control.live import NetworkStatus
-from bouncer.dial import ServerAddress
 from storage import accounts
 from storage.records import Network, User
 

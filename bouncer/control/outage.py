@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from bouncer.beacon import Announced, Beacon
 from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Request
-from bouncer.heartbeat import MAX_MAINTENANCE_S, Maintenance, called
+from bouncer.mesh.beacon import Announced, Beacon
+from bouncer.mesh.heartbeat import MAX_MAINTENANCE_S, Maintenance, called
 
 _DURATION = re.compile(r"(\d{1,6})(s|m|min|h)")
 _UNIT_S = {"s": 1, "m": 60, "min": 60, "h": 3600}

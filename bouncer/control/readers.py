@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from bouncer.address import is_ip
+from bouncer.connections.dial import ServerAddress
+from bouncer.connections.socks import Proxy
 from bouncer.control.grammar import Reader
-from bouncer.dial import ServerAddress
 from bouncer.irc.wire import Message, ProtocolError
-from bouncer.socks import Proxy
 
 MAX_NAME = 64
 MAX_MASK = 200

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import structlog
 
-from bouncer import certificates
+from bouncer.connections.wire_log import LASTS_S
 from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Request
 from bouncer.control.live import Live
-from bouncer.wire_log import LASTS_S
+from bouncer.tls import certificates
 from storage import accounts
 
 log = structlog.get_logger("control")

@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bouncer import proofs, totp
 from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Reader, Request
-from bouncer.roster import Credential
+from bouncer.login import totp
+from bouncer.mesh import proofs
+from bouncer.mesh.roster import Credential
 from storage import accounts
 from storage.records import Staff
 from storage.rows import folded

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from bouncer import policies
+from bouncer.connections.dial import ServerAddress
 from bouncer.control import readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
-from bouncer.dial import ServerAddress
+from bouncer.tls import policies
 from storage import accounts
 from storage.records import Network
 

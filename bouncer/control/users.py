@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from bouncer import passwords
 from bouncer.control import keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
+from bouncer.login import passwords
 from storage import accounts
 from storage.records import Certificate, User
 from storage.rows import folded

@@ -29,7 +29,7 @@ from bouncer.importers.zncconf import (
     parse_server,
 )
 from bouncer.irc.wire import decode
-from bouncer.passwords import znc_hash
+from bouncer.login.passwords import znc_hash
 from storage import messages
 from storage.errors import StorageError
 from storage.imports import add_older, progress_of

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from bouncer.irc.read_marker import markread_line
 from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message, parse_tags
+from bouncer.push.webpush import MAX_PAYLOAD, are_keys
 from bouncer.session.clients import Client
 from bouncer.session.dialect import Dialect
 from bouncer.session.effects import Effects, Push
@@ -22,7 +23,6 @@ from bouncer.session.events import Found, SubscriptionGone
 from bouncer.session.folding import Fold
 from bouncer.session.lookups import Done, Subscribe, Unsubscribe
 from bouncer.session.marks import FORMS
-from bouncer.webpush import MAX_PAYLOAD, are_keys
 from storage.message import Row, msgid_of
 from storage.records import Subscription
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bouncer.heartbeat import called
+from bouncer.mesh.heartbeat import called
 from fallback.actions import Persist, TellOps
 from fallback.tables import Row, Table, always
 from fallback.watch import guards as on

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bouncer import selfsigned
+from bouncer.tls import selfsigned
 from tests.bench.crowd import NotServed
 from tests.bench.network import FakeNetwork, NetworkFailed, fake_network
 from tests.bench.process import LONG_REST_S, Failed, cpu_s, settled_cpu_s

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import trio
 
+from bouncer.hub.keeping import FIRST_SIGHT_ROWS
 from bouncer.irc.wire import LineReader, Message
-from bouncer.keeping import FIRST_SIGHT_ROWS
 from tests.complaints.venue import GONE, PASSWORD, Cable, FakeNetwork, Muster, until
 
 PLAIN: frozenset[str] = frozenset()

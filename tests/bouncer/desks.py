@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bouncer import config
-from bouncer.beacon import Beacon, VoterStatus
-from bouncer.certificates import DAY_S, Certificate
 from bouncer.control.actors import Actor
 from bouncer.control.command import Desk
 from bouncer.control.live import Live, NetworkStatus
-from bouncer.keys import MeshKey
-from bouncer.passwords import Hasher
+from bouncer.login.passwords import Hasher
+from bouncer.mesh.beacon import Beacon, VoterStatus
+from bouncer.mesh.keys import MeshKey
+from bouncer.tls.certificates import DAY_S, Certificate
 from storage.store import open_store
 
 NOW = 1_800_000_000.0

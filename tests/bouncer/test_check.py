@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from bouncer import admin, check, config, selfsigned
+from bouncer import admin, check, config
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.database import KEY_FILE, open_database
+from bouncer.tls import selfsigned
 from storage.vault import new_key
 from tests.bouncer.desks import open_desk
 from tests.real.disk import damage, index_root

@@ -12,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 
-from bouncer.downstream import OUTBOX_OCTETS
+from bouncer.connections.downstream import OUTBOX_OCTETS
 from bouncer.irc.wire import LineReader
 from tests.complaints.venue import (
     PASSWORD,

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from bouncer import config, passwords
+from bouncer import config
 from bouncer.database import open_database
 from bouncer.irc.sasl import MECHANISMS, Chunks, SaslLogin, authenticate, mechanism
 from bouncer.irc.wire import LineReader, Message
+from bouncer.login import passwords
 from storage import accounts
 from storage.records import User
 from tests.real.process import Program

@@ -8,7 +8,7 @@ from bouncer.app import MESH_KEY
 from bouncer.config import Config, parse, reloaded
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
-from bouncer.keys import MeshKey
+from bouncer.mesh.keys import MeshKey
 from tests.complaints.venue import MODERN, SERVER, Muster, running_bouncer, running_network
 
 PAIR = f"agent add fra 192.0.2.1:7000 {MeshKey(b'a' * 32).public} --primary ircs://192.0.2.9"

@@ -17,12 +17,12 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from bouncer.config import Limits
+from bouncer.connections.supervise import BAN_RETRY_S, FIRST_RETRY_S, Gate
+from bouncer.connections.upstream import State, Upstream
 from bouncer.irc.wire import LineReader, Message
 from bouncer.session.effects import DropNetwork, Registered
 from bouncer.session.events import Event
 from bouncer.session.session import Session
-from bouncer.supervise import BAN_RETRY_S, FIRST_RETRY_S, Gate
-from bouncer.upstream import State, Upstream
 from storage.records import Network
 
 USERS = 100

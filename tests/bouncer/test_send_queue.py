@@ -6,10 +6,10 @@ import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
+from bouncer.connections.supervise import Bucket
+from bouncer.connections.upstream import BURST_LINES, QUEUE_LINES, SendQueue
 from bouncer.irc.wire import Message
 from bouncer.session.session import PROBE
-from bouncer.supervise import Bucket
-from bouncer.upstream import BURST_LINES, QUEUE_LINES, SendQueue
 
 LINES = 40
 

@@ -12,8 +12,8 @@ from sqlalchemy import event
 
 from bouncer import admin, config
 from bouncer.app import Bouncer
+from bouncer.connections.upstream import State
 from bouncer.database import open_database
-from bouncer.upstream import State
 from storage import accounts
 from storage.records import Network, User
 from tests.complaints.venue import FakeNetwork, running_network, until

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from bouncer import keeping
+from bouncer.hub import keeping
 from bouncer.irc.bouncer_networks import CAP
 from bouncer.session.from_client import COMMANDS
 from bouncer.session.lookups import NoAnswer, ReadMarker

@@ -11,7 +11,7 @@ import pytest
 
 from bouncer import config, welcome
 from bouncer.database import open_database
-from bouncer.passwords import Hasher
+from bouncer.login.passwords import Hasher
 
 BOUNCER = str(Path(sys.executable).with_name("bouncer"))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from bouncer import opsbot
 from bouncer.check import faults
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
+from bouncer.hub import opsbot
 from bouncer.irc.wire import Message
 from bouncer.session.effects import OpsCommand
 from tests.complaints.venue import (

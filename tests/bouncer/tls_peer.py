@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from bouncer import selfsigned
-from bouncer.tls import ServerTls
-from bouncer.tls_stream import Context, TlsStream, shake_hands
+from bouncer.tls import selfsigned
+from bouncer.tls.contexts import ServerTls
+from bouncer.tls.stream import Context, TlsStream, shake_hands
 from tests.real.needs import require
 
 both_contexts = pytest.mark.parametrize("asking", [False, True], ids=["ssl", "pyopenssl"])

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bouncer import passwords
 from bouncer.irc.caps import offered
 from bouncer.irc.registration import DownstreamRegistration
 from bouncer.irc.wire import Message
+from bouncer.login import passwords
 from bouncer.session.events import Connected, Lost
 from storage.records import Network
 from tests.bouncer.session.dialogue import MODERN, Dialogue

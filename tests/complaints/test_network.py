@@ -10,16 +10,10 @@ from pathlib import Path
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
-from bouncer import identd
-from bouncer.dial import DialError
-from bouncer.identd import Idents
-from bouncer.irc.wire import Message
-from bouncer.session.effects import DropNetwork
-from bouncer.session.events import Connected, Event, Lost, Tick
-from bouncer.session.places import REFUSED_MS
-from bouncer.session.services import LONGEST_HOLD_MS
-from bouncer.session.session import DEAD_MS, QUIET_MS
-from bouncer.supervise import (
+from bouncer.connections import identd
+from bouncer.connections.dial import DialError
+from bouncer.connections.identd import Idents
+from bouncer.connections.supervise import (
     FIRST_RETRY_S,
     GHOST_S,
     LONGEST_RETRY_S,
@@ -28,7 +22,13 @@ from bouncer.supervise import (
     Gate,
     Patience,
 )
-from bouncer.upstream import BURST_LINES, REGISTRATION_S, SendQueue, Upstream
+from bouncer.connections.upstream import BURST_LINES, REGISTRATION_S, SendQueue, Upstream
+from bouncer.irc.wire import Message
+from bouncer.session.effects import DropNetwork
+from bouncer.session.events import Connected, Event, Lost, Tick
+from bouncer.session.places import REFUSED_MS
+from bouncer.session.services import LONGEST_HOLD_MS
+from bouncer.session.session import DEAD_MS, QUIET_MS
 from storage.records import Network
 from tests.bouncer.session.dialogue import Dialogue, texts
 from tests.bouncer.test_restart import Bouncer, StrictNetwork

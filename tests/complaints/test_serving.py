@@ -12,11 +12,12 @@ import structlog
 import trio
 from trio.testing import memory_stream_pair
 
-from bouncer import selfsigned, tls
-from bouncer.attachment import Attachment
-from bouncer.certificates import CertificateFault
+from bouncer.connections.outbox import Outbox
 from bouncer.figures import figures
-from bouncer.outbox import Outbox
+from bouncer.hub.attachment import Attachment
+from bouncer.tls import contexts as tls
+from bouncer.tls import selfsigned
+from bouncer.tls.certificates import CertificateFault
 from tests.bouncer.session.dialogue import MODERN, Dialogue
 from tests.complaints import venue
 from tests.complaints.venue import PASSWORD, running_bouncer, running_network, until

@@ -15,12 +15,14 @@ from pathlib import Path
 import trio
 from trio.testing import lockstep_stream_pair, memory_stream_pair
 
-from bouncer import config, downstream, passwords
+from bouncer import config
 from bouncer.app import Bouncer
+from bouncer.connections import downstream
+from bouncer.connections.upstream import State
 from bouncer.database import open_database
 from bouncer.irc.wire import LineReader, Message
-from bouncer.pushing import Sender
-from bouncer.upstream import State
+from bouncer.login import passwords
+from bouncer.push.pushing import Sender
 from storage import accounts
 from storage.records import Channel, Network, User
 

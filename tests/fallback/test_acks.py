@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bouncer.heartbeat import Ack, Heartbeat, Kind, sign_statement, write_body
-from bouncer.peers import Heard
-from fallback.mesh import PRIMARY
-from fallback.notes import CARRIED, MAX_NOTE
-from tests.fallback.test_hearing import NOW, SITE, Ear
+from bouncer.mesh.heartbeat import Ack, Heartbeat, Kind, sign_statement, write_body
+from bouncer.mesh.peers import Heard
+from fallback.mesh.notes import CARRIED, MAX_NOTE
+from fallback.mesh.port import PRIMARY
+from tests.fallback.mesh.test_hearing import NOW, SITE, Ear
 
 UDP = ("192.0.2.9", 1)
 

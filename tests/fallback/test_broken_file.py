@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bouncer.keys import MeshKey
+from bouncer.mesh.keys import MeshKey
 from fallback import app, running
 from fallback.check import kept_roster
 from fallback.config import Config, parse

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from bouncer.keys import MeshKey
-from bouncer.roster import Roster, Voter
+from bouncer.mesh.keys import MeshKey
+from bouncer.mesh.roster import Roster, Voter
 from fallback import check, watch
 from fallback.config import Config, parse
 from fallback.findings import Finding, Level

@@ -42,7 +42,7 @@ from fallback.claims import (
     Vouched,
 )
 from fallback.tables import Row
-from tests.fallback.desk import (
+from tests.fallback.claimants import (
     CODE,
     HERE,
     THERE,

@@ -32,7 +32,7 @@ from fallback.claims import (
     Tick,
     Vouched,
 )
-from tests.fallback.desk import (
+from tests.fallback.claimants import (
     CODE,
     HERE,
     DeskDialogue,

@@ -32,7 +32,7 @@ from fallback.claims import (
     UplinkDoubted,
     Vouched,
 )
-from tests.fallback.desk import (
+from tests.fallback.claimants import (
     CODE,
     HERE,
     THERE,

@@ -30,7 +30,7 @@ from fallback.claims import (
     Tick,
     Voiced,
 )
-from tests.fallback.desk import (
+from tests.fallback.claimants import (
     HERE,
     DeskDialogue,
     account,

@@ -13,11 +13,11 @@ import trio
 from bouncer import metrics
 from bouncer.config import Address
 from bouncer.control.registry import COMMANDS as CONTROL
-from bouncer.keys import MeshKey, PublicKey
+from bouncer.mesh.keys import MeshKey, PublicKey
 from fallback import app
 from fallback.cli import main
 from fallback.config import Config
-from fallback.orders import ORDERS
+from fallback.desk.orders import ORDERS
 from storage.incidents import Incidents, Line
 from tests.fallback.ircd import open_ircd
 from tests.fallback.voters import open_site

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bouncer.config import ConfigError
-from bouncer.keys import MeshKey
-from fallback import wording
+from bouncer.mesh.keys import MeshKey
 from fallback.config import Config, find, load, parse, read_duration, read_timings
 from fallback.incident import Kind
+from fallback.networks import wording
 from fallback.timings import Solo, Timings
 from fallback.watch import Verdict
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import trio
 
-from bouncer.keys import MeshKey
-from bouncer.roster import Dismissal, Roster
-from bouncer.roster import Voter as Paired
+from bouncer.mesh.keys import MeshKey
+from bouncer.mesh.roster import Dismissal, Roster
+from bouncer.mesh.roster import Voter as Paired
 from fallback import watch
 from fallback.app import Voter
 from fallback.check import about_pairing
-from fallback.pairing import Pairing
+from fallback.mesh.pairing import Pairing
 from fallback.report import status_lines
 from storage import directory
 from storage.records import Agent

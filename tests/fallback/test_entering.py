@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from tests.fallback.test_announcer import announcing
+from tests.fallback.networks.test_announcer import announcing
 from tests.fallback.voters import until
 
 

@@ -2,7 +2,7 @@
 
 "Hostile input: datagrams and channel text fuzzed." Octets go in where the socket's do: through the
 splitter of lines, the announcer, the reception and the desk. Datagrams: `test_hearing`,
-`tests/bouncer/test_heartbeat.py`.
+`tests/bouncer/mesh/test_heartbeat.py`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from bouncer.connections.supervise import Bucket
 from bouncer.irc.wire import LineReader, Message, ProtocolError
-from bouncer.supervise import Bucket
 from fallback import claims
-from fallback.announcer import Announcer
-from fallback.outgoing import MAX_REPLIES, MAX_SOURCES, MAX_WAITING, Priority
-from tests.fallback.test_reception import Scene, open_scene
+from fallback.networks.announcer import Announcer
+from fallback.networks.outgoing import MAX_REPLIES, MAX_SOURCES, MAX_WAITING, Priority
+from tests.fallback.desk.test_reception import Scene, open_scene
 from tests.fallback.voters import until
 
 LINE_OCTETS = 512  # RFC 1459 section 2.3

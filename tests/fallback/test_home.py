@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fallback import incident, speaker, voter, watch, wording
+from fallback import incident, speaker, voter, watch
 from fallback.actions import TellOps
 from fallback.incident import Kind, Line
+from fallback.networks import wording
 from fallback.timings import Timings
 from fallback.watch import Phase, Verdict
 from tests.fallback.dialogue import T0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bouncer.proofs import code_hash, new_codes
+from bouncer.mesh.proofs import code_hash, new_codes
 from fallback import claims, incident, speaker, watch
 from fallback.journal import Journal, read_fact, write_fact
 from storage.incidents import MAX_JOURNAL, Incidents, IncidentsError, Line

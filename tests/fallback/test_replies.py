@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bouncer.roster import HARD_STALE_S, STALE_S
-from fallback import incident, wording
-from fallback.frontdesk import MAX_UNASKED
+from bouncer.mesh.roster import HARD_STALE_S, STALE_S
+from fallback import incident
+from fallback.desk.frontdesk import MAX_UNASKED
+from fallback.networks import wording
+from tests.fallback.desk.test_reception import CERTFP, Scene, open_scene
 from tests.fallback.ircd import open_ircd
-from tests.fallback.test_reception import CERTFP, Scene, open_scene
 from tests.fallback.voters import open_site, until
 
 DAY_S = 86400.0

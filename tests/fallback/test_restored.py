@@ -6,9 +6,9 @@ from pathlib import Path
 
 import trio
 
-from bouncer.beacon import MAX_AHEAD
-from bouncer.enrolment import VERSION
-from bouncer.windows import COUNT, KEPT
+from bouncer.mesh.beacon import MAX_AHEAD
+from bouncer.mesh.enrolment import VERSION
+from bouncer.mesh.windows import COUNT, KEPT
 from fallback import watch
 from fallback.app import Voter
 from storage import directory

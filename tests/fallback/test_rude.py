@@ -16,8 +16,8 @@ from bouncer.config import Address
 from fallback import claims, watch
 from fallback.claims import IncidentBegan, PeerVerified, Proof, Tick
 from fallback.claims.values import EXPIRE_S, VOUCH_S
+from tests.fallback.desk.test_reception import open_scene
 from tests.fallback.ircd import open_ircd
-from tests.fallback.test_reception import open_scene
 from tests.fallback.voters import open_site, until
 
 VOTER = """

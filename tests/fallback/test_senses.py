@@ -14,9 +14,9 @@ import trio.testing
 import trustme
 
 from bouncer.config import Address
-from bouncer.dial import ServerAddress
+from bouncer.connections.dial import ServerAddress
 from fallback.config import Landmark
-from fallback.landmarks import (
+from fallback.senses.landmarks import (
     ANSWER_S,
     BURST_S,
     CALM_S,
@@ -26,8 +26,14 @@ from fallback.landmarks import (
     ask_ntp,
     asker,
 )
-from fallback.probes import CERTIFICATE_FRESH_S, TCP_EVERY_S, Probes, refused, served_certificate
-from fallback.selfcheck import Pulse
+from fallback.senses.probes import (
+    CERTIFICATE_FRESH_S,
+    TCP_EVERY_S,
+    Probes,
+    refused,
+    served_certificate,
+)
+from fallback.senses.selfcheck import Pulse
 from fallback.watch import SelfCheck
 from tests.fallback.voters import until
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from bouncer.heartbeat import Kind, Maintenance, sign_statement
-from bouncer.peers import Heard
+from bouncer.mesh.heartbeat import Kind, Maintenance, sign_statement
+from bouncer.mesh.peers import Heard
 from fallback import watch
 from fallback.app import Voter
-from fallback.mesh import PRIMARY
+from fallback.mesh.port import PRIMARY
 from fallback.running import SET_BY_S, Serving, SetClock, nothing_goes_on
 from fallback.timings import DEFAULTS
 from fallback.voter import agent

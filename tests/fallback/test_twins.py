@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from fallback import watch
-from fallback.boots import AGAIN_S, TWICE, Boots
+from fallback.mesh.boots import AGAIN_S, TWICE, Boots
 from tests.fallback.ircd import open_ircd
 from tests.fallback.voters import WAITS, open_site, until
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import trio
 
-from bouncer.beacon import Beacon, Site
-from bouncer.keys import MeshKey
-from bouncer.proofs import new_codes, recovery_credential
+from bouncer.mesh.beacon import Beacon, Site
+from bouncer.mesh.keys import MeshKey
+from bouncer.mesh.proofs import new_codes, recovery_credential
 from fallback.app import Voter
 from fallback.config import Config, parse
 from storage import directory

@@ -11,7 +11,7 @@ OPERATION = [
         YES,
         YES,
         YES,
-        "bouncer.hub:Hub",
+        "bouncer.hub.hub:Hub",
         "test_several_clients_share_one_nick test_all_clients_see_the_same_conversation",
     ),
     Promise(
@@ -69,7 +69,7 @@ OPERATION = [
         "for 10 min, of one user or all; no texts, no secrets; bounded",
         "until switched off; with passwords",
         "`znc --debug`",
-        "bouncer.wire_log:WireLog",
+        "bouncer.connections.wire_log:WireLog",
         """test_the_lines_of_a_user_are_in_the_log_for_a_while test_nothing_secret_is_shown
         test_lines_that_come_too_fast_are_counted""",
     ),
@@ -78,7 +78,7 @@ OPERATION = [
         "TLS, plain, unix socket, WebSocket, PROXY 1 and 2",
         "TLS, plain, unix socket, WebSocket, PROXY 1 and 2",
         "TLS, plain",
-        "bouncer.listeners:serve",
+        "bouncer.connections.listeners:serve",
         """test_the_first_minute test_web_clients_are_clients_like_others
         test_a_header_is_read_whole_and_not_beyond test_only_the_ranges_named_are_trusted""",
     ),
@@ -87,7 +87,7 @@ OPERATION = [
         "per address and per account",
         UNSAID,
         "by module, per address",
-        "bouncer.throttle:Throttle",
+        "bouncer.login.throttle:Throttle",
         """test_failures_from_one_address_are_throttled
         test_failures_for_one_user_from_everywhere_are_throttled""",
     ),
@@ -129,7 +129,7 @@ OPERATION = [
         "clients go on where they were; networks are spaced",
         "clients go on where they were",
         "buffers are lost but by module",
-        "bouncer.supervise:Gate",
+        "bouncer.connections.supervise:Gate",
         """test_c26_an_upgrade_loses_no_line_and_no_place
         test_a_hundred_users_restart_at_once_and_nobody_is_banned""",
     ),
@@ -138,7 +138,7 @@ OPERATION = [
         "by themselves, and on HUP",
         "on HUP",
         NO,
-        "bouncer.renewals:Renewals",
+        "bouncer.tls.renewals:Renewals",
         "test_c21_a_renewed_certificate_is_served_without_a_restart",
     ),
 ]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bouncer.connections.upstream import REGISTRATION_S
 from bouncer.irc.caps import DOWNSTREAM_OFFERED
 from bouncer.session.arrival import FETCH_MS
 from bouncer.session.session import DEAD_MS, QUIET_MS
-from bouncer.upstream import REGISTRATION_S
 from tests.house.peers import NO, PASSED, YES
 
 UNSAID = "–"
@@ -161,7 +161,7 @@ NETWORKS = [
         "SHA-256, SHA-512",
         "SHA-256, SHA-512",
         "SHA-256",
-        "bouncer.dial:check_pin",
+        "bouncer.connections.dial:check_pin",
         "test_a_pin_stands_in_for_the_trust_store",
     ),
     Promise(
@@ -178,7 +178,7 @@ NETWORKS = [
         "followed and remembered",
         NO,
         NO,
-        "bouncer.policies:Policies",
+        "bouncer.tls.policies:Policies",
         """test_a_network_that_wants_tls_is_gone_to_by_tls
         test_where_tls_cannot_be_had_nothing_else_is_used""",
     ),
@@ -237,7 +237,7 @@ NETWORKS = [
         "`network set --source`",
         "a range for all",
         YES,
-        "bouncer.dial:dial",
+        "bouncer.connections.dial:dial",
         "test_the_source_address_is_the_one_that_was_chosen",
     ),
     Promise(
@@ -245,7 +245,7 @@ NETWORKS = [
         "built in",
         "built in",
         "by module",
-        "bouncer.identd:serve",
+        "bouncer.connections.identd:serve",
         "test_who_a_connection_belongs_to",
     ),
     Promise(
@@ -253,7 +253,7 @@ NETWORKS = [
         YES,
         UNSAID,
         NO,
-        "bouncer.socks:connect",
+        "bouncer.connections.socks:connect",
         "test_the_name_is_looked_up_by_the_proxy test_a_user_and_password_are_shown_when_asked_for",
     ),
     Promise(
@@ -261,7 +261,7 @@ NETWORKS = [
         "raced, RFC 8305",
         "raced",
         UNSAID,
-        "bouncer.dial:dial",
+        "bouncer.connections.dial:dial",
         "test_an_address_that_does_not_answer_does_not_hold_up_the_other",
     ),
     Promise(
@@ -269,7 +269,7 @@ NETWORKS = [
         "`?address=IP[,IP]`",
         NO,
         NO,
-        "bouncer.dial:ServerAddress",
+        "bouncer.connections.dial:ServerAddress",
         "test_a_pinned_address_is_dialled_and_the_name_stays_the_certificates",
     ),
 ]

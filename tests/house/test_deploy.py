@@ -14,8 +14,8 @@ import pytest
 
 from bouncer import config as bouncer_config
 from bouncer import place
-from bouncer.keys import MeshKey
-from bouncer.roster import fallback_toml
+from bouncer.mesh.keys import MeshKey
+from bouncer.mesh.roster import fallback_toml
 from fallback import config as fallback_config
 
 ROOT = Path(__file__).parents[2]
@@ -112,11 +112,16 @@ import ctypes, sys
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0:
     sys.exit(77)  # before Linux 6.3
 """
-START = "from fallback import mesh, announcer, probes, landmarks"
+START = """
+from fallback.mesh import port
+from fallback.networks import announcer
+from fallback.senses import landmarks, probes
+"""
 USE_TLS = """
 import ssl
-from bouncer import dial, link
-from bouncer.keys import MeshKey
+from bouncer.connections import dial
+from bouncer.mesh import link
+from bouncer.mesh.keys import MeshKey
 link.server_context(MeshKey.generate())
 dial.client_context(pinned=False, client_certificate=MeshKey.generate().certificate_pem().decode())
 """

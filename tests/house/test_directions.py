@@ -15,7 +15,7 @@ FORBIDDEN = {
 }
 PURE_MODULES = [
     "bouncer/session",
-    "bouncer/heartbeat.py",
+    "bouncer/mesh/heartbeat.py",
     "fallback/watch",
     "fallback/incident",
     "fallback/speaker",

@@ -20,7 +20,7 @@ from typing import Any
 
 import trio
 
-from bouncer.proofs import code_hash
+from bouncer.mesh.proofs import code_hash
 from tests.outage.signing import make_key, signed
 from tests.outage.town import LOBBY, ROOM, Town, town
 from tests.real.certificates import make

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 
-from bouncer.heartbeat import MAX_DATAGRAM, VERSION, Kind
+from bouncer.mesh.heartbeat import MAX_DATAGRAM, VERSION, Kind
 
 IP_TRANSPARENT = 19  # ip(7): send from an address that is not ours
 UDP_SEGMENT = 103  # udp(7): cut what is sent into datagrams of this size

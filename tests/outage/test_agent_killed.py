@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from bouncer.proofs import code_hash
+from bouncer.mesh.proofs import code_hash
 from tests.outage import pair
 from tests.outage.parallel import Scenario, running
 from tests.outage.signing import make_key, signed

@@ -20,7 +20,7 @@ import pytest
 import trio
 
 from bouncer.irc.wire import LineReader, Message
-from bouncer.keys import MeshKey
+from bouncer.mesh.keys import MeshKey
 from tests.outage.town import LOBBY, ROOM, WITNESS, Town, town
 from tests.real import needs
 from tests.real.certificates import make

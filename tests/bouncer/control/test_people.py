@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bouncer import proofs
 from bouncer.control import readers
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.grammar import ControlError
 from bouncer.control.registry import dispatch
-from bouncer.roster import Credential
+from bouncer.mesh import proofs
+from bouncer.mesh.roster import Credential
 from storage import accounts
 from tests.bouncer.control.cases import (
     ALICE,

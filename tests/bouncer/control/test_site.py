@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bouncer import config, enrolment
+from bouncer import config
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.grammar import ControlError, WrongUse
 from bouncer.control.registry import dispatch
-from bouncer.keys import MeshKey
-from bouncer.reachable import reachable
+from bouncer.mesh import enrolment
+from bouncer.mesh.keys import MeshKey
+from bouncer.mesh.reachable import reachable
 from tests.bouncer.control.cases import (
     AGENT,
     KEY,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bouncer.connections.dial import ServerAddress
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.command import Desk
 from bouncer.control.grammar import ControlError
 from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
-from bouncer.dial import ServerAddress
-from bouncer.policies import Policies
+from bouncer.tls.policies import Policies
 from tests.bouncer.control.cases import ALICE
 from tests.bouncer.desks import NOW, Noted, open_desk
 

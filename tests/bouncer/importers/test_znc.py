@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from bouncer.importers.savebuff import open_buffer
 from bouncer.importers.znc import import_znc
 from bouncer.importers.zncconf import BadConfig, parse_config, parse_registry, parse_server
-from bouncer.passwords import verify
+from bouncer.login.passwords import verify
 from storage import accounts, messages
 from storage.errors import StorageError
 from storage.records import Network

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 
+from bouncer.connections.upstream import on_the_wire
 from bouncer.irc.wire import Message
 from bouncer.session.dialect import CHAT
 from bouncer.session.effects import Effect, Effects, PlayBack, Recall
@@ -20,7 +21,6 @@ from bouncer.session.events import (
     Tick,
 )
 from bouncer.session.session import TICK_MS, Session
-from bouncer.upstream import on_the_wire
 from storage.messages import Row
 from storage.records import Network
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 from outcome import Outcome
 
-from bouncer import history, keeping
+from bouncer.hub import history, keeping
 from bouncer.session.effects import Lookup, Redact
 from bouncer.session.events import Found
 from bouncer.session.lookups import Answer, Question

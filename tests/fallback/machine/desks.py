@@ -10,14 +10,14 @@ import itertools
 import random
 from dataclasses import dataclass, field
 
-from bouncer.heartbeat import DatagramFault, Kind, read_body, write_body
-from bouncer.keys import MeshKey
-from bouncer.peers import Peers
-from bouncer.roster import Roster, RosterFault, read_roster, sign_roster
+from bouncer.mesh.heartbeat import DatagramFault, Kind, read_body, write_body
+from bouncer.mesh.keys import MeshKey
+from bouncer.mesh.peers import Peers
+from bouncer.mesh.roster import Roster, RosterFault, read_roster, sign_roster
 from fallback import claims
 from fallback.actions import Persist
 from fallback.claims import Connection, Phase, Proof
-from fallback.gossip import JournalSaid
+from fallback.mesh.gossip import JournalSaid
 
 T0 = 1_700_000_000.0
 NET = "net"

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from bouncer.roster import Roster
+from bouncer.mesh.roster import Roster
 from fallback import incident, speaker, watch
 from tests.fallback.machine.stories import STORIES, stand_down
 from tests.fallback.machine.world import World

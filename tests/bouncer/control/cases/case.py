@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bouncer.keys import MeshKey
+from bouncer.mesh.keys import MeshKey
 
 KEY = str(MeshKey(b"\1" * 32).public)
 SSH = "'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSpeMWYHBy+PDsSVWbgFvKrXNIFq+yvpvIr/TP6N8 alice@x'"

@@ -1,0 +1,1 @@
+"""How octets come and go: networks dialled, clients let in, both read and written."""

@@ -1,0 +1,1 @@
+"""One user's sessions held together: events decided, effects performed in their order."""

@@ -1,0 +1,1 @@
+"""What voters and the bouncer tell each other, and what of it counts."""

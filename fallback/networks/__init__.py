@@ -1,0 +1,1 @@
+"""The public networks: connections, lobby and room, what is said there and how."""
