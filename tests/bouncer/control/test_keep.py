@@ -37,7 +37,7 @@ async def test_how_long_history_is_kept(
             await dispatch(line, OPERATOR, desk)
         for what in ("user set alice", "network set alice libera", "channel set alice libera #ops"):
             *_, said = await dispatch([*what.split(), *words.split()], OPERATOR, desk)
-            assert ("keep_age_s" in said) == ("age" in words)
+            assert ("keep-age" in said) == ("age" in words)
         (user,) = await desk.store.read(accounts.list_users)
         (network,) = await desk.store.read(accounts.list_networks)
         (channel,) = await desk.store.read(accounts.list_channels, network.id)
