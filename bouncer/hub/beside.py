@@ -16,7 +16,6 @@ from bouncer.control.actors import Actor
 from bouncer.control.grammar import ControlError
 from bouncer.hub.answering import FAILED
 from bouncer.hub.hub import Hub
-from bouncer.irc.wire import Message, encode_all
 
 AT_ONCE_S = 1.0  # what is done by then is answered like any other command
 
@@ -68,7 +67,7 @@ class Beside:
             task.ended.set()
         hub = self._hubs.get(actor.user)
         if task.is_late and hub is not None:
-            _tell(hub, [f"{name}: {line}" for line in task.lines])
+            hub.notify(*(f"{name}: {line}" for line in task.lines))
 
 
 class _Task:
@@ -77,12 +76,3 @@ class _Task:
         self.lines: list[str] = []
         self.error: Exception | None = None
         self.is_late = False  # who asked does not wait any more
-
-
-def _tell(hub: Hub, lines: list[str]) -> None:
-    """Every client of theirs, those included that are on no network."""
-    for client in list(hub.clients.values()):
-        session = client.link.session if client.link else None
-        if session is not None and (known := session.clients.by_id.get(client.id)):
-            said = [session.service_line(known, line) for line in lines]
-            client.tell(encode_all(map(Message.parse, said)))

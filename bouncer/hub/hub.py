@@ -165,11 +165,12 @@ class Hub:
             await client.outbox.drained()
         await self.networks.gone()
 
-    def notify(self, text: str) -> None:
-        """Tell every client something as the service."""
-        for link in self.links.values():
-            for client in link.session.clients.by_id.values():
-                self._tell(client.id, [link.session.service_line(client, text)])
+    def notify(self, *texts: str) -> None:
+        """Tell every client something as the service, also those that are on no network."""
+        for client in list(self.clients.values()):
+            session = client.link.session if client.link else None
+            if session is not None and (known := session.clients.by_id.get(client.id)):
+                client.tell(_on_the_wire([session.service_line(known, text) for text in texts]))
 
     def tick(self) -> None:
         """A second has passed. Skipped while the hub is busy: then traffic is its clock."""

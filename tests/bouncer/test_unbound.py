@@ -47,6 +47,14 @@ async def test_any_command_without_a_network_is_answered_and_keeps_nothing(tmp_p
         assert [line for line in network.heard if "sesame" in line or "other" in line] == []
 
 
+async def test_who_is_on_no_network_hears_what_everybody_is_told(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        outside, inside = await muster.client("alice", CAPS), await muster.client("alice/net")
+        await muster.bouncer.notice("the server moves at noon")
+        for client in (outside, inside):
+            assert await client.hears("NOTICE me :the server moves at noon")
+
+
 async def test_what_clients_say_by_themselves_is_not_answered_by_the_service(
     tmp_path: Path,
 ) -> None:
