@@ -16,7 +16,7 @@ from bouncer.connections.intake import READ_CHUNK, Follow, alone
 from bouncer.connections.outbox import Outbox
 from bouncer.connections.strangers import STRANGERS, Strangers
 from bouncer.connections.wire_log import Tap, WireLog
-from bouncer.hub.attachment import Attachment
+from bouncer.hub.attachment import Attachment, TooManyClients
 from bouncer.hub.errands import Errand
 from bouncer.hub.hub import Hub
 from bouncer.irc import caps
@@ -275,6 +275,9 @@ class Downstream:
         except KeyError:
             names = ", ".join(sorted(hub.links)) or "none yet: /msg BouncerServ help network"
             refusal = f"There is no network {login.network}; yours are: {names}"
+        except TooManyClients as error:
+            log.warning("not attached", user=self.user.name, reason=str(error))
+            refusal = str(error)
         except StorageError as error:
             log.error("not attached", user=self.user.name, reason=str(error))
             refusal = f"History cannot be read now: {error}"

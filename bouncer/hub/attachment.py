@@ -13,7 +13,13 @@ from bouncer.connections.wire_log import Tap, closed_tap
 from bouncer.hub.ahead import Ahead
 from bouncer.session.session import Session
 
+MAX_CLIENTS = 100  # of one user at once: each may have a full outbox
+
 log = structlog.get_logger("hub")
+
+
+class TooManyClients(Exception):
+    """There is no room for another client of this user."""
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from bouncer.connections.wire_log import WireLog
 from bouncer.hub import keeping
 from bouncer.hub.announcing import Announcing
 from bouncer.hub.answering import Answering, Services
-from bouncer.hub.attachment import Attachment, Link
+from bouncer.hub.attachment import MAX_CLIENTS, Attachment, Link, TooManyClients
 from bouncer.hub.errands import Errand, errand_of
 from bouncer.hub.fetching import Fetching
 from bouncer.hub.networks import Networks
@@ -193,8 +193,10 @@ class Hub:
     ) -> None:
         """Let a client in that has logged in. Without a network it can give commands alone.
 
-        Raises KeyError for a network that the user does not have.
+        Raises KeyError for a network that the user does not have, TooManyClients.
         """
+        if len(self.clients) >= MAX_CLIENTS:
+            raise TooManyClients(f"{len(self.clients)} clients of yours are attached; end one")
         if network is None:
             link = Link(self.networks.no_network(self.user))
             attached = Attached(client.id, client.name, nick, caps, 0, autoplay=False)

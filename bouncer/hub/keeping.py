@@ -25,6 +25,7 @@ from storage.store import Store
 log = structlog.get_logger("keeping")
 
 FIRST_SIGHT_ROWS = 200  # what a client never seen before is shown of a network
+MAX_NAMES = 200  # of clients, on each network; full: the one that lags behind most is forgotten
 
 ChannelPairs = tuple[tuple[str, str], ...]  # (name, key)
 
@@ -175,6 +176,11 @@ def _client_record(connection: Connection, network_id: int, name: str) -> Client
     known = accounts.get_client(connection, network_id, name)
     if known is not None:
         return known
+    others = [each for each in accounts.list_clients(connection, network_id) if each.name]
+    for _ in range(len(others) - MAX_NAMES + 1):  # who lags behind most was not here for longest
+        stalest = min(others, key=lambda each: each.delivered_id)
+        others.remove(stalest)
+        accounts.remove_client(connection, network_id, stalest.name)
     newest = messages.newest(connection, network_id, FIRST_SIGHT_ROWS)
     return accounts.put_client(connection, network_id, name, newest[0].id - 1 if newest else 0)
 

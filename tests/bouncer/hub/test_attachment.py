@@ -1,0 +1,42 @@
+"""How many clients a user may have, at once and by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bouncer.hub import keeping
+from bouncer.hub.attachment import MAX_CLIENTS
+from storage import accounts
+from storage.store import open_store
+from tests.complaints.venue import PASSWORD, running_bouncer, running_network
+from tests.storage.test_messages import a_network, said
+
+
+async def test_who_has_too_many_clients_is_told(tmp_path: Path) -> None:
+    """Each may have a full outbox, in memory. The others stay, and one that ends makes room."""
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        clients = [await muster.client(f"alice/net@c{number}") for number in range(MAX_CLIENTS)]
+        refused = muster.stranger()
+        await refused.says(f"PASS alice/net:{PASSWORD}", "NICK me", "USER u 0 * :u")
+        await refused.read(upto=f"ERROR :{MAX_CLIENTS} clients of yours are attached")
+        await muster.gone(clients.pop())
+        clients.append(await muster.client("alice/net@another"))
+        await network.bob("hello")
+        for client in clients:
+            await client.hears("hello")
+
+
+async def test_names_are_bounded_and_who_lags_behind_most_is_forgotten(tmp_path: Path) -> None:
+    async with open_store(f"sqlite:///{tmp_path / 'muster.db'}") as store:
+        network = await a_network(store)
+        await store.append([said(store, network, "hello", 1)])
+        for name in ("", *(f"c{number}" for number in range(keeping.MAX_NAMES))):
+            record = await keeping.client_record(store, network, name)
+            if name != "c7":
+                await store.run(accounts.put_delivered, [(record.id, store.last_id)])
+        await keeping.client_record(store, network, "c7")
+        await keeping.client_record(store, network, "one more")
+        names = {each.name for each in await store.read(accounts.list_clients, network)}
+        assert len(names) == keeping.MAX_NAMES + 1, "and those without a name, who share one"
+        assert {"", "c0", "one more"} <= names
+        assert "c7" not in names
