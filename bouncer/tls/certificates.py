@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -29,6 +29,7 @@ class Certificate:
     not_before: float
     not_after: float
     names: tuple[str, ...]  # host names and addresses it is good for
+    issuers: tuple[str, ...] = ()  # the fingerprints of the rest of the chain
 
     @property
     def lifetime_s(self) -> float:
@@ -140,7 +141,8 @@ def fingerprint_of(der: bytes) -> str:
 
 def read(path: Path) -> Certificate:
     """The first certificate of the PEM file `path`. Raises CertificateFault."""
-    return describe(load_chain(path)[0], path)
+    own, *issuers = load_chain(path)
+    return replace(describe(own, path), issuers=tuple(map(_fingerprint, issuers)))
 
 
 def describe(certificate: x509.Certificate, path: Path) -> Certificate:
@@ -153,11 +155,15 @@ def describe(certificate: x509.Certificate, path: Path) -> Certificate:
         raise CertificateFault(f"{path}: its extensions cannot be read: {error}") from None
     return Certificate(
         path,
-        fingerprint_of(certificate.public_bytes(serialization.Encoding.DER)),
+        _fingerprint(certificate),
         certificate.not_valid_before_utc.timestamp(),
         certificate.not_valid_after_utc.timestamp(),
         names,
     )
+
+
+def _fingerprint(certificate: x509.Certificate) -> str:
+    return fingerprint_of(certificate.public_bytes(serialization.Encoding.DER))
 
 
 def load_chain(path: Path) -> list[x509.Certificate]:

@@ -25,10 +25,7 @@ class Renewals:
         self.tls = tls
         self._tell_ops = tell_ops
         self._told: certificates.Told | None = None
-        self._fault = (
-            "",
-            0,
-        )  # why the renewed one is not served, for how many looks
+        self._fault = ("", 0)  # why the renewed one is not served, for how many looks
 
     def pair(self) -> tuple[Certificate, Certificate] | None:
         """The certificate that is served, and the one on disk."""
@@ -50,7 +47,7 @@ class Renewals:
     async def watch(self) -> None:
         while self.tls is not None:
             try:
-                if self.tls.on_disk().fingerprint != self.tls.served.fingerprint:
+                if self.tls.on_disk() != self.tls.served:  # or one of its issuers is another
                     self.tls.reload()
                     log.info("certificate reloaded", fingerprint=self.tls.served.fingerprint)
             except CertificateFault as fault:

@@ -58,3 +58,25 @@ async def test_ops_hear_once_of_a_renewed_certificate_that_cannot_be_served(
             assert [each["event"] for each in logged][1:] == ["certificate reloaded"]
             assert len(told) == 1
             nursery.cancel_scope.cancel()
+
+
+async def test_a_chain_with_other_issuers_is_served_too(
+    tmp_path: Path, clock: trio.testing.MockClock
+) -> None:
+    """The same certificate, and an intermediate one that clients need to trust it."""
+    chain, key = renew(tmp_path)
+    tls = ServerTls(chain, key)
+    old, context = tls.served, tls.context(client_certs=False)
+    (tmp_path / "ca").mkdir()
+    issuer, _ = renew(tmp_path / "ca")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Renewals(tls, lambda _text: None).watch)
+        await trio.testing.wait_all_tasks_blocked()
+        assert tls.context(client_certs=False) is context, "nothing has changed"
+        chain.write_bytes(chain.read_bytes() + issuer.read_bytes())
+        clock.jump(WATCH_S)
+        await trio.testing.wait_all_tasks_blocked()
+        assert tls.context(client_certs=False) is not context
+        assert tls.served.fingerprint == old.fingerprint
+        assert len(tls.served.issuers) == 1
+        nursery.cancel_scope.cancel()
