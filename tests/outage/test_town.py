@@ -176,7 +176,7 @@ async def test_the_outage_as_it_is_promised(
             await people_are_found_and_impostors_refused(here, stack)
             await speaker_killed(here, figures)
             await one_stand_down(here)
-        await lower_roster_refused(here)
+        await older_roster_raised(here)
         await the_preflight_says_whose_the_channels_are(here)
         await muted_by_a_network(here, figures)
     with capsys.disabled():
@@ -328,8 +328,9 @@ async def one_stand_down(here: Scene) -> None:
         assert "\nincident " not in await here.town.voters[name].status()
 
 
-async def lower_roster_refused(here: Scene) -> None:
-    """The primary comes back from an older backup: what it signs is older than what is known."""
+async def older_roster_raised(here: Scene) -> None:
+    """The primary comes back from an older backup: what it signs is older than what is known, and
+    refused, until it has heard so and signs it as the newest."""
     muster = here.town.bouncer
     file, backup = muster.data / "muster.db", muster.data / "older.db"
     with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(backup)) as older:
@@ -343,9 +344,10 @@ async def lower_roster_refused(here: Scene) -> None:
         path.unlink()
     backup.rename(file)
     await muster.start()
+    await muster.program.prints("was an older database put back", PATIENCE_S)
     for name in SPEAKER.values():
-        await here.town.voters[name].program.prints("roster refused", PATIENCE_S)
-        assert _version(await _status(here, name)) == before[name] + 1
+        await here.town.voters[name].reports(f"roster v{before[name] + 2} ", PATIENCE_S)
+    assert "carol" in await muster.cli("staff", "list")
     await here.town.well(joined=2)
 
 
