@@ -9,6 +9,7 @@ from contextlib import closing
 
 import sqlalchemy
 
+from storage.coverage import ZONE
 from storage.imports import LAST_IMPORTED_ID
 from storage.message import LAST
 from storage.numbers import BEGUN_S, last_given
@@ -81,3 +82,9 @@ def test_there_are_enough() -> None:
     """Of what own msgids and both databases can hold."""
     in_a_century = last_given(0, BEGUN_S + 36_525 * DAY_S)
     assert in_a_century < LAST >> 16
+
+
+def test_they_begin_with_a_zone_of_the_search_index() -> None:
+    """So that a search takes the same work whenever the bouncer was started."""
+    for now_s in (BEGUN_S + 0.0, BEGUN_S + 17.9, BEGUN_S + 86_400.5):
+        assert (last_given(0, now_s) + 1) % ZONE == 0
