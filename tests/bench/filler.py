@@ -13,9 +13,9 @@ import time
 from collections.abc import Sequence
 
 import trio
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
-from storage import accounts, index
+from storage import accounts, index, schema
 from storage.coverage import uncovered
 from storage.errors import NotFound
 from storage.messages import Row
@@ -100,7 +100,12 @@ async def main(url: str, user: str, network: str, *words: str) -> None:
 def not_indexed(connection: Connection) -> int:
     """How many messages the index has not taken in beside the filling."""
     covered = index.of(connection).covered(connection)
-    return sum(high - low + 1 for low, high in uncovered(connection, covered))
+    number = schema.messages.c.id
+    counts = (
+        connection.scalar(select(func.count()).where(number.between(low, high)))
+        for low, high in uncovered(connection, covered)
+    )
+    return sum(count or 0 for count in counts)
 
 
 if __name__ == "__main__":
