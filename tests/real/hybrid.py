@@ -7,39 +7,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from tests.real import needs
 from tests.real.certificates import Certificate
-from tests.real.netns import connected
-from tests.real.ports import free_port
+from tests.real.ircd import Ircd, as_nobody, ports
 from tests.real.process import Program, found
 
 OPERATOR = ("oper", "operpass")
 
 
-@dataclass(frozen=True, slots=True)
-class Hybrid:
-    """A running ircd-hybrid. `tls_port` is 0 without a certificate."""
-
-    program: Program
-    host: str
-    port: int
-    tls_port: int
-    netns: str | None
-
-    def kill(self) -> None:
-        self.program.kill()
-
-    async def start(self) -> None:
-        self.program.start()
-        await self._ready()
-
-    async def _ready(self) -> None:
-        for port in filter(None, (self.port, self.tls_port)):
-            await self.program.listens(partial(connected, self.host, port, self.netns, 1))
+class Hybrid(Ircd):
+    """A running ircd-hybrid."""
 
 
 @asynccontextmanager
@@ -65,8 +43,7 @@ async def hybrid(
     """
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o777)  # where nobody serves
-    port = port or (free_port() if netns is None else 6667)
-    tls_port = tls_port or (free_port() if netns is None else 6697) if certificate else 0
+    port, tls_port = ports(netns, port, tls_port, certificate)
     listeners = "".join(f'host = "{a}"; flags = hidden; port = {port};\n' for a in listen)
     keys = ""
     if certificate:
@@ -99,15 +76,12 @@ general {{ throttle_count = 100; disable_auth = yes; specials_in_ident = 2; }};
     files = [f"-{kind}file" for kind in ("log", "pid", "kline", "dline", "xline", "resv")]
     args: list[str | Path] = [found("ircd-hybrid"), "-foreground", "-configfile", config]
     args += [word for each in files for word in (each, folder / f"ircd{each}")]
-    if needs.user_namespaces_work():
-        # It does not serve as root; under another name it stays as it was started.
-        renamed = [found("unshare"), "--user", "--map-user=65534", "--map-group=65534", "--"]
-        args = [*renamed, found("setpriv"), "--pdeathsig", "KILL", "--", *args]
+    args = as_nobody(args)
     if resolver:
         (folder / "resolv.conf").write_text(f"nameserver {resolver}\n")
         mounted = f'mount --bind {folder}/resolv.conf /etc/resolv.conf && exec "$@"'
         args = [found("unshare"), "--mount", "--", "sh", "-c", mounted, "sh", *args]
     with Program(args, log=folder / "hybrid.log", netns=netns, cwd=folder) as program:
         server = Hybrid(program, listen[0], port, tls_port, netns)
-        await server._ready()
+        await server.ready()
         yield server

@@ -4,39 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from tests.real import needs
 from tests.real.certificates import Certificate
-from tests.real.netns import connected
-from tests.real.ports import free_port
+from tests.real.ircd import Ircd, as_nobody, ports
 from tests.real.process import Program, found
 
 
-@dataclass(frozen=True, slots=True)
-class Ngircd:
-    """A running ngIRCd. `tls_port` is 0 without a certificate."""
-
-    program: Program
-    host: str
-    port: int
-    tls_port: int
-    netns: str | None
-
-    def kill(self) -> None:
-        """kill -9; connections of its clients are reset by the kernel."""
-        self.program.kill()
-
-    async def start(self) -> None:
-        """Start it again after `kill`, and wait until it answers."""
-        self.program.start()
-        await self._ready()
-
-    async def _ready(self) -> None:
-        for port in filter(None, (self.port, self.tls_port)):
-            await self.program.listens(partial(connected, self.host, port, self.netns, 1))
+class Ngircd(Ircd):
+    """A running ngIRCd."""
 
 
 @asynccontextmanager
@@ -61,8 +37,7 @@ async def ngircd(
     `extra` is appended to the [Limits] section of the configuration, `sections` to all of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port = port or (free_port() if netns is None else 6667)
-    tls_port = tls_port or (free_port() if netns is None else 6697) if certificate else 0
+    port, tls_port = ports(netns, port, tls_port, certificate)
     config = folder / "ngircd.conf"
     text = f"""\
 [Global]
@@ -105,12 +80,8 @@ async def ngircd(
         text += f"[Operator]\n  Name = {operator[0]}\n  Password = {operator[1]}\n"
     config.write_text(text + sections)
     args: list[str | Path] = [found("ngircd"), "--nodaemon", "--config", config]
-    if needs.user_namespaces_work():
-        # As root it would become nobody, which may not exist here, and which frees it from
-        # PDEATHSIG: called nobody from the beginning it stays as it was started.
-        renamed = [found("unshare"), "--user", "--map-user=65534", "--map-group=65534", "--"]
-        args = [*renamed, found("setpriv"), "--pdeathsig", "KILL", "--", *args]
+    args = as_nobody(args)
     with Program(args, log=folder / "ngircd.log", netns=netns) as program:
         server = Ngircd(program, listen[0], port, tls_port, netns)
-        await server._ready()
+        await server.ready()
         yield server
