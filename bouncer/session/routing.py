@@ -125,6 +125,11 @@ class Asked:
     asks: bool = True  # it has nothing but its subject, and so changes nothing
     words: frozenset[str] = frozenset()  # all that it names, for errors about that
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether a PING of ours goes behind it, whose PONG comes after its answer."""
+        return self.answer is not None and self.command not in UNFENCED
+
 
 def is_short_for(asked: str, name: str) -> bool:
     """Whether a channel asked for as `!name` or `!!name` may be this `!XXXXXname`: the server puts
@@ -293,8 +298,7 @@ class Routing:
         best = (fenced[:1] or asked[-1:])[:1]
         if not best:
             return None
-        fence_comes = best[0].answer is not None and best[0].command not in UNFENCED
-        return self._answered(best[0], last=error and not fence_comes)
+        return self._answered(best[0], last=error and not best[0].is_fenced)
 
     def _answers(self, question: Asked, message: Message) -> bool | None:
         """Whether a numeric can be the last of the answer to this; None where it is no part."""
@@ -303,15 +307,13 @@ class Routing:
         if replies is not None and numeric in replies.body:
             return False
         if replies is not None and numeric in replies.ends:
-            fenced = question.answer is not None and question.command not in UNFENCED
-            return bool(question.label) or not fenced
+            return bool(question.label) or not question.is_fenced
         error = numeric in ERRORS or (numeric[0] in "45" and numeric not in KNOWN)
         if error and self._about(question, message):
             # WHOIS answers an unknown nick with 401 and then its end
             if replies is not None and replies.ends & {"318", "369"}:
                 return False
-            fenced = question.answer is not None and question.command not in UNFENCED
-            return bool(question.label) or not fenced
+            return bool(question.label) or not question.is_fenced
         if question.command in ABOUT_SOMEBODY and numeric not in KNOWN:
             names = "".join(message.params[1:2]).lower() in question.subject.lower().split(",")
             return False if names else None
