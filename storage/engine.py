@@ -7,7 +7,6 @@ Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is s
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from storage.errors import Unusable
+from storage.ownership import give_like
 from storage.vault import Vault
 from storage.words import without_signs
 
@@ -97,14 +97,6 @@ def wait_for_others(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_OPENING})")
 
 
-def give_like(path: str | Path, model: str | Path) -> None:
-    """What root has made belongs to whom `model` belongs: else it would lock that one out. Where
-    nothing can be written, nothing was made."""
-    made, owner = os.stat(path), os.stat(model)
-    if (made.st_uid, made.st_gid) != (owner.st_uid, owner.st_gid):
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
 def parse_url(text: str) -> URL:
     """Read a database URL. Raises Unusable with what is wrong."""
     try:
@@ -154,7 +146,7 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
     @event.listens_for(writing, "connect")
     def set_up_writer(connection: sqlite3.Connection, record: Any) -> None:
         record.info["vault"] = vault
-        if os.geteuid() == 0 and not place.stat().st_size:
+        if not place.stat().st_size:
             give_like(place, place.parent)
         # It acts on a new file only, and on any other it would wait for the write lock.
         if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
@@ -205,8 +197,7 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
 
 def _attach_index(path: str, connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("ATTACH ? AS search", (path,))
-    if os.geteuid() == 0:  # SQLite itself sees to its other files
-        give_like(path, path.removesuffix(INDEX_SUFFIX))
+    give_like(path, path.removesuffix(INDEX_SUFFIX))  # SQLite itself sees to its other files
 
 
 def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:

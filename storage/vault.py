@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from storage.errors import Unusable
+from storage.ownership import give_like
 
 _SEALED = "fernet:"
 _PLAIN = "plain:"
@@ -69,9 +70,7 @@ def load_key(path: Path) -> bytes:
             file.write(new_key())
             file.flush()
             os.fsync(file.fileno())
-        if os.geteuid() == 0:  # root would lock out whose folder it is
-            owner = path.parent.stat()
-            os.chown(path, owner.st_uid, owner.st_gid)
+        give_like(path, path.parent)
     except FileExistsError:
         pass
     key = path.read_bytes()
