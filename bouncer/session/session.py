@@ -183,9 +183,6 @@ class Session:
         self.ready = False
         answers.give_up(self.routing.clear(), out)
         transport.tell_lost(self, event, out, was_registered=was_registered)
-        if event.unsent:  # they are kept as said
-            text = f"The last messages, {event.unsent} of them, did not reach {self.network.name}"
-            self.notify(out, text)
 
     @property
     def is_registered(self) -> bool:

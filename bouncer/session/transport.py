@@ -63,7 +63,8 @@ def drop_failed(session: Session, out: Effects) -> None:
 
 
 def tell_lost(session: Session, event: Lost, out: Effects, *, was_registered: bool) -> None:
-    """Tell clients that the connection is gone; once for each reason, that there will be none."""
+    """Tell clients that the connection is gone, and what with it; once for each reason, that there
+    will be none."""
     name = session.network.name
     if event.refused and event.reason != session.told_refusal:
         session.told_refusal = event.reason
@@ -73,3 +74,5 @@ def tell_lost(session: Session, event: Lost, out: Effects, *, was_registered: bo
         session.notify(out, f"{name} does not let us in: {event.reason}; {again}")
     elif was_registered:
         session.notify(out, f"The connection to {name} was lost: {event.reason}")
+    if event.unsent:  # they are kept as said
+        session.notify(out, f"The last messages, {event.unsent} of them, did not reach {name}")
