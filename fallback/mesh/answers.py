@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from bouncer.mesh.heartbeat import Kind, write_body
 from fallback import incident
@@ -39,13 +40,10 @@ def evidence(
             yield kind, body
 
 
-def _forward(number: int, kind: str, statement: bytes, age_s: float) -> Answer:
-    said = Forwarded(
-        number,
-        "maintenance" if kind == "maintenance" else "heartbeat",
-        base64.b64encode(statement).decode(),
-        max(0.0, age_s),
-    )
+def _forward(
+    number: int, kind: Literal["maintenance", "heartbeat"], statement: bytes, age_s: float
+) -> Answer:
+    said = Forwarded(number, kind, base64.b64encode(statement).decode(), max(0.0, age_s))
     return Kind.FORWARD, write_body(said)
 
 
