@@ -220,6 +220,8 @@ class Bouncer:
 
     def _ops_link(self) -> tuple[Hub | None, Link | None]:
         """The connection that is the ops bot, and whose it is."""
+        if self.config.ops is None:  # asked each second: nobody need be looked for
+            return None, None
         hub = next((each for each in self.hubs.values() if self._ops_of(each.user)), None)
         links = hub.links.values() if hub else ()
         return hub, next((link for link in links if link.session.ops_channel), None)
