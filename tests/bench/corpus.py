@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 SPEAKERS = 60
 VARIANTS = 997  # prime, so that bodies and channels do not fall into step
+LEAD_MS = 4 * 3_600_000  # before the clock: so many lines a flood may have
 ACCOUNT_EVERY = 3
 TICKET_EVERY = 1000  # every so many lines hold a word of their own: the rare word of a search
 COMMON_WORD = "switch"
@@ -85,11 +86,12 @@ class Corpus:
     ) -> dict[Dialect, bytes]:
         """The next `count` lines, round robin over the channels, once per dialect.
 
-        Their times are a millisecond apart and end about `now_ms`.
+        Their times are a millisecond apart and begin LEAD_MS before `now_ms`: a flood is faster
+        than a line each millisecond, and what comes from the future counts as said now.
         """
         first = self.next_number
         self.next_number += count
-        start_ms = max(self._next_ms, now_ms - count)
+        start_ms = max(self._next_ms, now_ms - LEAD_MS)
         self._next_ms = start_ms + count
         bodies = [self._body(number, channels) for number in range(first, first + count)]
         times = _times(start_ms, count) if any(d.time for d in dialects) else []
