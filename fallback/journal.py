@@ -89,7 +89,7 @@ class Journal:
         self._wall = wall
         self._sequence = 0
         self._one = trio.CapacityLimiter(1)
-        self._on_the_way = 0
+        self._on_the_way: set[_Written] = set()
         self._unwritten: list[Line] = []
         self.dropped = 0
 
@@ -98,11 +98,12 @@ class Journal:
 
     async def _in_time(self, function: Callable[..., Any], *args: object) -> None:
         """As `_hop`, but a disk that hangs keeps nobody waiting: what it was given it writes in its
-        order, when it answers. Raises IncidentsError after `KEEP_S`."""
-        if self._on_the_way >= MAX_ON_THE_WAY:
+        order, when it answers, also after whoever gave it is gone: `settle` waits for it. Raises
+        IncidentsError after `KEEP_S`."""
+        if len(self._on_the_way) >= MAX_ON_THE_WAY:
             raise IncidentsError("the disk does not answer")
         written = _Written()
-        self._on_the_way += 1
+        self._on_the_way.add(written)
         trio.lowlevel.spawn_system_task(self._write, written, function, args)
         with trio.move_on_after(KEEP_S):
             await written.done.wait()
@@ -123,7 +124,7 @@ class Journal:
             if not isinstance(error, IncidentsError):
                 log.exception("not written")
         finally:
-            self._on_the_way -= 1
+            self._on_the_way.discard(written)
             written.done.set()
 
     def _now_ms(self) -> int:
@@ -280,8 +281,8 @@ class Journal:
 
     async def settle(self) -> None:
         """Wait until what was to be kept is on disk."""
-        while self._on_the_way:  # noqa: ASYNC110 - at the end of a process, once
-            await trio.sleep(0.01)
+        for written in tuple(self._on_the_way):
+            await written.done.wait()
 
     async def flush(self) -> None:
         """Write the lines that wait."""
