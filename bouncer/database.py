@@ -11,6 +11,7 @@ from storage.store import Store, open_store
 from storage.vault import load_key
 
 KEY_FILE = "secrets.key"
+OWED_FILE = "redactions"  # what is still to be deleted, see `storage.owed`
 
 
 @asynccontextmanager
@@ -21,6 +22,9 @@ async def open_database(config: Config) -> AsyncIterator[Store]:
     """
     config.data_dir.mkdir(mode=DATA_MODE, parents=True, exist_ok=True)
     key = load_key(config.data_dir / KEY_FILE)
+    owed = config.data_dir / OWED_FILE
     database = config.database
-    async with open_store(database.url, synchronous=database.synchronous, key=key) as store:
+    async with open_store(
+        database.url, synchronous=database.synchronous, key=key, owed=owed
+    ) as store:
         yield store

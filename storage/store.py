@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -30,6 +30,7 @@ from storage.indexer import DAMAGED_INDEX, Indexer
 from storage.job import Job, Then
 from storage.message import Row
 from storage.numbers import last_given
+from storage.owed import Owed, Redaction
 from storage.readers import Readers
 from storage.retention import Keep
 from storage.trouble import Cause, Trouble, cause_of, in_a_line
@@ -41,20 +42,19 @@ Progress = Callable[[int], None]
 
 NO_LIMIT = Keep()
 OPENING_S = 30.0  # how long somebody else may make the tables, or bring them up to date
-MAX_OWED = 1_000  # redactions; full: the oldest is given up, and its message stays
 PAUSE_S = 0.01  # between two steps of pruning: others get at the writer
 
 
 class Store:
     """An open database. Made by `open_store`."""
 
-    def __init__(self, engines: Engines, vault: Vault, last_id: int) -> None:
+    def __init__(self, engines: Engines, vault: Vault, last_id: int, owed: Owed) -> None:
         self._engines = engines
         self._vault = vault
         self._last_id = last_id
         self.removals = 0  # of messages, so far: what was read before may hold one that is gone
         self._trouble: Trouble | None = None
-        self._owed: deque[tuple[int, str, str]] = deque(maxlen=MAX_OWED)  # network, target, msgid
+        self._owed = owed
         self._listeners: list[Callable[[Trouble | None], None]] = []
         self._writer = Writer(engines, self._set_trouble, _prepare_database)
         self._readers = Readers(engines, lambda: self._indexer.suspect())
@@ -160,17 +160,29 @@ class Store:
 
     async def redact(self, network_id: int, target: str, msgid: str) -> Row | None:
         """Delete one message for good; what it was, None where there is none (any more). Where that
-        cannot be done now it raises NotWritten, and is left to `redact_owed`."""
+        cannot be done now it raises NotWritten, and is left to `redact_owed`, across restarts."""
+        wanted = Redaction(network_id, target, msgid)
+        if self._trouble is not None:
+            await self._owe(wanted)  # before: who is cancelled while he waits owes it too
         try:
-            return await self._redact(network_id, target, msgid)
+            row = await self._redact(*wanted)
         except StorageError:
-            self._owed.append((network_id, target, msgid))
+            await self._owe(wanted)
             raise
+        if wanted in self._owed:
+            self._owed.settle(wanted)
+            await trio.to_thread.run_sync(self._owed.write)
+        return row
 
     async def redact_owed(self) -> None:
         """Delete what could not be deleted when it was asked for. Raises StorageError, as then."""
-        while self._owed and self._trouble is None:
-            await self.redact(*self._owed.popleft())
+        while self._trouble is None and (wanted := self._owed.first()) is not None:
+            await self.redact(*wanted)
+
+    async def _owe(self, wanted: Redaction) -> None:
+        if wanted not in self._owed:
+            self._owed.add(wanted)
+            await trio.to_thread.run_sync(self._owed.write)
 
     async def _redact(self, network_id: int, target: str, msgid: str) -> Row | None:
         if self._trouble is not None:
@@ -245,17 +257,22 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    url: str, *, synchronous: str = "normal", key: bytes | None = None
+    url: str,
+    *,
+    synchronous: str = "normal",
+    key: bytes | None = None,
+    owed: Path | None = None,
 ) -> AsyncIterator[Store]:
     """Open the database, bring its schema up to date, and close it in the end.
 
     `synchronous`: "normal" survives kill -9, "full" survives power loss too. `key` is the content
-    of the key file that seals secrets. Raises Unusable or OutOfReach with a text for the user.
+    of the key file that seals secrets, `owed` the file of what is still to be deleted. Raises
+    Unusable or OutOfReach with a text for the user.
     """
     vault = Vault(key)
     engines, last_id = await trio.to_thread.run_sync(_open, url, vault, synchronous)
     try:
-        store = Store(engines, vault, last_id)
+        store = Store(engines, vault, last_id, await trio.to_thread.run_sync(Owed, owed))
         try:
             yield store
         finally:

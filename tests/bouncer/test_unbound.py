@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import structlog
+import trio
 
+from bouncer import chores, config
+from bouncer.database import open_database
 from bouncer.hub import keeping
 from bouncer.irc.bouncer_networks import CAP
 from bouncer.session.from_client import COMMANDS
 from bouncer.session.lookups import NoAnswer, ReadMarker
-from storage import accounts
+from storage import accounts, messages
 from storage.message import Row
 from storage.records import Channel, Network, User
 from storage.store import open_store
@@ -18,6 +23,7 @@ from tests.bouncer.desks import open_desk
 from tests.bouncer.session.stored import answer
 from tests.complaints.venue import running_bouncer, running_network
 from tests.real.disk import damage, index_root
+from tests.real.process import until
 
 CAPS = ("batch", "message-tags", "labeled-response", "standard-replies", CAP, "draft/chathistory",
         "draft/metadata-2", "draft/read-marker", "soju.im/webpush", "soju.im/search")  # fmt: skip
@@ -111,3 +117,21 @@ async def test_a_deletion_that_cannot_be_kept_is_logged(tmp_path: Path) -> None:
         with structlog.testing.capture_logs() as logged:
             await keeping.redact(store, network.id, "#ops", "abc")
     assert [each["event"] for each in logged] == ["message not redacted"]
+
+
+async def test_a_deletion_that_a_lock_held_up_is_done_after_a_restart(tmp_path: Path) -> None:
+    conf = config.parse({"data_dir": str(tmp_path)}, tmp_path / "bouncer.toml")
+    async with open_database(conf) as store:
+        user = await store.run(accounts.add_user, User("alice"))
+        network = await store.run(accounts.add_network, Network(user.id, "net", "ircs://x"))
+        row = Row(store.next_id(), network.id, "#ops", "#ops", 1, "abc", "PRIVMSG", "b", "", "", "")
+        await store.append([row])
+        with closing(sqlite3.connect(tmp_path / "muster.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await keeping.redact(store, network.id, "#ops", "abc")
+    async with open_database(conf) as store, trio.open_nursery() as nursery:
+        assert await store.read(messages.by_id, row.id) == row
+        nursery.start_soon(chores.redact_owed, store)
+        await until(lambda: store.removals > 0, 60, "something was deleted")
+        assert await store.read(messages.by_id, row.id) is None
+        nursery.cancel_scope.cancel()

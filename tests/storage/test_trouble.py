@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from storage import accounts, messages
 from storage.errors import NotWritten, Unusable
 from storage.indexer import PERIOD_S
-from storage.messages import Row, msgid_of
+from storage.messages import Row
 from storage.records import User
 from storage.retention import Keep
 from storage.store import Store, open_store
@@ -72,46 +72,6 @@ async def test_a_locked_database_delays_nothing_and_loses_nothing(
         assert await kept(store, network) == rows
         assert heard[0] is not None
         assert heard[-1] is None
-
-
-async def test_what_waits_in_memory_can_be_redacted(sqlite_url: str, tmp_path: Path) -> None:
-    """message-redaction: who has deleted it wants it out of history, whenever that is written."""
-    async with open_store(sqlite_url) as store:
-        network = await add_network(store)
-        rows = [said(store, network, f"line {n}", n) for n in range(3)]
-        slip, own = said(store, network, "a slip", 4, msgid="slip"), said(store, network, "own", 5)
-        other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        assert not await store.append([*rows[:2], slip, own, rows[2]])
-        assert await store.redact(network, slip.target, "slip") == slip
-        assert await store.redact(network, own.target, msgid_of(own)) == own
-        assert await store.redact(network, slip.target, "slip") is None
-        assert store.trouble is not None
-        assert store.trouble.waiting == 3
-        other.execute("ROLLBACK")
-        other.close()
-        await until_well(store)
-        assert await kept(store, network) == rows
-
-
-async def test_what_cannot_be_redacted_now_is_redacted_later(
-    sqlite_url: str, tmp_path: Path
-) -> None:
-    async with open_store(sqlite_url) as store:
-        network = await add_network(store)
-        slip = said(store, network, "a slip", 1, msgid="slip")
-        assert await store.append([slip])
-        other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(NotWritten):
-            await store.redact(network, slip.target, "slip")
-        await store.redact_owed()
-        assert await kept(store, network) == [slip]
-        other.execute("ROLLBACK")
-        other.close()
-        await until_well(store)
-        await store.redact_owed()
-        assert await kept(store, network) == []
 
 
 async def test_a_lock_that_lasts_refuses_jobs_and_ends_nothing(
