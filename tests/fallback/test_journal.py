@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,12 +202,10 @@ def test_what_was_acted_on_was_kept_before_kill_9(tmp_path: Path) -> None:
         [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "0\n"
-        time.sleep(0.3)
+        acted = [int(process.stdout.readline()) for _ in range(20)]
         os.kill(process.pid, signal.SIGKILL)
-        acted = [0, *(int(line) for line in process.stdout if line.endswith("\n"))]
+        acted += [int(line) for line in process.stdout if line.endswith("\n")]
     incidents = Incidents(path)
     burned = incidents.all_burned("spent")
     incidents.close()
-    assert len(acted) > 1
     assert {str(number) for number in acted} <= burned

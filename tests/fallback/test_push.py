@@ -73,6 +73,7 @@ async def test_a_hook_that_hangs_holds_up_no_other() -> None:
         for number in range(3):
             pusher.put(Call(TITLE, str(number), lambda: True))
         await service.receives(3)
+        await silent.receives(3)  # and has answered none
         for _ in range(1_000):
             pusher.put(Call(TITLE, LINE, lambda: True))  # never waits, never raises
         nursery.cancel_scope.cancel()

@@ -10,6 +10,7 @@ import trio
 
 from bouncer.connections import identd
 from bouncer.connections.identd import Idents
+from tests.real.process import until
 
 
 @asynccontextmanager
@@ -65,10 +66,9 @@ async def test_a_server_that_asks_early_waits_for_our_side() -> None:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
-            await trio.sleep(0.2)
+            await until(lambda: idents._changed.statistics().tasks_waiting, 8, "it has asked")
             with idents.known(stream, "alice"):
-                while not replies:  # noqa: ASYNC110
-                    await trio.sleep(0.02)
+                await until(lambda: replies, 8, "it is answered")
     assert b"USERID : UNIX : alice" in replies[0]
 
 

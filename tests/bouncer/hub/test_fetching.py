@@ -36,11 +36,14 @@ class Hub:
 
     room: bool = True
     heard: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)  # answers that found no room
     rows: list[Row] = field(default_factory=list)  # of the last page
     _free: trio.Event = field(default_factory=trio.Event)
 
     def hand(self, link: Link, event: Event) -> Errand | None:
         if not self.room:
+            assert isinstance(event, Found)
+            self.refused.append(event.label)
             return partial(self.post, link, event)
         self._hear(event)
         return None
@@ -130,9 +133,11 @@ async def test_an_answer_without_room_waits_and_the_next_question_behind_it(stor
         at.hub.room = False
         for label in ("first", "second", "third"):
             at.ask(label)
-        await store.read(lambda _: None)
+        await until(lambda: at.hub.refused, 30, "the first answer finds no room")
+        await store.read(lambda _: None)  # the next one could be read by now
         await trio.testing.wait_all_tasks_blocked()
         assert at.hub.heard == []
+        assert at.hub.refused == ["first"]
         at.hub.make_room()
         await until(lambda: len(at.hub.heard) == 3, 30, "all are answered")
         assert at.hub.heard == ["first", "second", "third"]
