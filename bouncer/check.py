@@ -30,7 +30,7 @@ from bouncer.push.webpush import KEY_FILE as VAPID_KEY
 from bouncer.tls import certificates
 from bouncer.tls import contexts as tls
 from bouncer.tls.certificates import CertificateFault, Urgency
-from storage import accounts
+from storage import accounts, sealed
 from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines, parse_url
 from storage.errors import NotFound, StorageError
 from storage.migrations import REVISIONS, revision_of
@@ -231,7 +231,10 @@ def _content(config: Config, engines: Engines) -> Iterator[str]:
             )
         if revision != REVISIONS[-1]:
             return  # the next start makes the tables, or brings them up to date
-        accounts.list_networks(connection)  # raises where the key file is another one
+        if (config.data_dir / database.KEY_FILE).exists():
+            sealed.check(connection)
+        elif count := sealed.count(connection):
+            yield f"data_dir: {database.lost_key(config, count)}"
         if config.ops is None:
             return
         try:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import trio
+
 from bouncer.alone import DATA_MODE
 from bouncer.config import Config
-from storage.store import Store, open_store
+from storage.engine import parse_url
+from storage.errors import Unusable
+from storage.store import Store, count_sealed, open_store
 from storage.vault import load_key
 
 KEY_FILE = "secrets.key"
@@ -21,10 +25,31 @@ async def open_database(config: Config) -> AsyncIterator[Store]:
     Raises StorageError, or OSError for a data directory that cannot be made.
     """
     config.data_dir.mkdir(mode=DATA_MODE, parents=True, exist_ok=True)
-    key = load_key(config.data_dir / KEY_FILE)
+    key = await trio.to_thread.run_sync(key_of, config)
     owed = config.data_dir / OWED_FILE
     database = config.database
     async with open_store(
         database.url, synchronous=database.synchronous, key=key, owed=owed
     ) as store:
         yield store
+
+
+def key_of(config: Config) -> bytes:
+    """The content of the key file, which is made where it is missing and nothing was sealed yet.
+
+    Raises Unusable where it is lost, or holds no keys.
+    """
+    path = config.data_dir / KEY_FILE
+    if not path.exists() and (count := count_sealed(config.database.url)):
+        raise Unusable(f"{lost_key(config, count)}. No new key was made")
+    return load_key(path)
+
+
+def lost_key(config: Config, count: int) -> str:
+    """What the missing key file keeps shut, and what to do."""
+    database = parse_url(config.database.url).render_as_string(hide_password=True)
+    return (
+        f"{config.data_dir / KEY_FILE} is missing, and {database} holds {count} secret"
+        f"{'' if count == 1 else 's'} sealed with it (passwords, certificates, keys of channels); "
+        "put it back from your backup, or give them up: `bouncer history rekey --forget`"
+    )

@@ -19,7 +19,7 @@ import trio
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage import indexer, messages, migrations, retention, schema
+from storage import indexer, messages, migrations, retention, schema, sealed
 from storage.backup import backup
 from storage.directory import get_meta, put_meta
 from storage.engine import Engines, make_engines, wait_for_others
@@ -270,7 +270,7 @@ async def open_store(
     Unusable or OutOfReach with a text for the user.
     """
     vault = Vault(key)
-    engines, last_id = await trio.to_thread.run_sync(_open, url, vault, synchronous)
+    engines, last_id = await trio.to_thread.run_sync(_open, url, vault, _prepare, synchronous)
     try:
         store = Store(engines, vault, last_id, await trio.to_thread.run_sync(Owed, owed))
         try:
@@ -281,12 +281,30 @@ async def open_store(
         engines.dispose()
 
 
-def _open(url: str, vault: Vault, synchronous: str) -> tuple[Engines, int]:
+def count_sealed(url: str) -> int:
+    """How many secrets only a key file opens; a database that is not there is not made. Raises
+    Unusable or OutOfReach as `open_store`."""
+    engines, count = _open(url, Vault(None), _count_sealed)
+    engines.dispose()
+    return count
+
+
+def _count_sealed(engines: Engines) -> int:
+    if engines.is_sqlite and not Path(str(engines.url.database)).exists():
+        return 0
+    with engines.reading.connect() as connection:
+        return sealed.count(connection)
+
+
+def _open(
+    url: str, vault: Vault, begin: Callable[[Engines], T], synchronous: str = "normal"
+) -> tuple[Engines, T]:
+    """The engines, and what `begin` has found by them."""
     engines = make_engines(url, vault, synchronous)
     until_s = time.monotonic() + OPENING_S
     while True:
         try:
-            return engines, _prepare(engines)
+            return engines, begin(engines)
         except (SQLAlchemyError, OSError) as error:
             cause = cause_of(error)
             if cause is not Cause.LOCKED or time.monotonic() >= until_s:

@@ -18,6 +18,11 @@ _SEALED = "fernet:"
 _PLAIN = "plain:"
 
 
+def is_sealed(stored: str) -> bool:
+    """Whether it takes a key to open this."""
+    return stored.startswith(_SEALED)
+
+
 class Vault:
     """Seals and opens texts. `key` holds one base64 key per line, or is None."""
 
@@ -42,7 +47,7 @@ class Vault:
         """The secret again. Raises Unusable where the key is missing or another one."""
         if stored.startswith(_PLAIN):
             return stored[len(_PLAIN) :]
-        if not stored.startswith(_SEALED):
+        if not is_sealed(stored):
             return stored
         if self._fernet is None:
             raise Unusable(
@@ -53,7 +58,7 @@ class Vault:
         except InvalidToken:
             raise Unusable(
                 "the key file does not open the stored passwords; put back the one they were "
-                "sealed with (secrets.key)"
+                "sealed with (secrets.key), or give them up: `bouncer history rekey --forget`"
             ) from None
 
 

@@ -24,16 +24,16 @@ from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
 from bouncer.cli.direct import become_owner, reach
 from bouncer.cli.serve import Parser
 from bouncer.config import Config
-from bouncer.database import KEY_FILE, open_database
+from bouncer.database import KEY_FILE, key_of, open_database
 from bouncer.export import export_json, export_text, find_conversation
 from bouncer.importers.logfiles import Report
 from bouncer.importers.soju import import_soju
 from bouncer.importers.znc import import_znc
-from storage import accounts
+from storage import accounts, sealed
 from storage import backup as database_copy
 from storage.engine import parse_url
 from storage.errors import StorageError
-from storage.store import Store
+from storage.store import Store, open_store
 from storage.vault import add_key, drop_old_keys, load_key
 
 Moving = Callable[[str, int, int], None]  # what, done, in all
@@ -173,7 +173,13 @@ def rekey(words: list[str], option: Path | None) -> int:
         "interrupted and repeated: the file opens everything at any moment. The bouncer must not "
         "run meanwhile.",
     )
-    parser.parse_args(words)
+    parser.add_argument(
+        "--forget",
+        action="store_true",
+        help="the key is lost: empty what it alone opens (passwords, certificates, keys of "
+        "channels), and say what that was",
+    )
+    chosen = parser.parse_args(words)
     settings = _settings(option)
     _stopped(settings, "stop it, change the key, start it")
     become_owner(settings.data_dir)
@@ -182,12 +188,14 @@ def rekey(words: list[str], option: Path | None) -> int:
 
     async def seal(store: Store) -> int:
         count = await store.run(database_copy.seal_anew)
-        await store.read(accounts.list_networks)  # raises where one of them cannot be read
+        await store.read(sealed.check)
         return count
 
     with _told(), alone(settings.data_dir):
-        if len(load_key(path).split()) < 2:  # else one was interrupted, and this call ends it
-            _with_store(settings, lambda store: store.read(accounts.list_networks))
+        if chosen.forget:
+            _forget(settings)
+        if len(key_of(settings).split()) < 2:  # else one was interrupted, and this call ends it
+            _with_store(settings, lambda store: store.read(sealed.check))
             add_key(path)
         count = _with_store(settings, seal)
         drop_old_keys(path)
@@ -195,6 +203,20 @@ def rekey(words: list[str], option: Path | None) -> int:
     print("Backups made before need the old key: keep your copy of it with them, and make a new")
     print("backup of both.")
     return DONE
+
+
+def _forget(settings: Config) -> None:
+    """Empty what the key file does not open, and say what."""
+    path = settings.data_dir / KEY_FILE
+
+    async def run() -> list[sealed.Given]:
+        key = load_key(path) if path.exists() else None
+        async with open_store(settings.database.url, key=key) as store:
+            return await store.run(sealed.forget)
+
+    reach(settings)
+    for user, network, what in trio.run(run):
+        print(f"forgotten: {what} of {user}'s network {network}")
 
 
 def _stopped(settings: Config, what_to_do: str) -> None:

@@ -191,7 +191,7 @@ async def test_a_database_of_a_newer_release_is_named(tmp_path: Path) -> None:
     assert fault.startswith("database.url: made by a newer release (schema 9999")
 
 
-async def test_another_key_file_than_the_databases_is_named(tmp_path: Path) -> None:
+async def test_another_key_file_than_the_databases_or_none_is_named(tmp_path: Path) -> None:
     async with open_database(settings(tmp_path)) as store, open_desk(tmp_path / "x") as desk:
         from dataclasses import replace
 
@@ -204,6 +204,13 @@ async def test_another_key_file_than_the_databases_is_named(tmp_path: Path) -> N
     key.write_bytes(new_key())
     (fault,) = await faults(tmp_path)
     assert fault.startswith("database.url: the key file does not open the stored passwords")
+    key.unlink()
+    (fault,) = await faults(tmp_path)
+    assert fault.startswith(f"data_dir: {key} is missing, and sqlite:///")
+    assert "holds 1 secret sealed with it" in fault
+    assert "`bouncer history rekey --forget`" in fault
+    assert not key.exists()
+    key.write_bytes(new_key())
     key.chmod(0o644)
     assert any("others may read" in fault for fault in await faults(tmp_path))
 

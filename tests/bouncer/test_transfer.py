@@ -22,7 +22,7 @@ from storage import accounts
 from storage.backup import seal_anew
 from storage.messages import Row, since
 from storage.store import open_store
-from storage.vault import add_key
+from storage.vault import add_key, new_key
 from tests.bouncer.importers.soju_file import say, soju_database
 from tests.real.disk import small_disk
 from tests.storage.cluster import Cluster, binaries, running_cluster
@@ -203,14 +203,55 @@ async def test_a_key_that_opens_nothing_is_not_changed(site: Path) -> None:
     await filled(site)
     path = site / "data" / "secrets.key"
     right = path.read_bytes()
-    path.unlink()
+    path.write_bytes(new_key())
+    wrong = path.read_bytes()
     said = bouncer(site, "history", "rekey", expect=1)
     assert "does not open the stored passwords" in said
     # a unit would try for ever after another code
     assert "put back the one" in bouncer(site, "run", expect=2)
-    assert len(path.read_bytes().split()) == 1
+    assert path.read_bytes() == wrong
     path.write_bytes(right)
     bouncer(site, "history", "rekey")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("run",), 2),
+        (("user", "list"), 2),
+        (("history", "rekey"), 1),
+        (("history", "export", "alice", "home", "--out", "x", "--format", "json"), 1),
+    ],
+)
+async def test_a_lost_key_is_not_made_anew(words: tuple[str, ...], code: int, site: Path) -> None:
+    await filled(site)
+    path = site / "data" / "secrets.key"
+    path.rename(site / "copy")
+    said = bouncer(site, *words, expect=code)
+    assert f"{path} is missing, and sqlite:///{site}/data/muster.db holds 1 secret" in said
+    assert "put it back from your backup, or give them up" in said
+    assert not path.exists()
+    shutil.copy(site / "copy", path)
+    bouncer(site, "user", "list")
+
+
+@pytest.mark.parametrize("wrong", [None, new_key()])
+async def test_what_a_lost_key_sealed_is_given_up_by_an_own_word(
+    wrong: bytes | None, site: Path
+) -> None:
+    await filled(site)
+    bouncer(site, "channel", "add", "alice", "home", "#ops", "--key", "k3y")
+    path = site / "data" / "secrets.key"
+    path.unlink()
+    if wrong is not None:
+        path.write_bytes(wrong)
+    said = bouncer(site, "history", "rekey", "--forget")
+    assert "forgotten: server password of alice's network home\n" in said
+    assert "forgotten: a channel's key of alice's network home\n" in said
+    assert await passwords_of(url_of(site), path.read_bytes()) == [""]
+    assert "home" in bouncer(site, "network", "list", "alice")
+    assert "#ops" in bouncer(site, "channel", "list", "alice", "home")
+    assert "forgotten" not in bouncer(site, "history", "rekey", "--forget")
 
 
 async def test_what_finds_no_room_is_told_as_cut_and_leaves_no_litter(site: Path) -> None:

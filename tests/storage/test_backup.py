@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,14 @@ import trio
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, text
 
-from storage import accounts, messages
+from storage import accounts, belongings, messages, sealed, subscriptions
 from storage.backup import move, seal_anew
 from storage.errors import AlreadyThere, StorageError
 from storage.imports import add_older
-from storage.records import Agent, Channel, Network, Staff, User
+from storage.records import Agent, Channel, Network, Staff, Subscription, User
 from storage.search import search
-from storage.store import Store, open_store
-from storage.vault import add_key, drop_old_keys, load_key
+from storage.store import Store, count_sealed, open_store
+from storage.vault import add_key, drop_old_keys, load_key, new_key
 from tests.storage import noted
 from tests.storage.model import add_network, said
 
@@ -177,3 +178,39 @@ async def test_a_key_is_rotated(url: str, tmp_path: Path) -> None:
     async with open_store(url, key=old) as store:
         with pytest.raises(StorageError, match="does not open"):
             await store.read(accounts.list_networks)
+
+
+async def test_what_a_lost_key_sealed_is_counted_and_given_up(url: str, tmp_path: Path) -> None:
+    assert count_sealed(url) == 0
+    path = tmp_path / "secret.key"
+    async with open_store(url, key=load_key(path)) as store:
+        alice = await store.run(accounts.add_user, User(name="alice"))
+        given = Network(alice.id, "n", "ircs://n", password="hunter2", connect_commands=("AWAY",))
+        network = await store.run(accounts.add_network, given)
+        await store.run(accounts.put_channel, Channel(network.id, "#ops", key="k", detached=True))
+        subscription = Subscription(network.id, "https://push", "p", "a")
+        await store.run(subscriptions.put, subscription)
+        await store.read(sealed.check)
+        assert await store.run(sealed.forget) == []
+    assert count_sealed(url) == 4
+    async with open_store(url, key=new_key()) as store:
+        with pytest.raises(StorageError, match="does not open"):
+            await store.read(sealed.check)
+        assert sorted(await store.run(sealed.forget)) == [
+            ("alice", "n", "a channel's key"),
+            ("alice", "n", "a push subscription"),
+            ("alice", "n", "connect commands"),
+            ("alice", "n", "server password"),
+        ]
+        assert await store.read(accounts.list_networks) == [
+            replace(network, password="", connect_commands=())
+        ]
+        (channel,) = await store.read(accounts.list_channels, network.id)
+        assert (channel.key, channel.detached) == ("", True)
+        assert (await store.read(belongings.of_user, alice.id))[0].subscriptions == ()
+    assert count_sealed(url) == 0
+
+
+def test_to_count_what_is_sealed_makes_no_database(tmp_path: Path) -> None:
+    assert count_sealed(f"sqlite:///{tmp_path}/muster.db") == 0
+    assert list(tmp_path.iterdir()) == []
