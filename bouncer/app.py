@@ -47,7 +47,7 @@ from bouncer.push import webpush
 from bouncer.push.pushing import Sender
 from bouncer.session.effects import OpsCommand
 from bouncer.session.session import Session
-from bouncer.tls.certificates import Certificate, CertificateFault
+from bouncer.tls.certificates import CertificateFault, Standing
 from bouncer.tls.contexts import ServerTls, paths, server_tls
 from bouncer.tls.policies import Policies
 from bouncer.tls.renewals import Renewals
@@ -140,6 +140,7 @@ class Bouncer:
         self._stranger_told_at = float("-inf")
         self._nursery: trio.Nursery | None = None
         self.renewals = Renewals(tls, self._tell_ops)
+        self.not_reloaded = ""
         store.on_trouble(self._store_trouble)
 
     async def run(self, ready: Callable[[Store], None]) -> None:
@@ -257,6 +258,15 @@ class Bouncer:
 
     async def reload(self) -> list[str]:
         """Configuration and certificates; drops no connection. What waits for a restart."""
+        try:
+            waiting = await self._reload()
+        except ValueError as fault:
+            self.not_reloaded = " | ".join(str(fault).splitlines())
+            raise
+        self.not_reloaded = ""
+        return waiting
+
+    async def _reload(self) -> list[str]:
         fresh, waiting = config.reloaded(self.config, config.load(self.config.source))
         if self.tls is not None:
             certificate, key = paths(fresh)
@@ -303,8 +313,8 @@ class Bouncer:
     def voters(self) -> list[VoterStatus]:
         return self.beacon.status()
 
-    def certificates(self) -> tuple[Certificate, Certificate] | None:
-        return self.renewals.pair()
+    def certificate(self) -> Standing | None:
+        return self.renewals.standing()
 
     def acknowledge(self, who: str) -> str:
         return self.renewals.acknowledge(who)
@@ -371,6 +381,7 @@ class Bouncer:
                     await self.reload()
                 except (ConfigError, CertificateFault, StorageError) as error:
                     log.error("not reloaded, what was stays", reason=str(error))
+                    self._tell_ops(f"nothing was reloaded, what was stays: {error}")
         log.info("stopping")
         await self._say_goodbye()
         assert self._nursery is not None

@@ -29,7 +29,7 @@ from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.push.webpush import KEY_FILE as VAPID_KEY
 from bouncer.tls import certificates
 from bouncer.tls import contexts as tls
-from bouncer.tls.certificates import CertificateFault, Urgency
+from bouncer.tls.certificates import CertificateFault, Standing, Urgency
 from storage import accounts, sealed
 from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines, parse_url
 from storage.errors import NotFound, StorageError
@@ -77,7 +77,7 @@ def _warnings(config: Config) -> Iterator[str]:
         found = certificates.read(chain) if chain.exists() else None
     except CertificateFault:
         return  # a fault, and said as one
-    if found is not None and (said := certificates.sentence(found, found, time.time())):
+    if found is not None and (said := certificates.sentence(Standing(found, found), time.time())):
         yield f"tls.certificate: {said}"
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from bouncer.control.actors import Actor
 from bouncer.mesh.beacon import Beacon, VoterStatus
-from bouncer.tls.certificates import Certificate
+from bouncer.tls.certificates import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +89,9 @@ class Live(Protocol):
         """Somebody sees to what was last said of the certificate: it is not said again before it
         gets worse. What that was; "" when there is nothing to acknowledge."""
 
-    def certificates(self) -> tuple[Certificate, Certificate] | None:
-        """The certificate being served and the one on the disk; None without a TLS listener."""
+    def certificate(self) -> Standing | None:
+        """How the served certificate stands; None without a TLS listener."""
+
+    @property
+    def not_reloaded(self) -> str:
+        """Why the last reload, by HUP or command, changed nothing; "" when it did."""

@@ -24,11 +24,13 @@ async def status(desk: Desk, request: Request) -> list[str]:
         raise ControlError("DOWN: no bouncer is running here")
     live, now = desk.live, desk.wall()
     parts = [f"UP {duration(live.uptime_s)}", live.mesh_status() or "no agents paired"]
-    pair = live.certificates()
-    if pair is not None:
-        lifetime = int(pair[0].lifetime_s // certificates.DAY_S)
-        parts.append(f"cert {certificates.days(pair[0], now)}/{lifetime}d")
+    standing = live.certificate()
+    if standing is not None:
+        lifetime = int(standing.served.lifetime_s // certificates.DAY_S)
+        parts.append(f"cert {certificates.days(standing.served, now)}/{lifetime}d")
     lines = ["; ".join(parts), *_trouble(desk)]
+    if standing is not None and (request["full"] or standing.fault):
+        lines += filter(None, [certificates.sentence(standing, now)])
     if request["full"]:
         lines += [
             f"{voter.role} {voter.name}: {voter.state}, "
@@ -36,23 +38,20 @@ async def status(desk: Desk, request: Request) -> list[str]:
             f"{'linked' if voter.linked else 'no link'}, roster v{voter.roster}"
             for voter in live.voters()
         ]
-        if pair is not None and (said := certificates.sentence(*pair, now)):
-            lines.append(said)
     return lines
 
 
 async def cert(desk: Desk, _request: Request) -> list[str]:
     """How long the served certificate is good, and what is wrong with it."""
-    pair, now = _running(desk).certificates(), desk.wall()
-    if pair is None:
+    standing, now = _running(desk).certificate(), desk.wall()
+    if standing is None:
         return ["no TLS listener here"]
-    if said := certificates.sentence(*pair, now):
+    if said := certificates.sentence(standing, now):
         return [said]
-    lifetime = int(pair[0].lifetime_s // certificates.DAY_S)
-    left = certificates.days(pair[0], now)
-    return [
-        f"certificate good: {left} of {lifetime}d left, until {certificates.day(pair[0].not_after)}"
-    ]
+    served = standing.served
+    lifetime = int(served.lifetime_s // certificates.DAY_S)
+    left, until = certificates.days(served, now), certificates.day(served.not_after)
+    return [f"certificate good: {left} of {lifetime}d left, until {until}"]
 
 
 async def ack(desk: Desk, request: Request) -> list[str]:
@@ -104,8 +103,11 @@ async def reload(desk: Desk, _request: Request) -> list[str]:
 
 
 def _trouble(desk: Desk) -> list[str]:
-    """What keeps history from being written now, if anything does."""
-    return [f"HISTORY: {desk.store.trouble}"] if desk.store.trouble else []
+    """What keeps history from being written now, and why the last reload changed nothing."""
+    lines = [f"HISTORY: {desk.store.trouble}"] if desk.store.trouble else []
+    if desk.live is not None and desk.live.not_reloaded:
+        lines.append(f"RELOAD: nothing was reloaded, what was stays: {desk.live.not_reloaded}")
+    return lines
 
 
 def _running(desk: Desk) -> Live:

@@ -39,6 +39,16 @@ class Certificate:
         return self.not_after - now
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The certificate that is served, the one on disk, and why that cannot be served; "" where it
+    can. `on_disk` is the served one where there is none that can be read."""
+
+    served: Certificate
+    on_disk: Certificate
+    fault: str = ""
+
+
 class Urgency(enum.IntEnum):
     """How much it matters that a certificate is renewed; a higher one needs saying sooner."""
 
@@ -94,11 +104,18 @@ def due(certificate: Certificate, now: float, told: Told | None) -> bool:
     return level in _DAILY and not told.acked_by and now - told.at >= DAY_S
 
 
-def sentence(served: Certificate, on_disk: Certificate, now: float) -> str:
+def sentence(standing: Standing, now: float) -> str:
     """The state of the certificate as one line; "" when there is nothing to say.
 
-    Tells a certificate that was renewed but not reloaded from one that nobody renewed.
+    Tells a certificate that was renewed but not reloaded from one that nobody renewed, and from one
+    that cannot be served.
     """
+    served, on_disk = standing.served, standing.on_disk
+    if standing.fault:
+        return (
+            f"certificate on disk cannot be served: {standing.fault}. Still served is the one "
+            f"until {day(served.not_after)} ({days(served, now)}); a restart would fail"
+        )
     level = urgency(served, now)
     if on_disk.fingerprint != served.fingerprint and on_disk.not_after > served.not_after:
         return (
@@ -179,7 +196,11 @@ def load_chain(path: Path) -> list[x509.Certificate]:
 def load_key(path: Path) -> PrivateKeyTypes:
     """The private key of a PEM file without a passphrase. Raises CertificateFault."""
     try:
-        return serialization.load_pem_private_key(path.read_bytes(), None)
+        # To look whether an RSA key is a good one takes a third of a second, in which nothing else
+        # is served; the trial handshake shows it as well.
+        return serialization.load_pem_private_key(
+            path.read_bytes(), None, unsafe_skip_rsa_key_validation=True
+        )
     except OSError as error:
         raise CertificateFault(f"{path}: {error.strerror}; {_advice(error)}") from None
     except TypeError:

@@ -40,6 +40,14 @@ class ServerTls:
         """What a reload would serve. Raises CertificateFault."""
         return certificates.read(self.certificate)
 
+    def fault(self) -> str:
+        """Why what is on the disk cannot be served; "" where it can."""
+        try:
+            _build(self.certificate, self.key)
+        except CertificateFault as fault:
+            return str(fault)
+        return ""
+
     def reload(self, certificate: Path | None = None, key: Path | None = None) -> bool:
         """Serve what is on the disk now; True when that is another certificate.
 

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from bouncer.tls import certificates
-from bouncer.tls.certificates import Certificate, CertificateFault
+from bouncer.tls.certificates import CertificateFault, Standing
 from bouncer.tls.contexts import ServerTls
 
 WATCH_S = 60.0
@@ -27,22 +27,23 @@ class Renewals:
         self._told: certificates.Told | None = None
         self._fault = ("", 0)  # why the renewed one is not served, for how many looks
 
-    def pair(self) -> tuple[Certificate, Certificate] | None:
-        """The certificate that is served, and the one on disk."""
+    def standing(self) -> Standing | None:
+        """What is served and what is on disk; None where nothing is served by TLS."""
         if self.tls is None:
             return None
+        served, fault = self.tls.served, self.tls.fault()
         try:
-            return self.tls.served, self.tls.on_disk()
+            return Standing(served, self.tls.on_disk(), fault)
         except CertificateFault:
-            return self.tls.served, self.tls.served
+            return Standing(served, served, fault)
 
     def acknowledge(self, who: str) -> str:
         """`who` sees to it; what it is, or '' when there is nothing to acknowledge."""
-        pair = self.pair()
-        if pair is None or self._told is None or self._told.fingerprint != pair[0].fingerprint:
+        standing, told = self.standing(), self._told
+        if standing is None or told is None or told.fingerprint != standing.served.fingerprint:
             return ""
-        self._told = replace(self._told, acked_by=who)
-        return certificates.sentence(*pair, time.time())
+        self._told = replace(told, acked_by=who)
+        return certificates.sentence(standing, time.time())
 
     async def watch(self) -> None:
         while self.tls is not None:
@@ -54,12 +55,11 @@ class Renewals:
                 self._complain(str(fault))
             else:
                 self._fault = ("", 0)
-            served, on_disk = self.pair() or (self.tls.served, self.tls.served)
-            now = time.time()
-            if certificates.due(served, now, self._told):
+            served, now = self.tls.served, time.time()
+            if certificates.due(served, now, self._told) and (standing := self.standing()):
                 level = certificates.urgency(served, now)
                 self._told = certificates.Told(served.fingerprint, level, now)
-                self._tell_ops(certificates.sentence(served, on_disk, now))
+                self._tell_ops(certificates.sentence(standing, now))
             await trio.sleep(WATCH_S)
 
     def _complain(self, fault: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bouncer import config
@@ -14,11 +14,12 @@ from bouncer.control.live import Live, NetworkStatus
 from bouncer.login.passwords import Hasher
 from bouncer.mesh.beacon import Beacon, VoterStatus
 from bouncer.mesh.keys import MeshKey
-from bouncer.tls.certificates import DAY_S, Certificate
+from bouncer.tls.certificates import DAY_S, Certificate, Standing
 from storage.store import open_store
 
 NOW = 1_800_000_000.0
 SERVED = Certificate(Path("/etc/irc.pem"), "aa", NOW - 13 * DAY_S, NOW + 51 * DAY_S, ())
+GOOD = Standing(SERVED, SERVED)
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Noted:
     reloads: int = 0
     fault: str = ""
     mesh: str = ""
+    not_reloaded: str = ""
     uptime_s: float = 41.5 * DAY_S
     beacon: Beacon | None = None  # open_desk gives it one, with nobody to tell
 
@@ -88,8 +90,8 @@ class Noted:
         self.acks.append(who)
         return "certificate urgent" if self.fault else ""
 
-    def certificates(self) -> tuple[Certificate, Certificate] | None:
-        return SERVED, SERVED
+    def certificate(self) -> Standing | None:
+        return replace(GOOD, fault=self.fault)
 
 
 @asynccontextmanager

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+
+from structlog.testing import capture_logs
 
 from bouncer.app import MESH_KEY
 from bouncer.config import Config, parse, reloaded
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.mesh.keys import MeshKey
-from tests.complaints.venue import MODERN, SERVER, Muster, running_bouncer, running_network
+from tests.complaints.venue import MODERN, SERVER, Muster, running_bouncer, running_network, until
 
 PAIR = f"agent add fra 192.0.2.1:7000 {MeshKey(b'a' * 32).public} --primary ircs://192.0.2.9"
 
@@ -57,6 +60,25 @@ async def test_defaults_of_users_change_for_those_who_are_connected(tmp_path: Pa
         network.heard.clear()
         await reload(muster, tmp_path, *SAME, "[user_defaults]\nauto_away = false")
         await network.hears("AWAY")
+
+
+async def test_a_reload_that_changed_nothing_is_told_until_one_does(tmp_path: Path) -> None:
+    """systemctl reload succeeds in any case."""
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        desk = muster.bouncer.desk
+        (tmp_path / "bouncer.toml").write_text("[limits]\nchathistory_max = 'all'")
+        assert not muster.bouncer.not_reloaded
+        with capture_logs() as logged:
+            signal.raise_signal(signal.SIGHUP)
+            await until(lambda: any(each["event"] == "ops" for each in logged))
+        (told,) = (each["text"] for each in logged if each["event"] == "ops")
+        assert told.startswith("nothing was reloaded, what was stays: ")
+        for command in ("status", "server status"):
+            _, said = await dispatch(command, OPERATOR, desk)
+            assert said.startswith(f"RELOAD: nothing was reloaded, what was stays: {tmp_path}/bou")
+            assert "limits.chathistory_max" in said
+        await reload(muster, tmp_path, *SAME)
+        assert len(await dispatch("status", OPERATOR, desk)) == 1
 
 
 def test_clients_are_not_sent_to_a_port_that_waits_for_a_restart(tmp_path: Path) -> None:

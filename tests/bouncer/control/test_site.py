@@ -111,3 +111,12 @@ async def test_a_text_is_taken_as_it_is(text: str, tmp_path: Path) -> None:
     async with open_desk(tmp_path, live := Noted()) as desk:
         await dispatch(f"server notice {text}", OPERATOR, desk)
     assert live.notices == [text.removeprefix("-- ")]
+
+
+async def test_a_certificate_on_disk_that_cannot_be_served_is_told(tmp_path: Path) -> None:
+    live = Noted(fault="/etc/irc.key: holds no PEM private key")
+    async with open_desk(tmp_path, live) as desk:
+        (cert,) = await dispatch("cert", OPERATOR, desk)
+        assert "cannot be served: /etc/irc.key: holds no PEM private key. Still served is" in cert
+        assert (await dispatch("status", OPERATOR, desk))[1:] == [cert]
+        assert (await dispatch("status full", OPERATOR, desk))[1:] == [cert]

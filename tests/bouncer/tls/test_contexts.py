@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bouncer import config
 from bouncer.tls import certificates, selfsigned
 from bouncer.tls import contexts as tls
-from bouncer.tls.certificates import DAY_S, Certificate, CertificateFault, Told, Urgency
+from bouncer.tls.certificates import DAY_S, Certificate, CertificateFault, Standing, Told, Urgency
 from bouncer.tls.stream import Context, SpokeNoTls, shake_hands
 
 SAN = x509.SubjectAlternativeName.oid
@@ -225,10 +225,10 @@ def test_an_acknowledged_one_is_said_again_only_when_it_gets_worse() -> None:
 def test_renewed_but_not_reloaded_is_not_called_unrenewed() -> None:
     served, now = lasting(90), 80 * DAY_S
     fresh = Certificate(served.path, "bb", now, now + 90 * DAY_S, ())
-    assert "renewed but not reloaded" in certificates.sentence(served, fresh, now)
-    assert "not renewed" in certificates.sentence(served, served, now)
-    assert certificates.sentence(fresh, fresh, now) == ""
-    assert "expired" in certificates.sentence(served, served, 91 * DAY_S)
+    assert "renewed but not reloaded" in certificates.sentence(Standing(served, fresh), now)
+    assert "not renewed" in certificates.sentence(Standing(served, served), now)
+    assert certificates.sentence(Standing(fresh, fresh), now) == ""
+    assert "expired" in certificates.sentence(Standing(served, served), 91 * DAY_S)
 
 
 class ReplacedAfterRead(type(Path())):  # type: ignore[misc]  # the class that this system has

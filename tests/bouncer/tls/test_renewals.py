@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
+import time
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from structlog.testing import capture_logs
 
-from bouncer.tls import selfsigned
+from bouncer.tls import certificates, selfsigned
+from bouncer.tls.certificates import CertificateFault
 from bouncer.tls.contexts import ServerTls
 from bouncer.tls.renewals import WATCH_S, Renewals
 
@@ -80,3 +86,52 @@ async def test_a_chain_with_other_issuers_is_served_too(
         assert tls.served.fingerprint == old.fingerprint
         assert len(tls.served.issuers) == 1
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ("k.pem", "k.pem: holds no PEM private key"),
+        ("c.pem", "c.pem: holds no PEM certificate; name the full chain"),
+    ],
+)
+def test_what_is_on_disk_and_cannot_be_served_is_not_called_good(
+    broken: str, why: str, tmp_path: Path
+) -> None:
+    """A restart would fail, and nobody would have been told."""
+    tls = ServerTls(*renew(tmp_path))
+    renewals = Renewals(tls, lambda _text: None)
+
+    def said() -> str:
+        standing = renewals.standing()
+        assert standing is not None
+        return certificates.sentence(standing, time.time())
+
+    assert said() == ""
+    whole = (tmp_path / broken).read_bytes()
+    (tmp_path / broken).write_text("-----BEGIN")
+    assert said().startswith(f"certificate on disk cannot be served: {tmp_path}/{why}. ")
+    assert f"Still served is the one until {certificates.day(tls.served.not_after)} (" in said()
+    (tmp_path / broken).write_bytes(whole)
+    assert said() == ""
+
+
+def test_an_rsa_key_that_signs_wrongly_is_not_served(tmp_path: Path) -> None:
+    """Looking at the key would take a third of a second; the trial handshake shows it, too."""
+    chain, key = renew(tmp_path)
+    numbers = rsa.generate_private_key(65537, 2048).private_numbers()
+    wrong = rsa.RSAPrivateNumbers(
+        numbers.p, numbers.q, numbers.d ^ 2, numbers.dmp1 ^ 2, numbers.dmq1, numbers.iqmp,
+        numbers.public_numbers,
+    ).private_key(unsafe_skip_rsa_key_validation=True)  # fmt: skip
+    name, start = x509.Name([]), datetime.datetime.now(datetime.UTC)
+    public, end = numbers.public_numbers.public_key(), start + datetime.timedelta(days=9)
+    made = x509.CertificateBuilder(name, name, public, 1, start, end).sign(
+        numbers.private_key(), hashes.SHA256()
+    )
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    plain = serialization.NoEncryption()
+    key.write_bytes(wrong.private_bytes(serialization.Encoding.PEM, form, plain))
+    with pytest.raises(CertificateFault, match=str(chain)):
+        ServerTls(chain, key)
