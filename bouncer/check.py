@@ -27,10 +27,11 @@ from bouncer.cli import Exit, remote
 from bouncer.config import Config, Listen
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.push.webpush import KEY_FILE as VAPID_KEY
+from bouncer.session.stamps import AHEAD_MS
 from bouncer.tls import certificates
 from bouncer.tls import contexts as tls
 from bouncer.tls.certificates import CertificateFault, Standing, Urgency
-from storage import accounts, sealed
+from storage import accounts, future, sealed
 from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines, parse_url
 from storage.errors import NotFound, StorageError
 from storage.migrations import REVISIONS, revision_of
@@ -72,6 +73,7 @@ def _warnings(config: Config) -> Iterator[str]:
                 "be read on the way"
             )
     yield from _little_room(config)
+    yield from _from_future(config)
     chain, _ = tls.paths(config)
     try:
         found = certificates.read(chain) if chain.exists() else None
@@ -95,6 +97,31 @@ def _little_room(config: Config) -> Iterator[str]:
         yield (
             f"database.url: only {free >> 20} MiB are free in {folder}; make room, or let go of "
             "old history (`bouncer history prune --older-than AGE`)"
+        )
+
+
+def _from_future(config: Config) -> Iterator[str]:
+    """Lines that stand last in their conversations until their time has come."""
+    try:
+        url = parse_url(config.database.url)
+        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+            return
+        engines = make_engines(config.database.url, Vault(None))
+        try:
+            with engines.reading.connect() as connection:
+                if revision_of(connection) != REVISIONS[-1]:
+                    return
+                latest_ms = int(time.time() * 1000) + AHEAD_MS
+                found = future.conversations(connection, latest_ms)
+        finally:
+            engines.dispose()
+    except (StorageError, SQLAlchemyError):
+        return  # a fault, and said as one
+    if found:
+        yield (
+            f"database.url: {len(found):,} conversations hold lines that are dated in the future, "
+            "and show them last; if this machine's clock is right, `bouncer history redate` puts "
+            "them where they came"
         )
 
 

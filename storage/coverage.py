@@ -7,7 +7,7 @@ and zones tell how far a search by time has to look.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, text
@@ -94,15 +94,33 @@ def note(connection: Connection, state: str, covered: Covered, new: Stretch) -> 
     """Record that these ids are in the index now."""
     values = {"low": min(covered.low, new.first), "high": max(covered.high, new.last)}
     connection.execute(text(f"UPDATE {state} SET low = :low, high = :high"), values)
-    least, greatest = ("min", "max") if "." in state else ("least", "greatest")
     query = (
-        f"INSERT INTO {_zones(connection)} AS z (zone, min_ms, max_ms) "
         f"SELECT id / {ZONE} AS part, min(time_ms), max(time_ms) FROM messages "
-        "WHERE id BETWEEN :first AND :last GROUP BY part ON CONFLICT (zone) DO UPDATE SET "
+        "WHERE id BETWEEN :first AND :last GROUP BY part"
+    )
+    _widen(connection, query, {"first": new.first, "last": new.last})
+
+
+def widen(connection: Connection, times: Iterable[tuple[int, int]]) -> None:
+    """Have the zones hold these times too: (id, milliseconds). What is not in the index yet is, by
+    its old time, whenever it is noted."""
+    values = [{"zone": message_id // ZONE, "at": time_ms} for message_id, time_ms in times]
+    _widen(connection, "VALUES (:zone, :at, :at)", values)
+
+
+def _widen(
+    connection: Connection, given: str, values: dict[str, int] | list[dict[str, int]]
+) -> None:
+    least, greatest = ("least", "greatest")
+    if connection.dialect.name == "sqlite":
+        least, greatest = "min", "max"
+    query = (
+        f"INSERT INTO {_zones(connection)} AS z (zone, min_ms, max_ms) {given} "
+        "ON CONFLICT (zone) DO UPDATE SET "
         f"min_ms = {least}(z.min_ms, excluded.min_ms), "
         f"max_ms = {greatest}(z.max_ms, excluded.max_ms)"
     )
-    connection.execute(text(query), {"first": new.first, "last": new.last})
+    connection.execute(text(query), values)
 
 
 def _zones(connection: Connection) -> str:

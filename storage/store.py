@@ -19,7 +19,7 @@ import trio
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage import indexer, messages, migrations, retention, schema, sealed
+from storage import coverage, future, indexer, messages, migrations, retention, schema, sealed
 from storage.backup import backup
 from storage.directory import get_meta, put_meta
 from storage.engine import Engines, make_engines, wait_for_others
@@ -157,6 +157,20 @@ class Store:
             await self._sweep_sources()
         await self._give_back()
         return gone
+
+    async def redate(self, latest_ms: int) -> int:
+        """Give lines that are dated later the time at which they came; how many it were."""
+        count = 0
+        for network_id, ids in (await self.read(future.lines, latest_ms)).items():
+            for start in range(0, len(ids), future.STEP_ROWS):
+                step = ids[start : start + future.STEP_ROWS]
+                dated = await self.read(future.dated, network_id, step, latest_ms)
+                await self._in_index(self._indexer.with_connection, coverage.widen, dated)
+                await self.run(future.date, dated)
+                self.removals += 1  # from where they were
+                count += len(dated)
+                await trio.sleep(PAUSE_S)
+        return count
 
     async def redact(self, network_id: int, target: str, msgid: str) -> Row | None:
         """Delete one message for good; what it was, None where there is none (any more). Where that

@@ -1,4 +1,4 @@
-"""What is kept: how much it is, and letting go of the old."""
+"""What is kept: how much it is, letting go of the old, and dating anew what is in the future."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from sqlalchemy import Connection
 
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Option, Request
+from bouncer.control.grammar import ControlError, Option, Request
 from bouncer.control.keep import age, told
+from bouncer.session.stamps import AHEAD_MS
 from storage import accounts, retention
+from storage.numbers import BEGUN_S
 from storage.retention import BufferStats, Keep
 
 SHOWN = 20  # conversations listed, the largest first; the rest is summed up
@@ -19,6 +21,17 @@ async def prune(desk: Desk, request: Request) -> list[str]:
     keep = Keep(age_s=request.option("--older-than") or desk.config.history.keep_s)
     gone = await desk.store.prune(keep)
     return [f"{gone:,} messages removed, and their room given back"]
+
+
+async def redate(desk: Desk, _request: Request) -> list[str]:
+    """Have lines from the future stand where they came."""
+    now_s = desk.wall()
+    if now_s < BEGUN_S:  # then all that was ever said would seem to be
+        raise ControlError("the clock of this machine is years behind; set it first")
+    count = await desk.store.redate(int(now_s * 1000) + AHEAD_MS)
+    return [
+        f"{count:,} messages were dated in the future, and have the time now at which they came"
+    ]
 
 
 async def stats(desk: Desk, request: Request) -> list[str]:
@@ -44,6 +57,13 @@ COMMANDS = (
         "remove what is kept too long or takes too much room, now",
         prune,
         options=(Option("--older-than", ("AGE",), "an age such as 90d, 12w or 2y", age),),
+        long=True,
+    ),
+    Command(
+        ("history", "redate"),
+        Permission.ADMIN,
+        "give what a wrong clock has dated in the future the time at which it came",
+        redate,
         long=True,
     ),
     Command(

@@ -11,7 +11,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,12 +21,16 @@ import trio
 
 from bouncer import admin, check, config
 from bouncer.control.actors import OPERATOR
+from bouncer.control.command import Desk
+from bouncer.control.grammar import ControlError
 from bouncer.control.registry import dispatch
 from bouncer.database import KEY_FILE, open_database
+from bouncer.login.passwords import Hasher
 from bouncer.tls import selfsigned
 from storage.vault import new_key
 from tests.bouncer.desks import open_desk
 from tests.real.disk import damage, index_root
+from tests.storage.model import add_network, said
 
 LOOPBACK = [{"address": "127.0.0.1:0", "tls": False}]
 
@@ -65,6 +71,26 @@ async def test_what_works_and_had_better_not_is_a_warning(tmp_path: Path) -> Non
     assert plain.startswith("listen[1]: 0.0.0.0:0 is open to others without TLS")
     assert urgent.startswith("tls.certificate: certificate urgent: 49d left")
     assert await check.warnings(settings(tmp_path)) == []
+
+
+async def test_lines_from_the_future_are_a_warning_until_they_are_dated_anew(
+    tmp_path: Path,
+) -> None:
+    conf = settings(tmp_path)
+    async with open_database(conf) as store:
+        network = await add_network(store)
+        await store.append([said(store, network, "x", int((time.time() + 86_400) * 1000))])
+    [told] = await check.warnings(conf)
+    assert "1 conversations hold lines that are dated in the future" in told
+    assert "`bouncer history redate`" in told
+    async with open_database(conf) as store:
+        desk = Desk(store, conf, Hasher())
+        behind = replace(desk, wall=lambda: 1_600_000_000.0)
+        with pytest.raises(ControlError, match="years behind"):
+            await dispatch(["history", "redate"], OPERATOR, behind)
+        [said_of_it] = await dispatch(["history", "redate"], OPERATOR, desk)
+        assert said_of_it.startswith("1 messages were dated in the future")
+    assert await check.warnings(conf) == []
 
 
 async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
