@@ -245,25 +245,31 @@ def change_client(connection: Connection, client_id: int, **changes: Any) -> Cli
     return rows.find(connection, schema.clients, Client, id=client_id)[0]
 
 
-def put_delivered(connection: Connection, cursors: Iterable[tuple[int, int]]) -> None:
-    """Move cursors forward: (client id, message id) pairs. None ever moves back."""
-    furthest: dict[int, int] = {}
-    for client, message in cursors:
-        furthest[client] = max(message, furthest.get(client, 0))
+def put_delivered(connection: Connection, cursors: Iterable[tuple[int, int, int]]) -> None:
+    """Move cursors forward: (client id, message id, when it was seen). None ever moves back."""
+    furthest: dict[int, tuple[int, int]] = {}
+    for client, *to in cursors:
+        message, seen_ms = map(max, to, furthest.get(client, (0, 0)))
+        furthest[client] = message, seen_ms
     # One statement, as in the appender: executemany takes the interpreter's lock for each row.
     values: tuple[object, ...]
     if connection.dialect.name == "sqlite":
         given = (
-            "SELECT json_extract(value, '$[0]') AS client, json_extract(value, '$[1]') AS message "
-            "FROM json_each(?)"
+            "SELECT json_extract(value, '$[0]') AS client, json_extract(value, '$[1]') AS message, "
+            "json_extract(value, '$[2]') AS seen FROM json_each(?)"
         )
-        values = (json.dumps(list(furthest.items())),)
+        values = (json.dumps([(client, *to) for client, to in furthest.items()]),)
+        later = "max"
     else:
-        given = "SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS given (client, message)"
-        values = (list(furthest), list(furthest.values()))
+        arrays = "unnest(%s::bigint[], %s::bigint[], %s::bigint[])"
+        given = f"SELECT * FROM {arrays} AS given (client, message, seen)"
+        values = (list(furthest), *map(list, zip(*furthest.values(), strict=True)))
+        later = "greatest"
     connection.exec_driver_sql(
-        f"UPDATE clients SET delivered_id = given.message FROM ({given}) AS given "
-        "WHERE clients.id = given.client AND clients.delivered_id < given.message",
+        f"UPDATE clients SET delivered_id = {later}(delivered_id, given.message), "
+        f"seen_ms = {later}(seen_ms, given.seen) FROM ({given}) AS given "
+        "WHERE clients.id = given.client "
+        "AND (clients.delivered_id < given.message OR clients.seen_ms < given.seen)",
         values,
     )
 

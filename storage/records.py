@@ -85,7 +85,8 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client's own cursor: everything up to message `delivered_id` has reached it."""
+    """A client's own cursor: everything up to message `delivered_id` has reached it. `seen_ms`
+    is when it was last known to be there; 0 for never."""
 
     network_id: int
     name: str

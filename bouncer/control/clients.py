@@ -8,6 +8,7 @@ from bouncer.control import readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
+from bouncer.control.server import duration
 from storage import accounts
 from storage.records import Client, Network, User
 
@@ -41,15 +42,17 @@ async def listing(desk: Desk, request: Request) -> list[str]:
 
     user, found = await desk.store.read(read)
     here = set() if desk.live is None else set(desk.live.clients(user.name))
-    seen: dict[str, tuple[list[str], bool | None]] = {name: ([], None) for name in sorted(here)}
+    known: dict[str, tuple[list[str], bool | None, int]] = {name: ([], None, 0) for name in here}
     for network, clients in found:
         for client in clients:
-            names, autoplay = seen.get(client.name, ([], None))
+            names, autoplay, seen_ms = known.get(client.name, ([], None, 0))
             autoplay = client.autoplay if client.autoplay is not None else autoplay
-            seen[client.name] = ([*names, network.name], autoplay)
+            known[client.name] = [*names, network.name], autoplay, max(seen_ms, client.seen_ms)
     lines = []
-    for name, (networks, autoplay) in sorted(seen.items()):
+    for name, (networks, autoplay, seen_ms) in sorted(known.items()):
         marks = ["attached"] if name in here else []
+        if seen_ms and name not in here:
+            marks.append(f"last seen {duration(max(0, desk.wall() - seen_ms / 1000))} ago")
         marks += [f"on {', '.join(networks)}"] if networks else []
         marks += [] if autoplay is None else [f"autoplay {'on' if autoplay else 'off'}"]
         lines.append(f"{name or '(no name)'}: {'; '.join(marks)}")
@@ -77,7 +80,7 @@ COMMANDS = (
     Command(
         ("client", "list"),
         Permission.USER,
-        "show clients, and which are attached",
+        "show clients, which are attached, and when the others were last seen",
         listing,
         owned=True,
         also=("status",),

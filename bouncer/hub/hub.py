@@ -205,6 +205,7 @@ class Hub:
             network_id = link.session.network.id
             record = await keeping.client_record(self._store, network_id, client.name)
             client.record_id = record.id
+            self._cursors.see(record.id)
             autoplay = record.autoplay
             if autoplay is None:
                 autoplay = self.user.autoplay
@@ -331,8 +332,9 @@ class Hub:
                 self._undone.hold()
                 self._nursery.start_soon(self._run_errand, errand, decided, others)
                 return
-        if isinstance(decided.event, Detached):
-            self.clients.pop(decided.event.client, None)
+        event = decided.event
+        if isinstance(event, Detached) and (gone := self.clients.pop(event.client, None)):
+            self._cursors.see(gone.record_id)
 
     async def _run_errand(self, errand: Errand, decided: Decided, others: Iterator[Effect]) -> None:
         await errand()

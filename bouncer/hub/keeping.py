@@ -6,7 +6,8 @@ does a network that was removed while its clients still wished something of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -143,18 +144,24 @@ async def expire(store: Store, subscription: Subscription) -> None:
 
 
 class Cursors:
-    """What all clients have confirmed, ahead of what the database knows."""
+    """What all clients have confirmed, and when they were seen, ahead of the database."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, wall: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._wall = wall  # seconds since the epoch
         self._confirmed: dict[int, int] = {}  # a client's record -> message id; one entry each
-        self._unsaved: set[int] = set()
+        self._unsaved: dict[int, int] = {}  # a client's record -> when it was seen, milliseconds
 
     def move(self, record_id: int, message_id: int) -> None:
         """The client has everything up to `message_id`; a cursor never goes back."""
         if message_id > self._confirmed.get(record_id, 0):
             self._confirmed[record_id] = message_id
-            self._unsaved.add(record_id)
+            self.see(record_id)
+
+    def see(self, record_id: int) -> None:
+        """The client is there at this moment; one whose cursor is not kept has the number 0."""
+        if record_id:
+            self._unsaved[record_id] = int(self._wall() * 1000)
 
     def of(self, record: Client) -> int:
         """The last message that the client is known to have."""
@@ -162,14 +169,14 @@ class Cursors:
 
     async def save(self) -> None:
         """Write what has moved; what could not be written is tried again with the next call."""
-        moved, self._unsaved = self._unsaved, set()
-        if not moved:
+        unsaved, self._unsaved = self._unsaved, {}
+        if not unsaved:
             return
         try:
-            cursors = [(record_id, self._confirmed[record_id]) for record_id in moved]
+            cursors = [(each, self._confirmed.get(each, 0), at) for each, at in unsaved.items()]
             await self._store.run(accounts.put_delivered, cursors)
         except NotWritten:
-            self._unsaved |= moved
+            self._unsaved = unsaved | self._unsaved
 
 
 def _client_record(connection: Connection, network_id: int, name: str) -> Client:

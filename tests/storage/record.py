@@ -105,7 +105,7 @@ async def serve(store: Store) -> None:
             store.next_id(), other.id, "#dev", "#Dev", 5_000, text, "PRIVMSG", "b!b@h", "", "", text
         )
         await store.append([row])
-    await store.run(accounts.put_delivered, [(client.id, row.id)])
+    await store.run(accounts.put_delivered, [(client.id, row.id, 1)])
     await store.catch_up()
     place = messages.Position(5_000, row.id)
     await store.read(messages.since, other.id, 0, 10)

@@ -52,10 +52,15 @@ async def test_cursors_and_markers_never_move_back(store: Store) -> None:
     network = await store.run(accounts.add_network, Network(alice.id, "n", "ircs://n"))
     client = await store.run(accounts.put_client, network.id, "phone", 7)
     assert await store.run(accounts.put_client, network.id, "phone", 99) == client
-    await store.run(accounts.put_delivered, [(client.id, 12), (client.id, 9)])
+    await store.run(accounts.put_delivered, [(client.id, 12, 400), (client.id, 9, 500)])
     found = await store.read(accounts.get_client, network.id, "phone")
     assert found is not None
-    assert found.delivered_id == 12
+    assert (found.delivered_id, found.seen_ms) == (12, 500)
+    await store.run(accounts.put_delivered, [(client.id, 11, 600)])
+    await store.run(accounts.put_delivered, [(client.id, 13, 450)])
+    found = await store.read(accounts.get_client, network.id, "phone")
+    assert found is not None
+    assert (found.delivered_id, found.seen_ms) == (13, 600)
     assert await store.run(accounts.put_marker, network.id, "#ops", 50) == 50
     assert await store.run(accounts.put_marker, network.id, "#ops", 40) == 50
     assert await store.read(noted.markers, network.id) == {"#ops": 50}

@@ -16,7 +16,7 @@ from tests.bouncer.control.cases import (
     CHANNEL,
     LIBERA,
 )
-from tests.bouncer.desks import Noted, open_desk
+from tests.bouncer.desks import NOW, Noted, open_desk
 
 
 async def test_a_running_bouncer_tells_how_networks_stand(tmp_path: Path) -> None:
@@ -38,6 +38,22 @@ async def test_a_running_bouncer_tells_how_networks_stand(tmp_path: Path) -> Non
         ]
         assert await dispatch("server status", OPERATOR, desk) == [
             "up 41d, 1 users, 2 clients, 1 of 2 networks connected"
+        ]
+
+
+async def test_clients_that_are_away_are_listed_with_when_they_were_seen(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, Noted(attached={"alice": ["desktop"]})) as desk:
+        for line in (ALICE, LIBERA, "network add alice oftc ircs://irc.oftc.net"):
+            await dispatch(line, OPERATOR, desk)
+        for number, name in enumerate(("desktop", "phone", "phone", "new")):
+            network = (await desk.store.read(accounts.list_networks))[number % 2]
+            record = await desk.store.run(accounts.put_client, network.id, name, 0)
+            seen_ms = 0 if name == "new" else int((NOW - 7200 - 3600 * number) * 1000)
+            await desk.store.run(accounts.put_delivered, [(record.id, 0, seen_ms)])
+        assert await dispatch("client list alice", OPERATOR, desk) == [
+            "desktop: attached; on libera",
+            "new: on oftc",
+            "phone: last seen 3h ago; on libera, oftc",
         ]
 
 

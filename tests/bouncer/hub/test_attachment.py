@@ -1,14 +1,17 @@
-"""How many clients a user may have, at once and by name."""
+"""How many clients a user may have, at once and by name, and when each was seen."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+
+import trio
 
 from bouncer.hub import keeping
 from bouncer.hub.attachment import MAX_CLIENTS
 from storage import accounts
 from storage.store import open_store
-from tests.complaints.venue import PASSWORD, running_bouncer, running_network
+from tests.complaints.venue import PASSWORD, PATIENCE_S, running_bouncer, running_network, until
 from tests.storage.test_messages import a_network, said
 
 
@@ -33,10 +36,36 @@ async def test_names_are_bounded_and_who_lags_behind_most_is_forgotten(tmp_path:
         for name in ("", *(f"c{number}" for number in range(keeping.MAX_NAMES))):
             record = await keeping.client_record(store, network, name)
             if name != "c7":
-                await store.run(accounts.put_delivered, [(record.id, store.last_id)])
+                await store.run(accounts.put_delivered, [(record.id, store.last_id, 1)])
         await keeping.client_record(store, network, "c7")
         await keeping.client_record(store, network, "one more")
         names = {each.name for each in await store.read(accounts.list_clients, network)}
         assert len(names) == keeping.MAX_NAMES + 1, "and those without a name, who share one"
         assert {"", "c0", "one more"} <= names
         assert "c7" not in names
+
+
+async def test_when_a_client_was_seen_is_kept_as_it_comes_and_goes(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        store, network_id = muster.bouncer.store, muster.session.network.id
+
+        async def seen_after(name: str, before_ms: int) -> int:
+            """When it was, once that is kept."""
+            with trio.fail_after(PATIENCE_S):
+                while True:
+                    record = await store.read(accounts.get_client, network_id, name)
+                    if record is not None and record.seen_ms > before_ms:
+                        assert record.seen_ms <= time.time() * 1000
+                        return record.seen_ms
+
+        begun_ms = int(time.time() * 1000) - 1
+        phone = await muster.client("alice/net@phone")
+        came_ms = await seen_after("phone", begun_ms)
+        await muster.gone(phone)
+        left_ms = await seen_after("phone", came_ms)
+        await muster.client("alice/net@desktop")
+        came_ms = await seen_after("desktop", left_ms)
+        await until(lambda: time.time() * 1000 >= came_ms + 1)
+        await muster.term()
+        await seen_after("desktop", came_ms)  # the end of the bouncer is one for it, too
+        assert await seen_after("phone", 0) == left_ms
