@@ -221,7 +221,7 @@ class Voter:
                 task_status.started()
         finally:
             self._nursery = None
-            self.incidents.close()
+            self.journal.close()
             self._lock.close()
             self.stopped.set()
 

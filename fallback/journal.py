@@ -69,16 +69,19 @@ class Remembered:
     roster: bytes
 
 
-class _Written:
-    """What became of a fact."""
+class _Job:
+    """Something to write, and what became of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
+        self.function = function
+        self.args = args
         self.done = trio.Event()
         self.error: Exception | None = None
 
 
 class Journal:
-    """The agent's file behind one thread at a time. `wall` gives epoch seconds."""
+    """The agent's file, behind one thread at a time; what is kept is written by `run`. `wall` gives
+    epoch seconds."""
 
     def __init__(
         self, incidents: Incidents, origin: str, boot: str, wall: Callable[[], float]
@@ -89,43 +92,61 @@ class Journal:
         self._wall = wall
         self._sequence = 0
         self._one = trio.CapacityLimiter(1)
-        self._on_the_way: set[_Written] = set()
+        self._put, self._jobs = trio.open_memory_channel[_Job](MAX_ON_THE_WAY)  # full: refused
         self._unwritten: list[Line] = []
         self.dropped = 0
 
-    async def _hop(self, function: Callable[..., Any], *args: object) -> Any:
-        return await trio.to_thread.run_sync(function, *args, limiter=self._one)
-
-    async def _in_time(self, function: Callable[..., Any], *args: object) -> None:
-        """As `_hop`, but a disk that hangs keeps nobody waiting: what it was given it writes in its
-        order, when it answers, also after whoever gave it is gone: `settle` waits for it. Raises
-        IncidentsError after `KEEP_S`."""
-        if len(self._on_the_way) >= MAX_ON_THE_WAY:
-            raise IncidentsError("the disk does not answer")
-        written = _Written()
-        self._on_the_way.add(written)
-        trio.lowlevel.spawn_system_task(self._write, written, function, args)
-        with trio.move_on_after(KEEP_S):
-            await written.done.wait()
-        if not written.done.is_set():
-            raise IncidentsError(f"the disk has not answered for {KEEP_S:.0f} s")
-        if written.error is not None:
-            raise written.error
-
-    async def _write(
-        self, written: _Written, function: Callable[..., Any], args: tuple[object, ...]
-    ) -> None:
+    async def _in_time(self, function: Callable[..., object], *args: object) -> None:
+        """Have it written, each in its turn. A disk that hangs keeps nobody waiting: what it was
+        given it writes when it answers, also after whoever gave it is gone. Raises IncidentsError,
+        after `KEEP_S` at the latest."""
+        job = _Job(function, args)
         try:
-            await trio.to_thread.run_sync(
-                function, *args, limiter=self._one, abandon_on_cancel=True
-            )
-        except Exception as error:  # whoever waits is told; else it would end the process
-            written.error = error
-            if not isinstance(error, IncidentsError):
-                log.exception("not written")
-        finally:
-            self._on_the_way.discard(written)
-            written.done.set()
+            self._put.send_nowait(job)
+        except trio.WouldBlock:
+            raise IncidentsError("the disk does not answer") from None
+        except trio.ClosedResourceError:
+            raise IncidentsError("nothing is kept any more: this is the end") from None
+        with trio.move_on_after(KEEP_S):
+            await job.done.wait()
+        if not job.done.is_set():
+            raise IncidentsError(f"the disk has not answered for {KEEP_S:.0f} s")
+        if job.error is not None:
+            raise job.error
+
+    async def run(self) -> None:
+        """Write what is to be kept, and once a second what was said, until cancelled. What waits
+        then is still written, where the disk answers within `SETTLE_S`."""
+        async with trio.open_nursery() as nursery, self._put:
+            writing = trio.CancelScope(shield=True)
+            nursery.start_soon(self._write_jobs, writing)
+            try:
+                await self._write_lines()
+            finally:
+                writing.deadline = trio.current_time() + SETTLE_S
+
+    async def _write_jobs(self, scope: trio.CancelScope) -> None:
+        """Until the last of them and the last line are on disk, or the scope ends."""
+        with scope:
+            async for job in self._jobs:
+                try:
+                    await self._in_thread(job.function, *job.args)
+                except Exception as error:  # whoever waits is told; else it would end the process
+                    job.error = error
+                    if not isinstance(error, IncidentsError):
+                        log.exception("not written")
+                finally:
+                    job.done.set()
+            await self.flush()
+
+    async def _in_thread(self, function: Callable[..., object], *args: object) -> None:
+        await trio.to_thread.run_sync(function, *args, limiter=self._one, abandon_on_cancel=True)
+
+    def close(self) -> None:
+        """Close the file, after `run`. Where the disk has not answered yet it stays open, for a
+        thread is in it."""
+        if not self._one.borrowed_tokens:
+            self._incidents.close()
 
     def _now_ms(self) -> int:
         return round(self._wall() * 1000)
@@ -183,7 +204,7 @@ class Journal:
         self._incidents.put_people({key: write_fact(fact).decode() if goes_on else None})
 
     async def keep_roster(self, document: bytes) -> None:
-        await self._hop(self._incidents.put_facts, {ROSTER: document})
+        await self._in_time(self._incidents.put_facts, {ROSTER: document})
 
     async def forget_people(self) -> None:
         """The incident is over. What was revoked was revoked for it; what was spent stays spent."""
@@ -264,41 +285,29 @@ class Journal:
         """Lines that wait for the disk."""
         return len(self._unwritten)
 
-    async def run(self) -> None:
-        """Write journal lines once a second; the last ones even when cancelled."""
+    async def _write_lines(self) -> None:
         next_prune = trio.current_time()
-        try:
-            while True:
-                await self.flush()
-                if trio.current_time() >= next_prune:
-                    next_prune += PRUNE_S
-                    await self._prune()
-                await trio.sleep(FLUSH_S)
-        finally:
-            with trio.move_on_after(SETTLE_S, shield=True):
-                await self.settle()
-                await self.flush()
-
-    async def settle(self) -> None:
-        """Wait until what was to be kept is on disk."""
-        for written in tuple(self._on_the_way):
-            await written.done.wait()
+        while True:
+            await self.flush()
+            if trio.current_time() >= next_prune:
+                next_prune += PRUNE_S
+                await self._prune()
+            await trio.sleep(FLUSH_S)
 
     async def flush(self) -> None:
-        """Write the lines that wait."""
-        lines, self._unwritten = self._unwritten, []
+        """Write the lines that wait. Cancelled, they wait on, for each is kept once."""
+        lines = self._unwritten[:]
         if not lines:
             return
         try:
-            await trio.to_thread.run_sync(
-                self._incidents.write, lines, limiter=self._one, abandon_on_cancel=True
-            )
+            await self._in_thread(self._incidents.write, lines)
         except IncidentsError as error:  # a full disk must not silence the agent
             self.dropped += len(lines)
             log.error("journal lines lost", lines=len(lines), error=str(error))
+        del self._unwritten[: len(lines)]
 
     async def _prune(self) -> None:
         try:
-            await self._hop(self._incidents.prune)
+            await self._in_thread(self._incidents.prune)
         except IncidentsError as error:
             log.error("journal not pruned", error=str(error))

@@ -7,14 +7,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
 from bouncer.mesh.proofs import code_hash, new_codes
 from fallback import claims, incident, speaker, watch
-from fallback.journal import Journal, read_fact, write_fact
+from fallback.journal import KEEP_S, MAX_ON_THE_WAY, SETTLE_S, Journal, read_fact, write_fact
 from storage.incidents import MAX_JOURNAL, Incidents, IncidentsError, Line
 
 FACTS: list[object] = [
@@ -48,13 +53,23 @@ def test_what_cannot_be_read_is_nothing(data: bytes | None) -> None:
     assert read_fact(incident.IncidentFact, data) is None
 
 
+@asynccontextmanager
+async def writing(folder: Path, wall: float = 100.0) -> AsyncIterator[tuple[Incidents, Journal]]:
+    """A journal that runs."""
+    incidents = Incidents(folder / "f.db")
+    journal = Journal(incidents, "fra", "boot1", lambda: wall)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(journal.run)
+        yield incidents, journal
+        nursery.cancel_scope.cancel()
+    journal.close()
+
+
 async def test_everything_kept_is_remembered_by_the_next_process(tmp_path: Path) -> None:
-    incidents = Incidents(tmp_path / "f.db")
-    journal = Journal(incidents, "fra", "boot1", lambda: 100.0)
-    for fact in FACTS:
-        await journal.keep(fact)
-    await journal.keep_roster(b"document")
-    incidents.close()
+    async with writing(tmp_path) as (_, journal):
+        for fact in FACTS:
+            await journal.keep(fact)
+        await journal.keep_roster(b"document")
 
     incidents = Incidents(tmp_path / "f.db")
     remembered = Journal(incidents, "fra", "boot2", lambda: 200.0).remember(("pub", "other"))
@@ -76,30 +91,28 @@ async def test_everything_kept_is_remembered_by_the_next_process(tmp_path: Path)
 
 
 async def test_only_claims_that_may_go_on_are_remembered(tmp_path: Path) -> None:
-    incidents = Incidents(tmp_path / "f.db")
-    journal = Journal(incidents, "fra", "boot1", lambda: 100.0)
-    alice = claims.Claim(claims.Connection("pub", 3), "al", VERIFIED, "alice", host="al@host")
-    await journal.keep(claims.ClaimFact(alice))
-    away = replace(alice, phase=claims.Phase.SUSPENDED, away=True)
-    for now, remembered in ((away, (away,)), (alice, (alice,))):
-        await journal.keep(claims.ClaimFact(now))
-        assert journal.remember(("pub",)).stored.claims == remembered
-    assert journal.remember(("other",)).stored.claims == ()
-    for phase in set(claims.Phase) - {VERIFIED}:
+    async with writing(tmp_path) as (_, journal):
+        alice = claims.Claim(claims.Connection("pub", 3), "al", VERIFIED, "alice", host="al@host")
         await journal.keep(claims.ClaimFact(alice))
-        await journal.keep(claims.ClaimFact(replace(alice, phase=phase)))
-        assert journal.remember(("pub",)).stored.claims == (), phase
-    incidents.close()
+        away = replace(alice, phase=claims.Phase.SUSPENDED, away=True)
+        for now, remembered in ((away, (away,)), (alice, (alice,))):
+            await journal.keep(claims.ClaimFact(now))
+            assert journal.remember(("pub",)).stored.claims == remembered
+        assert journal.remember(("other",)).stored.claims == ()
+        for phase in set(claims.Phase) - {VERIFIED}:
+            await journal.keep(claims.ClaimFact(alice))
+            await journal.keep(claims.ClaimFact(replace(alice, phase=phase)))
+            assert journal.remember(("pub",)).stored.claims == (), phase
 
 
 async def test_a_closed_incident_is_not_remembered_as_open(tmp_path: Path) -> None:
-    incidents = Incidents(tmp_path / "f.db")
-    journal = Journal(incidents, "fra", "boot1", lambda: 100.0)
-    await journal.keep(FACTS[2])
-    none = incident.IncidentFact("", incident.Kind.DRILL, False, False, watch.Verdict.SITE, 0, 0)
-    await journal.keep(none)
-    assert journal.remember(()).kept.opened is None
-    incidents.close()
+    async with writing(tmp_path) as (_, journal):
+        await journal.keep(FACTS[2])
+        none = incident.IncidentFact(
+            "", incident.Kind.DRILL, False, False, watch.Verdict.SITE, 0, 0
+        )
+        await journal.keep(none)
+        assert journal.remember(()).kept.opened is None
 
 
 def test_a_code_is_burned_once(tmp_path: Path) -> None:
@@ -111,32 +124,28 @@ def test_a_code_is_burned_once(tmp_path: Path) -> None:
 
 
 async def test_no_secret_is_in_the_journal(tmp_path: Path) -> None:
-    incidents = Incidents(tmp_path / "f.db")
-    journal = Journal(incidents, "fra", "boot", lambda: 100.0)
-    code = new_codes(1)[0]
-    journal.note(
-        "0199.fra", "pub", "#room", "al!a@h", "", f"my code is {code}, proof {'QUJD' * 60}"
-    )
-    await journal.flush()
-    [line] = incidents.lines()
-    assert line.text == "my code is [code], proof [proof]"
-    assert code_hash(code) not in line.text
-    incidents.close()
+    async with writing(tmp_path) as (incidents, journal):
+        code = new_codes(1)[0]
+        journal.note(
+            "0199.fra", "pub", "#room", "al!a@h", "", f"my code is {code}, proof {'QUJD' * 60}"
+        )
+        await journal.flush()
+        [line] = incidents.lines()
+        assert line.text == "my code is [code], proof [proof]"
+        assert code_hash(code) not in line.text
 
 
 async def test_a_broken_file_loses_lines_and_nothing_else(tmp_path: Path) -> None:
-    incidents = Incidents(tmp_path / "f.db")
-    journal = Journal(incidents, "fra", "boot", lambda: 100.0)
-    with sqlite3.connect(tmp_path / "f.db") as connection:
-        connection.execute("DROP TABLE journal")
-        connection.execute("DROP TABLE facts")
-    connection.close()
-    journal.note("0199.fra", "pub", "#room", "al!a@h", "", "hello")
-    await journal.flush()
-    assert journal.dropped == 1
-    with pytest.raises(IncidentsError):
-        await journal.keep(watch.Armed())
-    incidents.close()
+    async with writing(tmp_path) as (_, journal):
+        with sqlite3.connect(tmp_path / "f.db") as connection:
+            connection.execute("DROP TABLE journal")
+            connection.execute("DROP TABLE facts")
+        connection.close()
+        journal.note("0199.fra", "pub", "#room", "al!a@h", "", "hello")
+        await journal.flush()
+        assert journal.dropped == 1
+        with pytest.raises(IncidentsError):
+            await journal.keep(watch.Armed())
 
 
 def test_the_file_is_private_and_a_later_format_refused(tmp_path: Path) -> None:
@@ -165,17 +174,71 @@ def test_lines_are_kept_once_by_origin_boot_and_sequence(tmp_path: Path) -> None
 async def test_what_was_revoked_ends_with_its_incident_and_what_was_spent_does_not(
     tmp_path: Path,
 ) -> None:
+    async with writing(tmp_path, wall=1.0) as (incidents, journal):
+        await journal.keep(claims.SpentFact("a" * 64))
+        await journal.keep(claims.RevokedFact("account:pub:alice"))
+        assert journal.remember(()).stored.revoked == {"account:pub:alice"}
+        await journal.forget_people()
+        stored = journal.remember(()).stored
+        assert (stored.spent, stored.revoked) == ({"a" * 64}, frozenset())
+        assert stored.lately == ("a" * 64,)
+        half_a_day_on = Journal(incidents, "fra", "boot", lambda: 13 * 3600.0)
+        assert half_a_day_on.remember(()).stored.lately == ()
+
+
+@contextmanager
+def hanging(incidents: Incidents) -> Iterator[threading.Event]:
+    """Inside, the disk takes nothing until the event is set."""
+    answers, burn = threading.Event(), incidents.burn
+
+    def hang(kind: str, digests: list[str], at_ms: int) -> list[str]:
+        answers.wait()
+        return burn(kind, digests, at_ms)
+
+    incidents.burn = hang  # type: ignore[method-assign,assignment]
+    try:
+        yield answers
+    finally:
+        answers.set()
+
+
+async def test_what_waits_at_the_end_is_written_and_nothing_after_it(tmp_path: Path) -> None:
+    async with writing(tmp_path) as (incidents, journal), trio.open_nursery() as nursery:
+        with hanging(incidents) as answers:
+            for number in range(3):
+                nursery.start_soon(journal.keep, claims.SpentFact(str(number)))
+            await trio.testing.wait_all_tasks_blocked()
+            journal.note("0199.fra", "pub", "#room", "al!a@h", "", "the last word")
+            nursery.cancel_scope.cancel()
+            answers.set()
+    with pytest.raises(IncidentsError, match="this is the end"):
+        await journal.keep(claims.SpentFact("late"))
+    incidents = Incidents(tmp_path / "f.db")
+    assert incidents.all_burned("spent") == {"0", "1", "2"}
+    assert [line.text for line in incidents.lines()] == ["the last word"]
+    incidents.close()
+
+
+async def test_a_disk_that_hangs_holds_up_neither_who_keeps_nor_the_end(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     incidents = Incidents(tmp_path / "f.db")
     journal = Journal(incidents, "fra", "boot", lambda: 1.0)
-    await journal.keep(claims.SpentFact("a" * 64))
-    await journal.keep(claims.RevokedFact("account:pub:alice"))
-    assert journal.remember(()).stored.revoked == {"account:pub:alice"}
-    await journal.forget_people()
-    stored = journal.remember(()).stored
-    assert (stored.spent, stored.revoked) == ({"a" * 64}, frozenset())
-    assert stored.lately == ("a" * 64,)
-    half_a_day_on = Journal(incidents, "fra", "boot", lambda: 13 * 3600.0)
-    assert half_a_day_on.remember(()).stored.lately == ()
+    with hanging(incidents):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.run)
+            for number in range(MAX_ON_THE_WAY + 2):
+                with pytest.raises(IncidentsError, match=r"not answered for 1 s|does not answer"):
+                    await journal.keep(claims.SpentFact(str(number)))
+            assert autojump_clock.current_time() == pytest.approx(KEEP_S * (MAX_ON_THE_WAY + 1))
+            ended = autojump_clock.current_time()
+            nursery.cancel_scope.cancel()
+        assert autojump_clock.current_time() - ended == pytest.approx(SETTLE_S)
+        journal.close()
+        assert (tmp_path / "f.db-wal").exists(), "it stays open under the thread that is in it"
+    await trio.to_thread.run_sync(incidents.close, limiter=journal._one)
+    incidents = Incidents(tmp_path / "f.db")
+    assert incidents.all_burned("spent") == {"0"}
     incidents.close()
 
 
@@ -188,9 +251,11 @@ from storage.incidents import Incidents
 
 async def main():
     journal = Journal(Incidents(Path(sys.argv[1])), "fra", "boot", lambda: 1.0)
-    for number in range(100_000):
-        await journal.keep(claims.SpentFact(str(number)))
-        print(number, flush=True)  # "acted on": only now
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(journal.run)
+        for number in range(100_000):
+            await journal.keep(claims.SpentFact(str(number)))
+            print(number, flush=True)  # "acted on": only now
 
 trio.run(main)
 """

@@ -91,6 +91,7 @@ async def open_post(tmp_path: Path, ssh: str = "") -> AsyncIterator[Post]:
     )
     wire, incidents = Wire(), Incidents(tmp_path / "fallback.db")
     repeating = Repeating(wire, lambda: None)  # type: ignore[arg-type]
+    journal = Journal(incidents, "fra", "boot", lambda: NOW)
     holder: list[Post] = []
     relay = Relay(
         FRA,
@@ -100,7 +101,7 @@ async def open_post(tmp_path: Path, ssh: str = "") -> AsyncIterator[Post]:
         now=lambda: NOW,
         roster=lambda: holder[0].roster,
         state=lambda: holder[0].own,
-        journal=Journal(incidents, "fra", "boot", lambda: NOW),
+        journal=journal,
         repeating=repeating,
         others=lambda: ["ams"],
         put=lambda event: holder[0].events.append(event),
@@ -109,6 +110,7 @@ async def open_post(tmp_path: Path, ssh: str = "") -> AsyncIterator[Post]:
     )
     holder.append(Post(relay, wire, roster, tmp_path / "fallback.db"))
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(journal.run)
         nursery.start_soon(relay.run)
         yield holder[0]
         nursery.cancel_scope.cancel()
