@@ -30,11 +30,13 @@ class Wrong(RuntimeError):
 
 
 class Aim(NamedTuple):
-    """`ratio` compares with ZNC's figure of the same run, else the limit is absolute."""
+    """`ratio` compares with ZNC's figure of the same run, else the limit is absolute. A `paced` one
+    was set on a machine of pace 1: on a slower one the same work takes longer."""
 
     limit: float
     at_most: bool = False
     ratio: bool = False
+    paced: bool = False
 
     def met(self, muster: float, znc: float | None) -> bool | None:
         """None where there is nothing to compare with."""
@@ -45,9 +47,18 @@ class Aim(NamedTuple):
             value = muster / znc
         return value <= self.limit if self.at_most else value >= self.limit
 
+    def at(self, pace: float) -> Aim:
+        """What it comes to on a machine of this pace."""
+        return self._replace(limit=self.limit / pace) if self.paced else self
+
     def __str__(self) -> str:
         sign = "≤" if self.at_most else "≥"
         return f"{sign} {self.limit:.3g}" + (" × ZNC" if self.ratio else "")
+
+
+def no_more_than(time: float) -> Aim:
+    """An aim for what work takes, in the metric's unit, at pace 1."""
+    return Aim(time, at_most=True, paced=True)
 
 
 class Metric(NamedTuple):

@@ -23,6 +23,7 @@ from tests.bench.benchmark import (
     Wrong,
     accounts,
     channel_names,
+    no_more_than,
     quantile,
     stage,
 )
@@ -149,9 +150,9 @@ def metrics(scale: Scale) -> tuple[Metric, ...]:
     sizes = scale.history_sizes
     rows = []
     aims = {
-        "latest": (Aim(1, at_most=True), Aim(3, at_most=True)),
-        "before": (Aim(1, at_most=True), Aim(3, at_most=True)),
-        "rare": (Aim(2, at_most=True), Aim(4, at_most=True)),
+        "latest": (no_more_than(1), no_more_than(3)),
+        "before": (no_more_than(1), no_more_than(3)),
+        "rare": (no_more_than(2), no_more_than(4)),
         "common": (None, None),
     }
     labels = {

@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 from tests.bench.__main__ import BENCHMARKS, main, take
-from tests.bench.benchmark import TINY, Aim, Wrong, accounts, expect_all, stage
+from tests.bench.benchmark import TINY, Aim, Wrong, accounts, expect_all, no_more_than, stage
 from tests.bench.corpus import NUMBER, Corpus, Dialect, ticket
+from tests.bench.pace import pace
 from tests.bench.report import number, show
 from tests.bench.subjects.floor import Floor
 from tests.bench.subjects.subject import Missing, Subject
@@ -49,7 +50,24 @@ def test_aims() -> None:
     assert Aim(3, ratio=True).met(300, None) is None
     assert Aim(20, at_most=True).met(20.1, None) is False
     assert str(Aim(1 / 3, at_most=True, ratio=True)) == "≤ 0.333 × ZNC"
+    assert no_more_than(20).at(0.5) == Aim(40, at_most=True, paced=True)
+    assert Aim(290, at_most=True).at(0.5) == Aim(290, at_most=True)
     assert [number(v) for v in (0.0, 0.123, 12.34, 39_600.0)] == ["0", "0.12", "12.3", "39,600"]
+
+
+def test_the_pace_of_this_machine_is_measured() -> None:
+    assert pace(TINY) > 0
+
+
+@pytest.mark.parametrize(("read", "verdict"), [(11.0, "yes"), (13.0, "here"), (24.1, "no")])
+def test_an_aim_is_shown_as_it_was_set_and_at_the_pace_of_this_machine(
+    read: float, verdict: str
+) -> None:
+    assert pace(TINY) > 0
+    console = Console(record=True, width=200)
+    show(console, BENCHMARKS["team"], TINY, {"Muster": [{"p99-1k": read}]}, 1, 0.5)
+    row = next(line for line in console.export_text().splitlines() if "1,000 lines/s, p99" in line)
+    assert [cell.strip() for cell in row.split("│")[-4:-1]] == ["≤ 12", "≤ 24", verdict]
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
