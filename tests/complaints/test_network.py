@@ -238,6 +238,10 @@ def test_c18_the_nick_is_regained_and_the_tries_are_hidden() -> None:
     talk.attach(1, ())
     talk.heard()
     talk.says(":irc.test 311 me_ me x y * :X", ":irc.test 318 me_ me :End of WHOIS")
+    talk.types(1, "WHOIS bob")
+    talk.says(":irc.test 318 me_ bob :End of WHOIS")
+    assert talk.seen(1) == [":irc.test 318 me_ bob :End of WHOIS"]
+    talk.heard()
     talk.says(":irc.test 731 me_ :me")
     assert talk.heard() == ["NICK me"]
     talk.says(":irc.test 437 me_ me :Nick/channel is temporarily unavailable")
