@@ -1,5 +1,7 @@
 """The admin socket: one shell-quoted command a line in, reply lines out, the last `OK` or `ERROR`.
 
+While a command takes its time `WORKING` comes every so often: who asked need not know which do.
+
 The socket is 0600: whoever can open it is the machine's operator. Passwords travel as arguments
 over it, so neither its lines nor its replies are ever logged.
 """
@@ -23,6 +25,8 @@ MAX_CONNECTIONS = 32  # at once; full: the next is told so and closed
 IDLE_S = 600.0  # a connection that says nothing for so long is closed
 READ_CHUNK = 16_384
 WRONG_USE = "wrong use: "  # how the text after ERROR begins when nothing was tried
+WORKING = "WORKING"
+WORKING_S = 15.0
 
 Dispatch = Callable[[str], Awaitable[list[str]]]
 
@@ -127,7 +131,18 @@ async def _answer_lines(stream: trio.SocketStream, dispatch: Dispatch) -> None:
             rest += chunk
         line, _, rest = rest.partition(b"\n")
         if line.strip():
-            await stream.send_all(await _answer(line, dispatch))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_say_working, stream)
+                answer = await _answer(line, dispatch)
+                nursery.cancel_scope.cancel()
+            await stream.send_all(answer)
+
+
+async def _say_working(stream: trio.SocketStream) -> None:
+    with suppress(trio.BrokenResourceError):  # whoever asked has left; the command is carried out
+        while True:
+            await trio.sleep(WORKING_S)
+            await stream.send_all(f"{WORKING}\n".encode())
 
 
 async def _answer(line: bytes, dispatch: Dispatch) -> bytes:
@@ -151,6 +166,6 @@ def _last(text: str) -> bytes:
 def _body(text: str) -> bytes:
     """A reply line that nobody can take for the last one."""
     text = " ".join(text.splitlines())
-    if text == "OK" or text.startswith("ERROR"):
+    if text in ("OK", WORKING) or text.startswith("ERROR"):
         text = " " + text
     return text.encode("utf-8", "replace") + b"\n"

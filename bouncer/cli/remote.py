@@ -13,10 +13,12 @@ import sys
 from pathlib import Path
 
 from bouncer import place
-from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, are, own_words
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, own_words
 
-ANSWER_S = 60.0  # a command answers within a second; a reload of many networks may take some
-WRONG = "wrong use: "  # as admin.py says it
+ANSWER_S = 60.0  # so long may nothing come: a bouncer that is at work says so four times
+# As admin.py says them.
+WRONG = "wrong use: "
+WORKING = "WORKING"
 STDIN_OPTIONS = {
     "--password-stdin": "--password",
     "--server-password-stdin": "--server-password",
@@ -83,7 +85,7 @@ def over_socket(path: Path, words: list[str]) -> list[str] | None:
     if "\n" in line or "\r" in line:
         raise Exit(WRONG_USE, "a control command is one line; take the line break out")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(patience_s(words))
+        connection.settimeout(ANSWER_S)
         try:
             connection.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
@@ -97,16 +99,9 @@ def over_socket(path: Path, words: list[str]) -> list[str] | None:
         try:
             return _ask(connection, line)
         except TimeoutError:
-            raise Exit(FAILED, f"the bouncer did not answer within {ANSWER_S:.0f} s") from None
+            raise Exit(FAILED, f"the bouncer has said nothing for {ANSWER_S:.0f} s") from None
         except OSError as error:
             raise Exit(FAILED, f"the bouncer went away: {error.strerror or error}") from None
-
-
-def patience_s(words: list[str]) -> float | None:
-    """How long to wait for an answer; None for as long as it takes: nothing is known of how much
-    history there is."""
-    words = words[3:] if are(words, "user", "run") else words
-    return None if any(are(words, "history", what) for what in ("prune", "stats")) else ANSWER_S
 
 
 def _ask(connection: socket.socket, line: str) -> list[str]:
@@ -114,6 +109,8 @@ def _ask(connection: socket.socket, line: str) -> list[str]:
     lines: list[str] = []
     with connection.makefile("r", encoding="utf-8", errors="replace", newline="\n") as replies:
         for reply in replies:
+            if reply == f"{WORKING}\n":
+                continue
             lines.append(reply.removesuffix("\n"))
             if lines[-1] == "OK" or lines[-1].startswith("ERROR "):
                 return lines

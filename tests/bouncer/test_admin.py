@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 import stat
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from bouncer import admin
+from bouncer.cli import remote
 from bouncer.control.grammar import ControlError, NotAllowed, WrongUse
 
 
@@ -24,7 +27,7 @@ async def answer(line: str) -> list[str]:
         case ["break"]:
             raise ZeroDivisionError
         case ["tricky"]:
-            return ["OK", "ERROR no", "two\nlines"]
+            return ["OK", "ERROR no", "two\nlines", "WORKING"]
         case ["fail"]:
             raise ControlError("it went\nwrong")
     raise WrongUse("say echo")
@@ -72,7 +75,55 @@ async def test_many_commands_on_one_connection_each_ends_with_its_outcome(tmp_pa
 async def test_a_reply_is_never_taken_for_the_outcome(tmp_path: Path) -> None:
     async with serving(tmp_path / "s") as stream:
         await stream.send_all(b"tricky\n")
-        assert await hear(stream, 4) == [" OK", " ERROR no", "two lines", "OK"]
+        expected = [" OK", " ERROR no", "two lines", " WORKING", "OK"]
+        assert await hear(stream, len(expected)) == expected
+
+
+async def test_who_waits_hears_that_the_bouncer_is_at_work(
+    tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
+    """However long it takes; and when they have left it goes on."""
+    asked, done, ended = trio.Event(), trio.Event(), trio.Event()
+
+    async def takes_long(_line: str) -> list[str]:
+        asked.set()
+        await done.wait()
+        ended.set()
+        return ["removed"]
+
+    with admin.listening(tmp_path / "s") as listener:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(admin.serve, listener, takes_long)
+            async with await trio.open_unix_socket(str(tmp_path / "s")) as stream:
+                await stream.send_all(b"prune\n")
+                await asked.wait()
+                for _ in range(3):
+                    await trio.testing.wait_all_tasks_blocked()
+                    mock_clock.jump(admin.WORKING_S)
+                    assert await hear(stream, 1) == [admin.WORKING]
+            for _ in range(3):
+                await trio.testing.wait_all_tasks_blocked()
+                mock_clock.jump(admin.WORKING_S)
+            done.set()
+            await ended.wait()
+            nursery.cancel_scope.cancel()
+
+
+def test_that_it_is_at_work_is_no_part_of_the_answer(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+
+        def serve() -> None:
+            with server.accept()[0] as connection:
+                connection.sendall(f"{admin.WORKING}\nremoved\n{admin.WORKING}\nOK\n".encode())
+                connection.recv(1 << 16)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert remote.over_socket(tmp_path / "s", ["prune"]) == ["removed", "OK"]
+        thread.join()
+    assert remote.ANSWER_S >= 4 * admin.WORKING_S
 
 
 async def test_only_its_owner_may_open_it(tmp_path: Path) -> None:

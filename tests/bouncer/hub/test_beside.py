@@ -11,11 +11,9 @@ import pytest
 import trio
 from sqlalchemy import Connection
 
-from bouncer.cli import remote
 from bouncer.control.actors import OPERATOR, Actor, Door
-from bouncer.control.command import Command
 from bouncer.control.grammar import ControlError
-from bouncer.control.registry import COMMANDS, dispatch
+from bouncer.control.registry import dispatch
 from bouncer.hub.beside import AT_ONCE_S
 from storage import accounts
 from tests.complaints.venue import PATIENCE_S, Muster, running_bouncer, running_network, until
@@ -120,10 +118,3 @@ async def test_what_fails_late_is_told(tmp_path: Path) -> None:
             assert "goes on" in said
             let_go.set()
         await client.hears("NOTICE me :some work: The bouncer failed at this; its log says more")
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_the_command_line_waits_for_long_ones_alone(command: Command) -> None:
-    words = [*command.words, "x"]
-    assert (remote.patience_s(words) is None) == command.long
-    assert (remote.patience_s(["user", "run", "alice", *words]) is None) == command.long
