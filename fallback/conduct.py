@@ -15,7 +15,7 @@ import trio
 
 from bouncer.mesh.keys import MeshKey
 from bouncer.mesh.roster import Roster
-from fallback import claims, incident, voter, watch
+from fallback import claims, incident, speaker, voter, watch
 from fallback.actions import Persist
 from fallback.journal import Journal
 from fallback.mesh.port import Mesh
@@ -37,6 +37,8 @@ class Desk(Protocol):
     async def perform(self, action: claims.Action) -> None: ...
 
     def renamed(self, network: str, old: str, new: str) -> None: ...
+
+    def took_over(self, network: str) -> None: ...
 
     def closed(self) -> None: ...
 
@@ -178,6 +180,10 @@ class Conduct:
             log.info("incident", id=self.incident_id, name=wording.short_name(self.incident_id))
             await self._desk_step(claims.IncidentBegan(self.incident_id))
         await self._perform(actions, before)
+        for old, new in zip(before.speakers, self.state.speakers, strict=True):
+            speaks = new.phase is speaker.Phase.SPEAKING is not old.phase
+            if speaks and self.front is not None:
+                self.front.took_over(new.network)
         if was and not self.incident_id:
             log.info("incident closed", id=was)
             await self._desk_step(claims.IncidentClosed())

@@ -243,6 +243,13 @@ class Performer:
             for said in self._state().speakers
         )
 
+    def followed(self, network: str) -> str:
+        """The agent who speaks there, where we follow one; '' else."""
+        for said in self._state().speakers:
+            if said.network == network and said.phase is speaker.Phase.FOLLOWING:
+                return said.claimant.agent if said.claimant else ""
+        return ""
+
     def other_agents(self) -> list[str]:
         """The names of the agents besides us."""
         roster = self.roster()

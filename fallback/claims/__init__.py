@@ -46,6 +46,7 @@ from fallback.claims.events import (
     Outproved as Outproved,
     PeerRevoked as PeerRevoked,
     PeerSpent as PeerSpent,
+    PeerStarted as PeerStarted,
     PeerVerified as PeerVerified,
     Revoked as Revoked,
     Signed as Signed,

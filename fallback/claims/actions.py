@@ -109,9 +109,10 @@ class Kick:
 
 @dataclass(frozen=True, slots=True)
 class TellRoom:
-    """One line for the room."""
+    """One line for the rooms where this agent speaks, about a nick on `network`."""
 
     text: str
+    network: str
 
 
 @dataclass(frozen=True, slots=True)

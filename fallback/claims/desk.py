@@ -13,6 +13,7 @@ from fallback.claims.actions import (
     Replicate,
     RevokedFact,
     SpentFact,
+    TellRoom,
 )
 from fallback.claims.events import (
     CodeSpilled,
@@ -27,6 +28,7 @@ from fallback.claims.events import (
     Outproved,
     PeerRevoked,
     PeerSpent,
+    PeerStarted,
     PeerVerified,
     Revoked,
     StillVoiced,
@@ -35,7 +37,7 @@ from fallback.claims.events import (
     UplinkDoubted,
 )
 from fallback.claims.guards import Case
-from fallback.claims.rows import TABLE
+from fallback.claims.rows import TABLE, is_now, outdone
 from fallback.claims.values import (
     MAX_REMOTE,
     MAX_REVOKED,
@@ -81,6 +83,8 @@ def step(desk: Desk, event: Event, now: float) -> Done:
             return _refused_elsewhere(desk, event, now)
         case PeerVerified():
             return _peer(desk, event, now)
+        case PeerStarted():
+            return desk, [Replicate(claim) for claim in desk.claims if claim.phase in SHOWN]
         case Tick():
             standing = tuple(other for other in desk.remote if now < other.ends)
             return _each(replace(desk, remote=standing), event, now)
@@ -222,15 +226,19 @@ def _refused_elsewhere(desk: Desk, event: PeerRevoked, now: float) -> Done:
 def _peer(desk: Desk, event: PeerVerified, now: float) -> Done:
     # The burning itself may still be on its way, or for ever lost.
     desk, actions = _burned_elsewhere(desk, event.spent)
-    rest = [
-        old for old in desk.remote if (old.agent, old.claim_id) != (event.agent, event.claim_id)
-    ]
+    claim = (event.agent, event.claim_id)
+    old = next((one for one in desk.remote if (one.agent, one.claim_id) == claim), None)
+    rest = [one for one in desk.remote if one is not old]
+    if news := _news(desk, old, event):
+        actions.append(TellRoom(news, event.network))
     if event.phase not in SHOWN:
         return replace(desk, remote=tuple(rest)), actions
     new = RemoteClaim(
         event.agent, event.claim_id, event.handle, event.network, event.nick, event.proof,
-        event.spent, now, event.evidence,
+        event.spent, now, event.evidence, event.phase, event.recalled,
     )  # fmt: skip
+    if old is not None and (old.handle, old.proof) == (new.handle, new.proof):
+        new = replace(new, at=old.at)  # told again, it is good no longer
     desk = replace(desk, remote=(*rest, new)[-MAX_REMOTE:])
     desk, more = _each(desk, NickProved(event.network, event.nick, event.handle), now)
     actions += more
@@ -238,6 +246,35 @@ def _peer(desk: Desk, event: PeerVerified, now: float) -> Done:
         desk, more = _each(desk, CodeTwice(event.spent), now)
         actions += more
     if event.phase is Phase.VERIFIED:
-        desk, more = _each(desk, Outproved(event.handle, event.proof), now)
+        outproved = Outproved(event.handle, event.proof, event.network, event.nick)
+        desk, more = _each(desk, outproved, now)
         actions += more
     return desk, actions
+
+
+def _news(desk: Desk, old: RemoteClaim | None, event: PeerVerified) -> str:
+    """What the room is to hear of another agent's claim, which only who speaks there can say; ''
+    for what is no news there, or what this agent says of its own claim on that connection."""
+    handle, nick = event.handle, event.nick
+    shared = [
+        claim
+        for claim in desk.claims
+        if (claim.connection.network, claim.nick, claim.handle) == (event.network, nick, handle)
+    ]
+    match event.phase:
+        case Phase.VERIFIED:
+            if any(c.phase is Phase.VERIFIED and c.proof >= event.proof for c in shared):
+                return ""
+            if old is None or (old.handle, old.proof) != (handle, event.proof):
+                return is_now(handle, nick, event.proof)
+            return f"{handle} is {nick} now (was {old.nick})" if old.nick != nick else ""
+        case _ if shared or old is None:
+            return ""
+        case Phase.SUPERSEDED if old.phase is Phase.VERIFIED:
+            return outdone(handle, nick)
+        case Phase.REVOKED:
+            return f"{nick}, who was {handle}, is revoked"
+        case Phase.OPEN:
+            return f"{nick} is not {handle}: {event.agent} takes it back"
+        case _:
+            return ""

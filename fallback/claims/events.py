@@ -165,6 +165,14 @@ class PeerVerified:
     spent: str
     phase: Phase = Phase.VERIFIED
     evidence: str = ""
+    recalled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStarted:
+    """Another agent has started, and knows nothing yet of whom we have verified."""
+
+    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +213,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Outproved:
-    """Made by the desk itself: the same handle has a valid proof elsewhere."""
+    """Made by the desk itself: the same handle has a valid proof elsewhere; where another agent
+    tells of it, on `network` under `nick`."""
 
     handle: str
     proof: Proof
+    network: str = ""
+    nick: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +274,7 @@ Event = (
     | NetworkDropped
     | Revoked
     | PeerVerified
+    | PeerStarted
     | PeerRevoked
     | PeerSpent
     | Stored

@@ -192,7 +192,10 @@ def dropped(case: Case, event: NetworkDropped, _now: float) -> bool:
 
 
 def not_weaker(case: Case, event: Outproved, _now: float) -> bool:
-    return event.handle == case.claim.handle and event.proof >= case.claim.proof
+    """Not where another agent has proved the very same connection: that is nowhere else."""
+    claim = case.claim
+    same = (claim.connection.network, claim.nick) == (event.network, event.nick)
+    return event.handle == claim.handle and event.proof >= claim.proof and not same
 
 
 def mistaken(case: Case, event: NickProved, _now: float) -> bool:

@@ -66,6 +66,14 @@ def _put(case: Case, claim: Claim) -> Case:
     return replace(case, claim=claim)
 
 
+def is_now(handle: str, nick: str, proof: Proof) -> str:
+    return f"{handle} is {nick} ({proof.name.lower()})"
+
+
+def outdone(handle: str, nick: str) -> str:
+    return f"{handle} has proved it elsewhere; {nick} is the older one"
+
+
 def _tell(claim: Claim, phase: Phase) -> list[Action]:
     claim = replace(claim, phase=phase)
     return [Persist(ClaimFact(claim)), Replicate(claim)]
@@ -77,7 +85,7 @@ def _verify(case: Case, handle: str, nick: str, proof: Proof, evidence: str, now
         verified_at=now, bad=0, away=False, recalled=False,
     )  # fmt: skip
     claim = replace(claim, until=claim.proof_ends)
-    told = TellRoom(f"{handle} is {nick} ({proof.name.lower()})")
+    told = TellRoom(is_now(handle, nick, proof), claim.connection.network)
     admitted: list[Action] = [Admit(claim.connection, nick), told]
     return _put(case, claim), [*_tell(claim, Phase.VERIFIED), *admitted]
 
@@ -202,7 +210,7 @@ def _rename(case: Case, event: NickChanged, _now: float) -> Done:
 
 def _rebind(case: Case, event: NickChanged, _now: float) -> Done:
     old, claim = case.claim.nick, replace(case.claim, nick=event.nick)
-    told = TellRoom(f"{claim.handle} is {event.nick} now (was {old})")
+    told = TellRoom(f"{claim.handle} is {event.nick} now (was {old})", claim.connection.network)
     return _put(case, claim), [*_tell(claim, case.phase), told]
 
 
@@ -229,19 +237,21 @@ def _recall(case: Case, _event: StillVoiced, _now: float) -> Done:
 
 def _take_back(case: Case, event: NickProved, _now: float) -> Done:
     claim = case.claim
-    told = TellRoom(f"{claim.nick} is not {claim.handle}: another agent has seen {event.handle}")
+    text = f"{claim.nick} is not {claim.handle}: another agent has seen {event.handle}"
+    told = TellRoom(text, claim.connection.network)
     return _put(case, Claim(claim.connection, claim.nick)), [*_tell(claim, Phase.OPEN), told]
 
 
 def _suspend_twice(case: Case, event: CodeTwice, now: float) -> Done:
     case, actions = _suspend(case, event, now)
-    told = TellRoom(f"{case.claim.handle}: one code was used in two places; both are suspended")
+    text = f"{case.claim.handle}: one code was used in two places; both are suspended"
+    told = TellRoom(text, case.claim.connection.network)
     return case, [*actions, told]
 
 
 def _supersede(case: Case, _event: Outproved, _now: float) -> Done:
     claim = case.claim
-    told = TellRoom(f"{claim.handle} has proved it elsewhere; {claim.nick} is the older one")
+    told = TellRoom(outdone(claim.handle, claim.nick), claim.connection.network)
     return case, [*_tell(claim, Phase.SUPERSEDED), told]
 
 
@@ -257,7 +267,7 @@ def _revoke(case: Case, event: Revoked | EvidenceRevoked, _now: float) -> Done:
         evidence = digest_of(claim.evidence)
         case = replace(case, desk=replace(case.desk, revoked=case.desk.revoked | {evidence}))
         facts.append(Persist(RevokedFact(evidence)))
-    told = TellRoom(f"{claim.nick} was revoked by {event.admin}")
+    told = TellRoom(f"{claim.nick} was revoked by {event.admin}", claim.connection.network)
     kick = Kick(claim.connection, claim.nick)
     return _put(case, claim), [*facts, *_tell(claim, Phase.REVOKED), kick, told]
 

@@ -131,6 +131,8 @@ class RemoteClaim:
     spent: str
     at: float
     evidence: str = ""  # its digest
+    phase: Phase = Phase.VERIFIED
+    recalled: bool = False
 
     @property
     def ends(self) -> float:

@@ -216,14 +216,16 @@ class FrontDesk:
     def _(self, action: claims.TellRoom) -> None:
         for network, announcer in self._announcers.items():
             if announcer.joined and self._conduct.performer.speaks(network):
-                announcer.say((announcer.config.room,), action.text, Priority.VERIFY)
+                there = network == action.network
+                text = action.text if there else f"on {action.network}: {action.text}"
+                announcer.say((announcer.config.room,), text, Priority.VERIFY)
                 self._journal.note(
                     self._conduct.incident_id,
                     network,
                     announcer.config.room,
                     self._me,
                     "agent",
-                    action.text,
+                    text,
                 )
 
     @_do.register
@@ -258,21 +260,42 @@ class FrontDesk:
             proof=claim.proof.value,
             phase=claim.phase.name,
             evidence=claims.digest_of(claim.evidence),
+            recalled=claim.recalled,
         )
         self._tell_agents(said)
 
     def _tell_agents(self, said: JournalSaid) -> None:
         body, repeating = write_body(said), self._conduct.performer.repeating
-        repeating.until_received(self.other_agents(), said.id, Kind.JOURNAL, lambda: body)
+        repeating.until_received(
+            self.other_agents(), said.id, Kind.JOURNAL, lambda: body, about=said.claim_id
+        )
 
     def announced(self, network: str) -> None:
-        """With the announcement: the temp nick of everyone on call, and who is known already."""
+        """With the announcement: the temp nick of everyone on call."""
         announcer = self._announcers[network]
         targets = [announcer.config.room]
         if self._nicks_in_lobby:
             targets.append(announcer.config.lobby)
         for line in self.nick_lines(network):
             announcer.say(tuple(targets), line, Priority.ROSTER)
+
+    def took_over(self, network: str) -> None:
+        """This agent speaks there from now on: who is found already is told to the room once more,
+        for who spoke before may not have heard of all."""
+        found = [f"{handle}={where}" for handle, where in self.found(network).items()]
+        announcer = self._announcers[network]
+        for line in wording.wrap(found):
+            announcer.say((announcer.config.room,), f"found so far: {line}", Priority.ROSTER)
+
+    def found(self, network: str) -> dict[str, str]:
+        """Who is found, here or at another agent: handle -> nick and proof, as `network` reads
+        it."""
+        found = {}
+        for claim in claims.standing(self._conduct.desk):
+            place = claim.connection.network if isinstance(claim, claims.Claim) else claim.network
+            at = f"@{place}" if place != network else ""
+            found[claim.handle] = f"{claim.nick}{at} ({claim.proof.name.lower()})"
+        return found
 
     def nick_lines(self, network: str) -> list[str]:
         """`on call: alice -> alice_, bob -> bob-k7`, cut into lines."""

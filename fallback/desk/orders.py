@@ -19,6 +19,7 @@ from fallback.networks import wording
 from fallback.networks.outgoing import Priority
 
 if TYPE_CHECKING:
+    from bouncer.mesh.roster import Member
     from fallback.desk.reception import Reception
     from fallback.networks.people import Person
 
@@ -70,6 +71,8 @@ def run(reception: Reception, network: str, nick: str, text: str, *, room: bool)
             reception.reply(network, nick, wording.HELP if name else wording.UNKNOWN)
         return
     person = reception.person(network, nick)
+    if room and not _is_ours(reception, network, nick, person, max(order.who, Who.VERIFIED)):
+        return
     call = Call(reception, network, nick, tuple(words[1:]), person)
     if order.who > rights(person):
         answer = [_refusal(order.who, person)]
@@ -86,13 +89,42 @@ def run(reception: Reception, network: str, nick: str, text: str, *, room: bool)
         reception.reply(network, nick, line[: wording.MAX_LINE])
 
 
+def _is_ours(
+    reception: Reception, network: str, nick: str, person: Person | None, needed: Who
+) -> bool:
+    """What is said in the room all agents hear. Who speaks answers; but whom that one does not know
+    well enough and another one knows better, that other one answers."""
+    fold, known = reception.announcers[network].state.fold, reception.roster()
+    here, mine = reception.fellows.in_room(network), rights(person)
+    theirs = {
+        other.agent: _rights(known.member(other.handle) if known else None, other)
+        for other in reception.conduct.desk.remote
+        if other.agent in here
+        and other.phase is claims.Phase.VERIFIED
+        and (other.network, fold(other.nick)) == (network, fold(nick))
+    }
+    speaker = reception.conduct.performer.followed(network)
+    if speaker not in here:
+        return mine >= needed or not any(level > mine for level in theirs.values())
+    account = reception.member_by_account(network, reception.account_of(network, nick))
+    if person is not None and person.member == account:
+        return False  # accounts all agents see
+    its = theirs.pop(speaker, Who.ANYONE)
+    best = max(theirs.items(), key=lambda one: (one[1], one[0]), default=("", Who.ANYONE))
+    return its < needed and mine > its and (best[1], best[0]) < (mine, reception.me)
+
+
 def rights(person: Person | None) -> Who:
     """What somebody may; a vouch gives no admin rights, a voice none to what destroys."""
-    if person is None:
+    return Who.ANYONE if person is None else _rights(person.member, person)
+
+
+def _rights(member: Member | None, by: Person | claims.RemoteClaim) -> Who:
+    if member is None:
         return Who.ANYONE
-    if not person.member.admin or person.proof is claims.Proof.VOUCH:
+    if not member.admin or by.proof is claims.Proof.VOUCH:
         return Who.VERIFIED
-    strong = person.proof in claims.ADMIN_PROOFS and not person.recalled
+    strong = by.proof in claims.ADMIN_PROOFS and not by.recalled
     return Who.STRONG_ADMIN if strong else Who.ADMIN
 
 
@@ -154,11 +186,7 @@ def roster(call: Call) -> list[str]:
     if known is None:
         return ["no roster here"]
     wanted = call.words[0].casefold() if call.words else ""
-    found: dict[str, str] = {}
-    for claim in claims.standing(call.reception.conduct.desk):
-        place = claim.connection.network if isinstance(claim, claims.Claim) else claim.network
-        at = f"@{place}" if place != call.network else ""
-        found[claim.handle] = f"{claim.nick}{at} ({claim.proof.name.lower()})"
+    found = call.reception.front.found(call.network)
     entries = [
         f"{one.handle}={found.get(one.handle, '?')}{' oncall' if one.oncall else ''}"
         for one in sorted(known.staff, key=lambda one: (one.oncall or 1000, one.handle))
@@ -174,9 +202,22 @@ def verify(call: Call) -> list[str]:
         claims.claim_of(call.reception.conduct.desk, connection) if connection is not None else None
     )
     if claim is None or claim.phase is not claims.Phase.VERIFIED:
-        return [f"{nick}: NOT VERIFIED"]
+        return [_verified_elsewhere(call, nick) or f"{nick}: NOT VERIFIED"]
     how = f"{claim.proof.name.lower()}, {wording.clock(claim.verified_at)}"
     return [f"{nick} = {claim.handle} via {how}"]
+
+
+def _verified_elsewhere(call: Call, nick: str) -> str:
+    """What another agent knows of who has this nick and, from it, a voice in the room: a nick alone
+    proves nothing."""
+    announcer = call.reception.announcers[call.network]
+    fold, room = announcer.state.fold, announcer.state.channel(announcer.config.room)
+    member = room.members.get(fold(nick)) if room else None
+    for other in call.reception.conduct.desk.remote:
+        same = (other.network, fold(other.nick)) == (call.network, fold(nick))
+        if same and other.phase is claims.Phase.VERIFIED and member and "+" in member.prefixes:
+            return f"{nick} = {other.handle} via {other.proof.name.lower()}, {other.agent}'s word"
+    return ""
 
 
 def vouch(call: Call) -> list[str]:

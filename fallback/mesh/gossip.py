@@ -132,6 +132,7 @@ class JournalSaid:
     proof: Annotated[int, Field(ge=1, le=4)] = 1
     phase: Short = "VERIFIED"
     evidence: Short = ""  # the digest of what proved it
+    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ class Hearing:
         self._boots = Boots()
         self.settings: dict[str, SettingsSaid] = {}  # by voter, of those that told
         self._forwarded: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._people_told: dict[str, bytes] = {}  # the nonce of its boot, by agent
 
     def take(self, heard: Heard, where: Where | None) -> None:
         """Handle one fresh datagram; a wrong one is dropped."""
@@ -312,6 +313,7 @@ class Hearing:
                 said.spent,
                 _phase(said.phase),
                 said.evidence,
+                said.recalled,
             )
         )
 
@@ -326,6 +328,10 @@ class Hearing:
             return
         body = answers.closings(asked.number, len(heard.body), own, self._now())
         self._mesh.answer(heard.peer, Kind.OVER, body, where, len(heard.body))
+        boot = self._mesh.peers.nonce_of(heard.peer)
+        if self._people_told.get(heard.peer) != boot:  # it asks each second until it is answered
+            self._people_told[heard.peer] = boot
+            self._put_claim(claims.PeerStarted(heard.peer))
 
     def _on_over(self, heard: Heard, _where: Where | None) -> None:
         said, now = read_body(OverSaid, heard.body), self._now()

@@ -29,6 +29,7 @@ class _Waiting:
     kind: Kind
     body: Body
     since: float
+    about: str
 
 
 @dataclass
@@ -40,12 +41,18 @@ class Repeating:
     _waiting: dict[tuple[str, str], _Waiting] = field(default_factory=dict)
     _rounds: int = 0
 
-    def until_received(self, peers: list[str], id: str, kind: Kind, body: Body) -> None:
-        """Say it to each of these now and again, until each has answered RECEIVED `id`."""
+    def until_received(
+        self, peers: list[str], id: str, kind: Kind, body: Body, *, about: str = ""
+    ) -> None:
+        """Say it to each of these now and again, until each has answered RECEIVED `id`. What was to
+        be said `about` the same before is said no more: arriving later, it would pass for newer."""
         for peer in peers:
+            for old in [key for key, one in self._waiting.items() if about and one.about == about]:
+                if old[0] == peer:
+                    del self._waiting[old]
             if len(self._waiting) >= MAX_WAITING:
                 del self._waiting[next(iter(self._waiting))]
-            self._waiting[peer, id] = _Waiting(kind, body, trio.current_time())
+            self._waiting[peer, id] = _Waiting(kind, body, trio.current_time(), about)
             self.mesh.send(peer, kind, body())
 
     def received(self, peer: str, id: str) -> None:

@@ -56,6 +56,17 @@ class Fellows:
             if where == network and fold(known) == fold(nick):
                 yield agent
 
+    def in_room(self, network: str) -> set[str]:
+        """The agents that are in the room, so that they hear what is said there."""
+        announcer = self._announcers[network]
+        room = announcer.state.channel(announcer.config.room)
+        members = room.members if room else {}
+        return {
+            agent
+            for (agent, where), nick in self._nicks.items()
+            if where == network and announcer.state.fold(nick) in members
+        }
+
     def told(self, agent: str, where: dict[str, str]) -> None:
         """Another agent tells its nicks: invite it, or make it operator."""
         for network, nick in where.items():

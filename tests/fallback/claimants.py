@@ -44,7 +44,7 @@ class DeskDialogue(Dialogue):
             nick = NickProved(event.network, event.nick, event.handle)
             self._read(nick, self.state)
             self._read(CodeTwice(event.spent), self.state)
-            self._read(Outproved(event.handle, event.proof), self.state)
+            self._read(Outproved(event.handle, event.proof, event.network, event.nick), self.state)
         elif isinstance(event, Revoked):
             at = claims.claim_of(self.state, event.connection)
             evidence = claims.digest_of(at.evidence if at else "")
@@ -52,7 +52,11 @@ class DeskDialogue(Dialogue):
         elif hasattr(event, "connection"):
             won = claims.claim_of(after, event.connection)
             if won is not None and won.phase is Phase.VERIFIED:
-                self._read(Outproved(won.handle, won.proof), self.state, but=won.connection)
+                self._read(
+                    Outproved(won.handle, won.proof),
+                    self.state,
+                    but=won.connection,
+                )
 
     def _read(self, event: Any, desk: Desk, but: Connection | None = None) -> None:
         about = [claim for claim in desk.claims if claim.connection != but]

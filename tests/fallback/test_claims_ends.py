@@ -29,6 +29,7 @@ from fallback.claims import (
     Revoked,
     SpentFact,
     Stored,
+    TellRoom,
     Tick,
     Vouched,
 )
@@ -166,7 +167,7 @@ def test_s8_a_code_that_verified_somebody_elsewhere_is_burned_here_at_once() -> 
     """Its burning and its claim are two datagrams: whichever comes first says that it is used."""
     say = fresh()
     burn = say.at(1, told())
-    assert burn == [Persist(SpentFact(CODE))]
+    assert burn == [Persist(SpentFact(CODE)), TellRoom("alice is al (code)", "oftc")]
     say.at(2, code())
     assert say.refused is Refusal.BAD
 

@@ -75,3 +75,15 @@ async def test_who_is_no_voter_any_more_is_told_nothing(
     removed = autojump_clock.current_time()
     await trio.sleep(HOUR_S)
     assert not wire.since(removed, "hel")
+
+
+async def test_what_is_newer_about_the_same_ends_the_older(
+    wire: Wire, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Else who was suspended would stand as verified where the first word came last."""
+    begun = autojump_clock.current_time()
+    for id, body in (("v:1", b"verified"), ("v:2", b"suspended")):
+        wire.repeating.until_received(["ams"], id, Kind.JOURNAL, lambda body=body: body, about="c1")
+    wire.repeating.until_received(["ams"], "v:3", Kind.JOURNAL, lambda: b"other", about="c2")
+    await trio.sleep(2.5)
+    assert {what for at, _, what in wire.sent if at > begun} == {b"suspended", b"other"}
