@@ -65,7 +65,8 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel that a network's session is to be in. `detached` hides it from clients;
+    """A channel that a network's session is to be in. `detached` hides it from clients, who have
+    seen nothing of it since message `detached_id`, 0 where that is not known;
     `relay_detached`, `reattach_on`, `detach_on` are '' (default), none, highlight or message."""
 
     network_id: int
@@ -74,6 +75,7 @@ class Channel:
     key: str = ""
     enabled: bool = True
     detached: bool = False
+    detached_id: int = 0
     relay_detached: str = ""
     reattach_on: str = ""
     detach_on: str = ""

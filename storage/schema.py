@@ -140,6 +140,7 @@ channels = Table(
     _text("key"),
     _flag("enabled", default=True),
     _flag("detached"),
+    _number("detached_id"),
     _text("relay_detached"),
     _text("reattach_on"),
     _text("detach_on"),

@@ -28,13 +28,14 @@ def errand_of(effect: Effect, store: Store, network_id: int) -> Errand | None:
         case RememberChannel(name, key):
             channel = Channel(network_id, name, key=key)
             return partial(keeping.remember_channel, store, channel)
-        case ChangeChannel(name, detached):
-            return partial(keeping.change_channel, store, network_id, name, detached)
+        case ChangeChannel(name, detached, detached_id):
+            changes = {"detached": detached, "detached_id": detached_id}
+            return partial(keeping.change_channel, store, network_id, name, **changes)
         case ForgetChannel(name):
             return partial(keeping.forget_channel, store, network_id, name)
         case RememberLogin(login, password):
-            changes = {"sasl_login": login, "sasl_password": password}
-            return partial(keeping.change_network, store, network_id, **changes)
+            logs_in = {"sasl_login": login, "sasl_password": password}
+            return partial(keeping.change_network, store, network_id, **logs_in)
         case RememberCasemapping(token):
             return partial(keeping.change_network, store, network_id, casemapping=token)
         case KeepMark(target, key, value):

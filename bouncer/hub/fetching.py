@@ -56,14 +56,14 @@ class Fetching:
             return
         await client.outbox.drained()  # the next page leaves when the last one has
         network_id = link.session.network.id
-        since = partial(messages.since, events=False)
         try:
-            rows = await self._store.read(since, network_id, wanted.after_id, PAGE_ROWS)
+            rows = await self._store.read(history.backlog, network_id, wanted, PAGE_ROWS)
         except StorageError as error:
             log.error("backlog not read", user=client.user, reason=str(error))
             client.drop(f"History cannot be read now: {error}")
             return
-        page = PageRead(wanted.client, rows, wanted.upto_id, more=len(rows) == PAGE_ROWS)
+        more = not wanted.target and len(rows) == PAGE_ROWS
+        page = PageRead(wanted.client, rows, wanted.upto_id, more, wanted.target)
         await self._post(link, page)
 
     async def recall(self, link: Link, wanted: Recall) -> None:

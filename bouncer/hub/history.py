@@ -11,6 +11,7 @@ from outcome import Outcome
 from sqlalchemy import Connection
 
 from bouncer.irc.chathistory import MsgId, Selector, Subcommand, Timestamp
+from bouncer.session.effects import PlayBack
 from bouncer.session.lookups import (
     Answer,
     Done,
@@ -26,12 +27,14 @@ from bouncer.session.lookups import (
     Targets,
     Unsubscribe,
 )
+from bouncer.session.stamps import AHEAD_MS
 from storage import accounts, messages, search, subscriptions
 from storage.errors import StorageError
 from storage.messages import Position, Row
 from storage.store import Store
 
 MAX_PLAYED = 5_000  # messages of one `PLAY`
+MAX_SKIPPED = 20  # pages of newer messages, before those that a client missed
 
 Answered = Callable[[Outcome[Answer]], None]
 
@@ -40,6 +43,28 @@ log = structlog.get_logger("history")
 
 class _UnknownMessage(LookupError):
     """A msgid that is not, or no longer, in the conversation."""
+
+
+def backlog(connection: Connection, network_id: int, wanted: PlayBack, limit: int) -> list[Row]:
+    """One page of what a client missed: the oldest rows, or the newest of one conversation."""
+    after_id, upto_id, target = wanted.after_id, wanted.upto_id, wanted.target
+    rows = messages.since(
+        connection, network_id, after_id, limit if not target else 1, events=False
+    )
+    if not target or not rows:
+        return rows
+    found: list[Row] = []
+    earliest = Position.before_ms(rows[0].time_ms - AHEAD_MS)  # numbers follow our clock alone
+    before = messages.LAST_POSITION
+    for _ in range(MAX_SKIPPED):
+        page = messages.before(
+            connection, network_id, target, before, limit, earliest, events=False
+        )
+        found = [row for row in page if after_id < row.id <= upto_id] + found
+        if len(page) < limit or len(found) >= limit:
+            break
+        before = Position(page[0].time_ms, page[0].id)
+    return found[-limit:]
 
 
 def ask(store: Store, network_id: int, question: Question, answered: Answered) -> None:

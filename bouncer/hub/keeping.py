@@ -103,10 +103,10 @@ async def forget_channel(store: Store, network_id: int, name: str) -> None:
         log.error("channel not forgotten", channel=name, reason=str(error))
 
 
-async def change_channel(store: Store, network_id: int, name: str, detached: bool) -> None:
+async def change_channel(store: Store, network_id: int, name: str, **changes: Any) -> None:
     """Keep that a channel was detached or attached."""
     try:
-        await store.run(partial(accounts.change_channel, detached=detached), network_id, name)
+        await store.run(partial(accounts.change_channel, **changes), network_id, name)
     except (NotWritten, NotFound) as error:
         log.error("channel not changed", channel=name, reason=str(error))
 

@@ -17,6 +17,7 @@ from bouncer.session.clients import Client
 from bouncer.session.dialect import Dialect
 from bouncer.session.effects import Effects, PlayBack
 from bouncer.session.events import Attached, CapsChanged
+from bouncer.session.playback import FETCHING
 from bouncer.session.reading import page_limit
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ NO_NETWORK = (
 )
 
 
-# "if a client requests this capability, the server (or bouncer) SHOULD NOT play back any history
-# that would otherwise be sent automatically": chathistory. Some request it and never ask.
-FETCHING = frozenset({"draft/chathistory", "znc.in/playback"})
 FETCH_MS = 5_000  # a client that has not fetched by then gets its backlog after all
 
 
@@ -120,6 +118,8 @@ def attached(session: Session, event: Attached, out: Effects) -> None:
         confirmed_id=known_id,
     )
     client.attached_ms = session.now_ms
+    came_id = session.new_id()
+    client.began = (known_id, came_id) if event.autoplay else None
     session.clients.add(client)
     session.upkeep.presence.came(client, event.away)
     greet(session, client, event.trouble, out)
@@ -128,7 +128,7 @@ def attached(session: Session, event: Attached, out: Effects) -> None:
         out.tell(client.id, session.service_line(client, event.alarm))
     if event.autoplay and FETCHING & event.caps:
         client.live = True
-        client.owed = known_id, session.new_id()
+        client.owed = known_id, came_id
     elif event.autoplay:
         out.others.append(PlayBack(client.id, known_id, session.last_kept_id))
     else:

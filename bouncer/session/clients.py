@@ -32,6 +32,9 @@ class Client:
     owed: tuple[int, int] | None = None  # message ids (after, up to): what it may fetch itself
     played: bool = False  # what it is owed is on its way, for it has not fetched it
     attached_ms: int = 0
+    # what it had when it came, and the message id of then; None where nothing is played back to it
+    began: tuple[int, int] | None = None
+    awaits: str = ""  # a channel (folded): it is live again once it has what it missed there
     pasted: MultilineReader | None = None  # a message of several lines that is on its way
     pasted_label: str = ""
     subscriptions: set[str] = field(default_factory=set)  # metadata keys; bounded by metadata

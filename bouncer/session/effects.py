@@ -29,10 +29,11 @@ class ForgetChannel:
 
 @dataclass(frozen=True, slots=True)
 class ChangeChannel:
-    """A channel was detached or attached."""
+    """A channel was detached, after message `detached_id`, or attached."""
 
     name: str
     detached: bool
+    detached_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,13 @@ class NetworkCaps:
 @dataclass(frozen=True, slots=True)
 class PlayBack:
     """Read the next page of what the client missed: rows after `after_id`. Everything up to
-    `upto_id` is committed by the time it is read."""
+    `upto_id` is committed by the time it is read. With a `target` (folded) one page of that
+    conversation alone is wanted, the newest up to `upto_id`."""
 
     client: int
     after_id: int
     upto_id: int
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,14 @@ class FromClient:
 @dataclass(frozen=True, slots=True)
 class PageRead:
     """A page of the backlog for a client that catches up, ascending. `more` when it is full;
-    else the client has everything up to `upto_id` with it."""
+    else the client has everything up to `upto_id` with it. With a `target` (folded) it is what it
+    missed of that channel while it was detached."""
 
     client: int
     rows: list[Row]
     upto_id: int
     more: bool
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)

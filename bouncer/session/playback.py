@@ -12,18 +12,28 @@ from storage.message import Row
 if TYPE_CHECKING:
     from bouncer.session.session import Session
 
+# "if a client requests this capability, the server (or bouncer) SHOULD NOT play back any history
+# that would otherwise be sent automatically": chathistory. Some request it and never ask.
+FETCHING = frozenset({"draft/chathistory", "znc.in/playback"})
+
 
 def play(session: Session, client: Client, page: PageRead, out: Effects) -> None:
     """Say one page of the backlog and ask for the next one, or let the client follow live."""
-    if client.live:
+    if page.target:
+        out.tell_lines(client.id, said(session, client, page.rows))
+        if client.awaits != page.target:
+            return
+        client.awaits = ""
+    elif client.live:
         _play_owed(session, client, page, out)
         return
-    rows = [row for row in page.rows if row.id not in client.said]
-    out.tell_lines(client.id, said(session, client, rows))
-    if page.rows:
-        client.sent_id = page.rows[-1].id
-    if not page.more:
-        client.sent_id = max(client.sent_id, page.upto_id)
+    else:
+        rows = [row for row in page.rows if row.id not in client.said]
+        out.tell_lines(client.id, said(session, client, rows))
+        if page.rows:
+            client.sent_id = page.rows[-1].id
+        if not page.more:
+            client.sent_id = max(client.sent_id, page.upto_id)
     # Rows kept since the page was read are on their way to the disk: they come with the next page.
     client.live = not page.more and client.sent_id >= session.last_kept_id
     if client.live:
@@ -44,6 +54,20 @@ def _play_owed(session: Session, client: Client, page: PageRead, out: Effects) -
         out.others.append(PlayBack(client.id, *client.owed))
     else:
         client.fetched()
+
+
+def catch_up(client: Client, target: str, detached_id: int, out: Effects) -> None:
+    """Play back what a client missed of a channel (folded) that was detached after that message;
+    what is said from now on comes after it."""
+    if client.began is None or (FETCHING & client.dialect.caps and not client.played):
+        return
+    known_id, came_id = client.began
+    after_id = detached_id if came_id < detached_id else min(known_id, detached_id or known_id)
+    if after_id >= client.has_id:
+        return
+    out.others.append(PlayBack(client.id, after_id, client.has_id, target))
+    if client.live and client.owed is None:
+        client.live, client.awaits = False, target
 
 
 def said(session: Session, client: Client, rows: list[Row]) -> list[str]:

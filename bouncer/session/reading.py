@@ -55,6 +55,7 @@ def chathistory(session: Session, client: Client, message: Message, out: Effects
     target = session.target(request.target).folded if request.target else ""
     request = request._replace(target=session.canonical(request.target))
     client.fetched()
+    client.played = False  # it knows how to
     events = "draft/event-playback" in client.dialect.caps
     asked = [at.msgid for at in (request.start, request.end) if isinstance(at, MsgId)]
     numbers = tuple(client.page_ends[msgid] for msgid in asked if msgid in client.page_ends)

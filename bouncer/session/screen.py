@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bouncer.irc.multiline import single_lines
 from bouncer.irc.wire import Message
-from bouncer.session import arrival
+from bouncer.session import arrival, playback
 from bouncer.session.effects import ChangeChannel, Effects
 from bouncer.session.folding import Fold
 from storage.message import Row
@@ -55,6 +55,20 @@ def full_mask(mask: str) -> str:
     if "!" in mask:
         return mask
     return f"*!{mask}" if "@" in mask else f"{mask}!*@*"
+
+
+def _hide(session: Session, name: str, out: Effects) -> None:
+    """Clients see that they leave the channel."""
+    part = Message("PART", (name, DETACHED), session.state.mask)
+    for client in session.clients.by_id.values():
+        out.tell(client.id, str(part))
+
+
+def _show(session: Session, folded: str, detached_id: int, out: Effects) -> None:
+    """Clients see that they join the channel, and what was said there meanwhile."""
+    arrival.show(session, folded, out)
+    for client in session.clients.by_id.values():
+        playback.catch_up(client, folded, detached_id, out)
 
 
 class Screen:
@@ -144,9 +158,10 @@ class Screen:
 
     def attach(self, session: Session, folded: str, out: Effects) -> None:
         """Show the channel to clients again, as if they had joined it."""
+        detached_id = self.settings[folded].detached_id
         self._set(session, folded, out, detached=False)
         self._active_ms[folded] = session.now_ms
-        arrival.show(session, folded, out)
+        _show(session, folded, detached_id, out)
 
     def forget(self, session: Session, folded: str) -> None:
         """The user has left it, and its settings are not kept."""
@@ -157,9 +172,7 @@ class Screen:
     def detach(self, session: Session, folded: str, out: Effects) -> None:
         """Stay in the channel without showing it: clients see that they leave it."""
         name = self.settings[folded].name if folded in self.settings else folded
-        part = Message("PART", (name, DETACHED), session.state.mask)
-        for client in session.clients.by_id.values():
-            out.tell(client.id, str(part))
+        _hide(session, name, out)
         self._set(session, folded, out, detached=True)
 
     def _set(self, session: Session, folded: str, out: Effects, *, detached: bool) -> None:
@@ -167,27 +180,37 @@ class Screen:
         if known is None:
             name = session.wanted.get(folded, (folded, ""))[0]
             known = Channel(session.network.id, name)
-        self.settings[folded] = replace(known, detached=detached)
+        detached_id = session.new_id() if detached else 0
+        self.settings[folded] = replace(known, detached=detached, detached_id=detached_id)
         session.screened = self.needed
-        out.others.append(ChangeChannel(known.name, detached))
+        out.others.append(ChangeChannel(known.name, detached, detached_id))
 
     def changed(self, session: Session, new: Screen, out: Effects) -> Screen:
         """Commands have changed the settings: show and hide what that means."""
         new.begin(session.state.fold)
         new._active_ms = self._active_ms
-        for folded in session.state.channels:
-            before, after = self.is_detached(folded), new.is_detached(folded)
-            if before and not after:
-                arrival.show(session, folded, out)
-            elif after and not before:
-                part = Message("PART", (new.settings[folded].name, DETACHED), session.state.mask)
-                for client in session.clients.by_id.values():
-                    out.tell(client.id, str(part))
+        shown = []
+        for folded, channel in list(new.settings.items()):
+            before, after = self.settings.get(folded), channel.detached
+            if before is not None and before.detached and after:
+                new.settings[folded] = replace(channel, detached_id=before.detached_id)
+            elif before is not None and before.detached:
+                new._set(session, folded, out, detached=False)
+                shown.append((folded, before.detached_id))
+            elif after:
+                new._set(session, folded, out, detached=True)
+                if folded in session.state.channels:
+                    _hide(session, channel.name, out)
+        session.screen = new
+        for folded, detached_id in shown:
+            _show(session, folded, detached_id, out)
         return new
 
     def tick(self, session: Session, out: Effects) -> None:
         """Detach the channels that have been quiet for as long as their settings say."""
         for folded, channel in list(self.settings.items()):
+            if channel.detached and not channel.detached_id:  # imported so
+                self._set(session, folded, out, detached=True)
             if not channel.detach_after_s or channel.detached:
                 continue
             since_ms = self._active_ms.setdefault(folded, session.now_ms)

@@ -69,8 +69,13 @@ class Dialogue:
         return effects
 
     def _read_page(self, wanted: PlayBack) -> None:
-        rows = [row for row in self.kept if row.id > wanted.after_id][:PAGE]
-        self.event(PageRead(wanted.client, rows, wanted.upto_id, len(rows) == PAGE))
+        rows = [row for row in self.kept if row.id > wanted.after_id]
+        if wanted.target:
+            rows = [r for r in rows if r.target == wanted.target and r.id <= wanted.upto_id]
+            page = PageRead(wanted.client, rows[-PAGE:], wanted.upto_id, False, wanted.target)
+        else:
+            page = PageRead(wanted.client, rows[:PAGE], wanted.upto_id, len(rows) >= PAGE)
+        self.event(page)
 
     def _recall(self, wanted: Recall) -> None:
         rows = [row for row in self.kept if row.target == wanted.target]

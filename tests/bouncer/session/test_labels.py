@@ -127,7 +127,7 @@ def test_where_an_answer_has_no_end_a_ping_behind_it_shows_it() -> None:
     sent = talk.heard()
     assert [line.split()[0] for line in sent] == ["KICK", "PING", "FROB", "PING"]
     talk.says(":me!user@host KICK #ops bob :out", f":irc.test PONG irc.test {sent[1].split()[1]}")
-    assert talk.seen(1) == ["@label=k;msgid=m1 :me!user@host KICK #ops bob :out"]
+    assert talk.seen(1) == ["@label=k;msgid=m2 :me!user@host KICK #ops bob :out"]
     talk.says(
         ":irc.test 421 me FROB :Unknown command", f":irc.test PONG irc.test {sent[3].split()[1]}"
     )

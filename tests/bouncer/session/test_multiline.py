@@ -54,15 +54,15 @@ def test_what_comes_is_one_message_for_who_knows_it() -> None:
     talk.says(HEARD[-1])
     opening, *lines, closing = talk.seen(1)
     assert opening == (
-        "@time=2026-01-02T03:04:05.678Z;msgid=xxx;account=b :bob!b@h BATCH +l2 draft/multiline #ops"
+        "@time=2026-01-02T03:04:05.678Z;msgid=xxx;account=b :bob!b@h BATCH +l3 draft/multiline #ops"
     )
     assert lines == [
-        "@batch=l2 :bob!b@h PRIVMSG #ops :hello",
-        "@batch=l2 :bob!b@h PRIVMSG #ops :",
-        "@batch=l2 :bob!b@h PRIVMSG #ops :how is ",
-        "@batch=l2;draft/multiline-concat :bob!b@h PRIVMSG #ops :everyone?",
+        "@batch=l3 :bob!b@h PRIVMSG #ops :hello",
+        "@batch=l3 :bob!b@h PRIVMSG #ops :",
+        "@batch=l3 :bob!b@h PRIVMSG #ops :how is ",
+        "@batch=l3;draft/multiline-concat :bob!b@h PRIVMSG #ops :everyone?",
     ]
-    assert closing == "BATCH -l2"
+    assert closing == "BATCH -l3"
     assert [(row.msgid, row.text) for row in talk.kept] == [
         ("", "meanwhile"),
         ("xxx", "hello\n\nhow is \reveryone?"),
@@ -142,7 +142,7 @@ def test_what_a_client_says_goes_up_as_one() -> None:
     for client, starts in ((1, "@label=mine;time="), (2, "@time=")):
         seen = talk.seen(client)
         assert seen[0].startswith(starts)
-        assert "BATCH +l1 draft/multiline #ops" in seen[0]
+        assert "BATCH +l3 draft/multiline #ops" in seen[0]
         assert texts(seen) == ["hello", "", "how is ", "everyone?"]
         assert sum("label=" in line for line in seen) == (client == 1)
     (row,) = talk.kept
