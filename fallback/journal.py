@@ -135,8 +135,7 @@ class Journal:
                     job.error = error
                     if not isinstance(error, IncidentsError):
                         log.exception("not written")
-                finally:
-                    job.done.set()
+                job.done.set()
             await self.flush()
 
     async def _in_thread(self, function: Callable[..., object], *args: object) -> None:

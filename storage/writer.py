@@ -33,7 +33,6 @@ from storage.message import Row, msgid_of
 from storage.trouble import Cause, Trouble, cause_of, in_a_line
 
 T = TypeVar("T")
-Listener = Callable[[Trouble | None, bool], None]
 log = logging.getLogger(__name__)
 
 # A thread that wants the interpreter's lock from a busy one waits this long; the default of 5 ms

@@ -65,10 +65,6 @@ def code_hash(code: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def recovery_credential(code: str) -> Credential:
-    return Credential("recovery", code_hash(code))
-
-
 def matching_code(code: str, keys: Sequence[Credential]) -> str | None:
     """The stored hash that `code` opens, or None. Looks at all of them, always."""
     wanted = code_hash(code)

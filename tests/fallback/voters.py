@@ -12,7 +12,7 @@ import trio
 
 from bouncer.mesh.beacon import Beacon, Site
 from bouncer.mesh.keys import MeshKey
-from bouncer.mesh.proofs import new_codes, recovery_credential
+from bouncer.mesh.proofs import code_hash, new_codes
 from fallback.app import Voter
 from fallback.config import Config, parse
 from storage import directory
@@ -113,7 +113,7 @@ class Site_:
     ) -> list[str]:
         """Enrol a person, with `more` keys; their recovery codes."""
         codes = new_codes(3)
-        keys = tuple(("recovery", recovery_credential(code).public) for code in codes) + more
+        keys = tuple(("recovery", code_hash(code)) for code in codes) + more
         await self.store.run(
             directory.add_staff,
             Staff(handle, keys=keys, **details),  # type: ignore[arg-type]
