@@ -56,7 +56,9 @@ def find_logs(folder: Path, network_id: int, own_nick: str) -> Iterable[LogFile]
             continue
         name = decode(os.fsencode(window.name))  # file systems know no encoding
         conversation = Conversation(network_id, name, own_nick)
-        for path in window.glob("*.log"):
+        for path in window.iterdir():  # unlike a glob it says what may not be read
+            if path.suffix != ".log":
+                continue
             try:
                 day = date.fromisoformat(path.stem)
             except ValueError:

@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 
 from bouncer.importers.logfiles import Progress, Report, find_logs, import_logs
 from bouncer.importers.loglines import FOLD
-from bouncer.importers.people import keep_network, keep_user
+from bouncer.importers.people import fitting, keep_network, keep_user
 from bouncer.importers.sojuclients import keep_cursors
 from bouncer.importers.sojumessages import (
     Columns,
@@ -46,12 +46,13 @@ _FILTERS = {1: "none", 2: "highlight", 3: "message"}  # soju: database.MessageFi
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A network and what belongs to it; `number` is soju's own for it."""
+    """A network and what belongs to it; `name` and `number` are soju's own for it."""
 
     network: Network
     channels: list[Channel]
     markers: dict[str, int]
     receipts: list[Receipt]
+    name: str
     number: int
 
 
@@ -71,14 +72,16 @@ async def import_soju(
         found = await trio.to_thread.run_sync(_read_people, path)
     except sqlite3.Error as error:
         raise StorageError(f"{path} is not a soju database: {error}") from None
+    names: set[str] = set()
     for user, networks in found:
-        for each in await store.run(_keep, user, networks, report):
+        called = replace(user, name=_called(user.name, names, report))
+        for each in await store.run(_keep, called, networks, report):
             network = each.network
             await import_messages(store, path, each.number, network, report, progress)
             await store.run(_keep_markers, network.id, each.markers)
             folder = None
             if logs is not None:
-                folder = logs / file_name(user.name) / file_name(network.name)
+                folder = logs / file_name(user.name) / file_name(each.name)
                 files = list(find_logs(folder, network.id, network.nick or user.nick or user.name))
                 await import_logs(store, files, None, report, progress)
             await keep_cursors(store, path, each.number, network, each.receipts, folder, report)
@@ -163,7 +166,7 @@ def _network(source: sqlite3.Connection, columns: Columns) -> _Found:
             for row in rows_in(source, query, number)
             if (sent := parse_sent(row["internal_msgid"])) is not None
         ]
-    return _Found(network, channels, markers, receipts, number)
+    return _Found(network, channels, markers, receipts, network.name, number)
 
 
 def _uri(address: str) -> str:
@@ -197,15 +200,27 @@ def _keep(
             f"{user.name}: has no password; set one with: bouncer user passwd {user.name}"
         )
     kept = keep_user(connection, user, report)
+    names: set[str] = set()
     return [
         replace(
             each,
             network=keep_network(
-                connection, replace(each.network, user_id=kept.id), each.channels, report
+                connection,
+                replace(each.network, user_id=kept.id, name=_called(each.name, names, report)),
+                each.channels,
+                report,
             ),
         )
         for each in networks
     ]
+
+
+def _called(name: str, taken: set[str], report: Report) -> str:
+    """soju takes any name, and as a network's own its address."""
+    fit = fitting(name, taken)
+    if fit != name:
+        report.notes.append(f"{name}: is called {fit} here, as logins and commands take it")
+    return fit
 
 
 def _keep_markers(connection: Connection, network_id: int, markers: dict[str, int]) -> None:

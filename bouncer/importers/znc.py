@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from bouncer.importers import savebuff
 from bouncer.importers.logfiles import LogFile, Progress, Report, find_logs, import_logs
-from bouncer.importers.people import keep_network, keep_user
+from bouncer.importers.people import fitting, keep_network, keep_user
 from bouncer.importers.zncconf import (
     BadConfig,
     Section,
@@ -71,6 +71,7 @@ async def import_znc(
     except BadConfig as error:
         raise StorageError(f"{path}: {error}") from None
     report = Report()
+    _note_log_path(root, "", report)
     found: list[_Logs] = []
     names: dict[str, str] = {}
     for section in root.inner("User"):
@@ -86,7 +87,7 @@ async def import_znc(
 
 def _name(section: Section, names: dict[str, str], report: Report) -> str:
     """What the user is called here, as far as anybody else has not come under that name."""
-    name = section.name.replace("@", "_")
+    name = fitting(section.name, set())
     if name != section.name:
         report.notes.append(
             f"{section.name}: is called {name} here, for in a login @ is followed by the client"
@@ -104,7 +105,8 @@ def _name(section: Section, names: dict[str, str], report: Report) -> str:
 async def _import_buffers(store: Store, logs: _Logs, typed: str, report: Report) -> None:
     """What savebuff kept, as far as the logs do not have it."""
     sealed = 0
-    for path in sorted(logs.buffers.glob("*")):
+    paths = sorted(logs.buffers.iterdir()) if logs.buffers.is_dir() else []
+    for path in filter(Path.is_file, paths):
         data = await trio.to_thread.run_sync(path.read_bytes)
         tried = savebuff.passwords(logs.arguments, typed)
         buffer = savebuff.open_buffer(data, tried, logs.own_nick)
@@ -180,11 +182,12 @@ def _import_user(
         report,
     )
     zone = _zone(section, report)
+    _note_log_path(section, name, report)
     home = folder / "users" / section.name
     logs = []
     for inner in section.inner("Network"):
         place = home / "networks" / inner.name
-        servers = inner.all("Server")
+        servers = list(filter(None, inner.all("Server")))
         if not servers:
             report.notes.append(f"{name}/{inner.name}: left out, it has no server")
             continue
@@ -193,6 +196,7 @@ def _import_user(
                 f"{name}/{inner.name}: of {len(servers)} servers the first is taken, "
                 f"{servers[0].split()[0]}"
             )
+        _note_log_path(inner, f"{name}/{inner.name}", report)
         own_nick = inner.get("Nick") or section.get("Nick") or name
         network = _with_modules(_network(user, section, inner, report), inner, place, report)
         channels = [_channel(chan) for chan in inner.inner("Chan")]
@@ -212,6 +216,17 @@ def _import_user(
             )
         )
     return logs
+
+
+def _note_log_path(section: Section, whose: str, report: Report) -> None:
+    """The module log may be told where to write, and how to write times. ZNC: modules/log.cpp."""
+    words = [word for word in section.arguments("log").split() if word != "-sanitize"]
+    if words:
+        report.notes.append(
+            f"{whose or 'all users'}: the module log is told to write otherwise "
+            f"({' '.join(words)}); to bring that, lay it as NETWORK/WINDOW/YYYY-MM-DD.log, with "
+            "times as [12:34:56], into moddata/log of the user, and import again"
+        )
 
 
 def _password(section: Section, report: Report) -> str:
@@ -237,7 +252,7 @@ def _zone(section: Section, report: Report) -> tzinfo | None:
 
 
 def _network(user: User, section: Section, inner: Section, report: Report) -> Network:
-    uri, password = parse_server(inner.all("Server")[0])
+    uri, password = parse_server(next(filter(None, inner.all("Server"))))
     pins = [pin.replace(":", "").lower() for pin in inner.all("TrustedServerFingerprint")]
     fit = [pin for pin in pins if _SHA256.fullmatch(pin)]
     if len(fit) != len(pins) or len(fit) > 1:
@@ -312,7 +327,8 @@ def _registry(place: Path, module: str) -> dict[str, str]:
 
 
 def _read(path: Path) -> str:
+    """What a module keeps, '' where it keeps nothing. That it may not be read is raised."""
     try:
         return decode(path.read_bytes())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""

@@ -104,14 +104,16 @@ def _unescape(text: str) -> str:
 
 
 def parse_server(text: str) -> tuple[str, str]:
-    """`host [+]port [password]` -> (our URI, password). `+` means TLS."""
-    words = text.split()
-    host = words[0] if words else ""
-    port = words[1] if len(words) > 1 else "6667"
+    """`host [+]port [password]` -> (our URI, password). `+` means TLS; what is no port is 6667."""
+    host, port, password = (*text.split()[:3], "", "", "")[:3]
+    if host.startswith("unix:"):
+        return host, port
     tls = port.startswith("+")
     host = f"[{host}]" if ":" in host else host
     scheme = "ircs" if tls else "irc+insecure"
-    return f"{scheme}://{host}:{port.lstrip('+')}", words[2] if len(words) > 2 else ""
+    number = port.lstrip("+")
+    fits = number.isascii() and number.isdecimal() and 0 < int(number[:6]) < 65536
+    return f"{scheme}://{host}:{number if fits else 6667}", password
 
 
 def parse_password(user: Section) -> tuple[str, str, str]:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 
+import pytest
+
 from bouncer.importers.logfiles import Report, find_logs, import_logs
+from bouncer.importers.znc import _read
 from storage import messages
 from storage.store import Store
 from tests.storage.model import add_network
@@ -35,3 +42,38 @@ async def test_odd_files_stop_no_import(store: Store, tmp_path: Path) -> None:
         ("#café", "café"),
         ("#ops", "nul inside"),
     ]
+
+
+@contextmanager
+def nobody_in_particular() -> Iterator[Path]:
+    """Work as a user without rights, with a folder that is open to all."""
+    folder = Path(tempfile.mkdtemp(prefix="muster-logs-"))
+    folder.chmod(0o755)
+    was = os.geteuid()
+    try:
+        if was == 0:
+            os.seteuid(65534)
+        yield folder
+    finally:
+        os.seteuid(was)
+        shutil.rmtree(folder)
+
+
+def test_what_may_not_be_read_is_not_taken_for_nothing() -> None:
+    """Else a part of the history, or a password, would be missing and nobody knew."""
+    with nobody_in_particular() as folder:
+        was = os.geteuid()
+        os.seteuid(os.getuid())
+        window = folder / "#ops"
+        window.mkdir()
+        (window / "2024-05-01.log").write_text("[10:00:00] <bob> hello\n")
+        secret = folder / ".registry"
+        secret.write_text("Password x\n")
+        secret.chmod(0)
+        window.chmod(0)
+        os.seteuid(was)
+        with pytest.raises(PermissionError):
+            list(find_logs(folder, 1, "alice"))
+        with pytest.raises(PermissionError):
+            _read(secret)
+        assert _read(folder / "nothing") == ""

@@ -43,7 +43,7 @@ async def test_a_soju_comes_over_once(store: Store, tmp_path: Path) -> None:
     assert (libera.sasl_login, libera.sasl_password, libera.auto_away) == ("a", "pw", False)
     assert libera.connect_commands == ("MODE alice +B",)
     assert (other.name, other.uri) == (
-        "irc.example.net:6667",
+        "irc.example.net_6667",  # a colon could not be typed in commands and logins
         "irc+insecure://irc.example.net:6667",
     )
     (ops,) = await store.read(accounts.list_channels, libera.id)
@@ -67,6 +67,36 @@ async def test_a_soju_comes_over_once(store: Store, tmp_path: Path) -> None:
     assert (again.users, again.networks, again.channels, again.messages) == (0, 0, 0, 1)
     (newest,) = await store.read(messages.latest, libera.id, "#ops", 1)
     assert newest.text == "since then"
+
+
+async def test_names_that_no_login_takes_are_changed_and_told(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "main.db"
+    database = soju_database(path)
+    database.executescript(
+        "UPDATE User SET username = 'al/ice'; UPDATE Network SET name = 'my net' WHERE id = 7;"
+        "UPDATE Network SET name = 'my/net', addr = 'irc.example.net:x' WHERE id = 8;"
+    )
+    say(database, 1, "2024-01-01T00:00:00.000Z", ":bob!b@h PRIVMSG #Ops :from the database")
+    database.commit()
+    logs = tmp_path / "logs" / "al-ice" / "my-net" / "#ops"
+    logs.mkdir(parents=True)
+    (logs / "2024-05-01.log").write_text("[10:00:00] <bob> from the file\n")
+    report = await import_soju(store, path, lambda *_: None, tmp_path / "logs")
+    assert (report.users, report.networks, report.messages) == (1, 2, 2)
+    assert "al/ice: is called al_ice here, as logins and commands take it" in report.notes
+    assert "my net: is called my_net here, as logins and commands take it" in report.notes
+    assert "my/net: is called my_net_ here, as logins and commands take it" in report.notes
+    (unreachable,) = (note for note in report.notes if "cannot be reached" in note)
+    assert unreachable.startswith("my_net_: its server cannot be reached")
+    again = await import_soju(store, path, lambda *_: None, tmp_path / "logs")
+    assert (again.users, again.networks, again.messages) == (0, 0, 0)
+    (user,) = await store.read(accounts.list_users)
+    one, two = await store.read(accounts.list_networks, user.id)
+    said = [
+        [row.text for row in await store.read(messages.latest, network.id, "#ops", 9)]
+        for network in (one, two)
+    ]
+    assert said == [["from the database"], ["from the file"]]
 
 
 async def test_lines_of_any_encoding_come_over(store: Store, tmp_path: Path) -> None:

@@ -86,6 +86,10 @@ def test_the_configuration_is_read() -> None:
     assert [chan.name for chan in home.inner("Chan")] == ["#ops", "#quiet"]
     assert parse_server(off.get("Server")) == ("ircs://irc.example.net:6697", "letmein")
     assert parse_server("2001:db8::1 6667") == ("irc+insecure://[2001:db8::1]:6667", "")
+    assert parse_server("unix:/run/ircd.sock") == ("unix:/run/ircd.sock", "")
+    # ZNC: "if (!uPort) uPort = 6667"
+    assert parse_server("irc.example.net +") == ("ircs://irc.example.net:6667", "")
+    assert parse_server("irc.example.net x y") == ("irc+insecure://irc.example.net:6667", "y")
     stored = "Perform MODE%20;alice%20;%2b;i%0a;\nPassword %c3;%a9;\n"
     assert parse_registry(stored) == {"Perform": "MODE alice +i\n", "Password": "é"}
     for wrong in ("<User a>\n", "</User>\n", "nonsense\n", "<User a>\n</Network>\n"):
@@ -324,5 +328,10 @@ async def test_what_cannot_come_over_is_said(store: Store, tmp_path: Path) -> No
     (tmp_path / "configs").mkdir()
     config = CONFIG.format(port=1, server=6667, hash="x", savebuff="").replace("sasl", "keepnick")
     (tmp_path / "configs" / "znc.conf").write_text(config)
+    config = config.replace("LoadModule = log", "LoadModule = log -sanitize /srv/$WINDOW.log")
+    config = config.replace("Server = irc.example.net +6697 letmein", "Server =")
+    (tmp_path / "configs" / "znc.conf").write_text(config)
     notes = (await import_znc(store, tmp_path, lambda *_: None)).notes
     assert "home: the module keepnick does not come over" in notes
+    assert "alice/off: left out, it has no server" in notes
+    assert any("alice: the module log is told to write otherwise (/srv" in note for note in notes)
