@@ -6,56 +6,15 @@ store is: here they are only carried. Exit codes: 0 done, 1 failed, 2 wrong use 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bouncer.cli.commands import OWN, Own, help_text
+from bouncer.cli.groups import GROUPS
+
 DONE, FAILED, WRONG_USE = 0, 1, 2
-# Each begins a command of the registry.
-CONTROL_WORDS = (
-    *("user", "network", "channel", "client", "certfp", "sasl", "ignore", "agent", "staff"),
-    *("server", "history", "status", "roster", "cert", "ack", "maintenance", "standdown", "hold"),
-)
-
-HELP = """\
-Muster's bouncer: it holds a team's IRC connections and keeps what was said.
-
-  bouncer run [--config FILE] [--log-format console|json]
-      serve; with no configuration at all, from ./var on 127.0.0.1:6697 (TLS) and :6667
-  bouncer check [--config FILE]
-      say what is wrong with configuration, database, certificates and addresses
-
-  bouncer user add|set|passwd|list|remove …        who may log in
-  bouncer network add|set|list|remove USER …       where they are connected
-  bouncer channel add|set|list|remove USER …       which channels they are in
-  bouncer sasl|ignore …                            their logins there, and whom they do not hear
-  bouncer client set|list USER …                   how each of their clients is served
-  bouncer certfp add|list|remove USER …            client certificates that log in
-  bouncer staff add|set|list|certfp|remove|codes … the people of the roster
-  bouncer agent add|list|remove …                  the voters that watch from outside
-  bouncer history stats USER · history prune
-  bouncer server status|notice|reload · bouncer status · bouncer roster · bouncer cert|ack
-  bouncer maintenance now|start|end|list · bouncer standdown|hold
-      all of these act at once when the bouncer runs, else on its database
-  bouncer history export USER NETWORK [TARGET] --out PATH [--format text|json]
-      write what was said as log files or JSON lines
-  bouncer history backup FILE
-      copy the SQLite database while serving
-  bouncer history move URL · bouncer history rekey
-      move everything to another database (PostgreSQL); seal passwords with a new key
-  bouncer import znc DIR | soju FILE
-      bring users, networks, channels and logs of another bouncer
-  bouncer ctl WORDS…
-      the same, only for a running bouncer: `bouncer ctl network list alice`
-
-A first network:
-  bouncer user add alice
-  bouncer network add alice libera ircs://irc.libera.chat --nick alice --join '#muster,#ops'
-
-`bouncer network --help` explains a group, `bouncer network add --help` a command.
-The configuration is looked for in --config, $MUSTER_CONFIG, ./bouncer.toml and
-/etc/muster/bouncer.toml. Passwords are read from standard input: --password-stdin.
-"""
 
 
 class Exit(Exception):
@@ -84,64 +43,43 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(words: list[str]) -> int:
     if not words or words[0] in ("--help", "-h") or words == ["help"]:
-        print(HELP, end="")
+        print(help_text(), end="")
         return DONE if words else WRONG_USE
     config, words = take_config(words)
     if words[:1] == ["help"] and words[1:]:  # as answers of the registry name it
         words = [*words[1:], "--help"]
-    match words:
-        case []:
-            raise Exit(WRONG_USE, "say what to do; `bouncer --help` lists the commands")
-        case ["import", *rest]:
-            from bouncer.cli import transfer
+    if not words:
+        raise Exit(WRONG_USE, "say what to do; `bouncer --help` lists the commands")
+    for own in OWN:
+        if tuple(words[: len(own.words)]) == own.words:
+            return _carry_out(own, words[len(own.words) :], config)
+    if words[0] in GROUPS:
+        from bouncer.cli import remote
 
-            return transfer.import_(rest, config)
-        case ["history", "export", *rest]:
-            from bouncer.cli import transfer
+        return remote.control(words, config)
+    import difflib
 
-            return transfer.export(rest, config)
-        case ["history", "backup", *rest]:
-            from bouncer.cli import transfer
+    near = difflib.get_close_matches(words[0], {*GROUPS, *(own.words[0] for own in OWN)}, n=1)
+    hint = f"did you mean `bouncer {near[0]}`?" if near else "see `bouncer --help`"
+    raise Exit(WRONG_USE, f"there is no command {words[0]!r}; {hint}")
 
-            return transfer.backup(rest, config)
-        case ["history", "move", *rest]:
-            from bouncer.cli import transfer
 
-            return transfer.move(rest, config)
-        case ["history", "rekey", *rest]:
-            from bouncer.cli import transfer
+def _carry_out(own: Own, words: list[str], config: Path | None) -> int:
+    import importlib
 
-            return transfer.rekey(rest, config)
-        case ["ctl", *line]:
-            from bouncer.cli import remote
+    if own.name == "run":
+        import gc
+        import signal
 
-            return remote.ctl(line, config)
-        case [first, *_] if first in CONTROL_WORDS:
-            from bouncer.cli import remote
-
-            return remote.control(words, config)
-        case ["run" | "check" as command, *rest]:
-            import gc
-            import os
-            import signal
-
-            if command == "run":
-                gc.disable()  # a start makes what stays; `app.run` enables it then
-                # Until it is listened for it would end us, and systemd takes that for a clean end.
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            # pydantic would look for some in every package that is installed.
-            os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-            from bouncer.cli import serve
-
-            return serve.run(rest, config) if command == "run" else serve.check(rest, config)
-        case [first, *_]:
-            import difflib
-
-            known = (*CONTROL_WORDS, "run", "check", "ctl", "import")
-            near = difflib.get_close_matches(first, known, n=1)
-            hint = f"did you mean `bouncer {near[0]}`?" if near else "see `bouncer --help`"
-            raise Exit(WRONG_USE, f"there is no command {first!r}; {hint}")
-    return WRONG_USE
+        gc.disable()  # a start makes what stays; `app.run` enables it then
+        # Until it is listened for it would end us, and systemd takes that for a clean end.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # pydantic would look for some in every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    module, _, function = own.function.partition(":")
+    code = getattr(importlib.import_module(f"bouncer.cli.{module}"), function)(words, config)
+    assert isinstance(code, int)
+    return code
 
 
 def are(words: Sequence[str], *command: str) -> bool:

@@ -12,6 +12,7 @@ import bouncer
 import storage
 from bouncer import config, logs
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
+from bouncer.cli.commands import OWN
 from bouncer.config import Config
 from bouncer.control.actors import OPERATOR
 from bouncer.control.command import Desk
@@ -27,15 +28,6 @@ _HERE = (
     (re.compile(r"--((server-)?password)( PASSWORD)?(?![-\w])"), r"--\1-stdin"),
     (re.compile("--ssh-key KEY"), "--ssh-key FILE"),
 )
-# What a group has beside the registry's commands.
-_HERE_ONLY: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("history",): (
-        "history export USER NETWORK [TARGET] --out PATH [--format text|json]: write it as files",
-        "history backup FILE: copy the SQLite database while serving",
-        "history move URL: move everything to another database",
-        "history rekey: seal passwords with a new key",
-    )
-}
 
 
 def control(words: list[str], option: Path | None) -> int:
@@ -115,7 +107,10 @@ def explain(words: list[str]) -> int:
         lines = help_lines(" ".join(words), OPERATOR)
     except WrongUse as error:
         raise Exit(WRONG_USE, str(error)) from None
-    for line in (*lines, *_HERE_ONLY.get(tuple(words), ())):
+    beside = [
+        f"{own.name} {own.usage}: {own.help}" for own in OWN if own.words[:-1] == (*words,) != ()
+    ]
+    for line in (*lines, *beside):
         for there, here in _HERE:
             line = there.sub(here, line)
         print(line if line.startswith(" ") else f"bouncer {line}")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ import pytest
 from bouncer import cli
 from bouncer.alone import alone
 from bouncer.cli import Exit, remote
+from bouncer.cli.commands import OWN, Own
 from bouncer.control.registry import COMMANDS
 
 BOUNCER = str(Path(sys.executable).with_name("bouncer"))
@@ -312,10 +314,29 @@ def test_a_start_imports_nothing_for_others() -> None:
     assert said.stdout == "[]\n", said
 
 
-def test_every_command_of_the_registry_is_one_of_the_command_line() -> None:
-    """`help` apart, which the command line has for itself."""
-    assert {each.words[0] for each in COMMANDS} - {"help"} == set(cli.CONTROL_WORDS)
-    assert all(f" {word}" in cli.HELP or f"|{word}" in cli.HELP for word in cli.CONTROL_WORDS)
+@pytest.mark.usefixtures("site")
+def test_every_command_is_found_from_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(len(line) <= 100 for line in said.splitlines())
+    shown = re.findall(r"^  bouncer (\w+)(?: ([\w|-]+))?", said, re.MULTILINE)
+    found = {(group, each) for group, names in shown for each in names.split("|")}
+    registered = {(each.words[0], "".join(each.words[1:])) for each in COMMANDS}
+    assert registered - {("help", "")} <= found
+    assert {each.words for each in OWN if len(each.words) == 2} <= found
+    assert {each.words[0] for each in OWN} <= {group for group, _ in found}
+    for group in {group for group, _ in found} - {each.words[0] for each in OWN}:
+        assert cli.main([group, "--help"]) == 0, group
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("own", OWN, ids=attrgetter("name"))
+def test_each_own_command_explains_itself(own: Own, capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.suppress(SystemExit):  # argparse's way
+        cli.main([*own.words, "--help"])
+    said = capsys.readouterr().out
+    assert said
+    assert all(flag in said for flag in re.findall(r"--[\w-]+", own.usage)), said
 
 
 def test_passwords_come_by_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

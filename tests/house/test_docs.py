@@ -99,8 +99,12 @@ def test_the_places_of_the_files_are_documented() -> None:
 
 @pytest.mark.parametrize(
     ("path", "printed"),
-    [(documents.DECIDERS, documents.deciders), (documents.SUPPORT, documents.support)],
-    ids=["deciders", "support"],
+    [
+        (documents.DECIDERS, documents.deciders),
+        (documents.SUPPORT, documents.support),
+        (documents.GROUPS, documents.groups),
+    ],
+    ids=["deciders", "support", "groups"],
 )
 def test_what_is_printed_from_the_code_is_fresh(path: Path, printed: Callable[[], str]) -> None:
     said = f"{path.name} is old; write it anew: .venv/bin/python -m tests.house.documents"
