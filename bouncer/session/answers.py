@@ -16,7 +16,7 @@ from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message, format_tags
 from bouncer.session.effects import Effects
 from bouncer.session.events import ServiceSaid
-from bouncer.session.routing import SELF_ENDING, Asked, Reply
+from bouncer.session.routing import SELF_ENDING, Asked, Reply, may_be_told_by_notices
 
 if TYPE_CHECKING:
     from bouncer.session.clients import Client
@@ -161,13 +161,17 @@ def ask(
     if label:
         tags = f"label={label};{tags}" if tags else f"label={label}"
     out.to_network.append(message._replace(source="", raw_tags=tags))
+    question.hears_notices = not label and may_be_told_by_notices(message.command)
     if answer is not None:
         answer.open += 1
-        if fence and not label and message.command not in SELF_ENDING:
+    fenced = fence and not label and message.command not in SELF_ENDING
+    if fenced and (answer is not None or question.hears_notices):
+        if answer is not None:
             answer.open += 1
-            ping = Message("PING", (FENCE + answer.reference,))
-            session.routing.ask(client, ping, session.now_ms, answer)
-            out.to_network.append(ping)
+        reference = session.reference() if answer is None else answer.reference
+        ping = Message("PING", (FENCE + reference,))
+        session.routing.ask(client, ping, session.now_ms, answer).behind = question
+        out.to_network.append(ping)
     return question
 
 
@@ -236,3 +240,7 @@ def pong(session: Session, token: str, out: Effects) -> None:
         if fence is not None and fence.answer is not None:
             answer = fence.answer
             give_up(session.routing.end_all(answer), out)
+        elif fence is not None:
+            session.routing.end(fence)
+            if fence.behind is not None:
+                fence.behind.hears_notices = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bouncer.irc.multiline import single_lines
 from bouncer.irc.timestamps import second_ms
 from bouncer.irc.wire import Message, parse_tags
-from bouncer.session import answers, stamps
+from bouncer.session import answers, notices, stamps
 from bouncer.session.effects import Effects
 from bouncer.session.routing import Reply
 from bouncer.session.secrets import is_secret
@@ -107,8 +107,7 @@ def said(
     if not target.is_channel:
         if not own and (not bang or target.folded != folded_me):
             # a server's notice, or one to everybody: for whoever is looking, not for the record
-            for part in single_lines(text):
-                event(session, Message(command, (addressee, part), source, raw_tags), out)
+            notices.heard(session, Message(command, (addressee, text), source, raw_tags), out)
             return
         if not own:
             target = speaker

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bouncer.irc.who import WhoRequest
 from bouncer.irc.wire import Message
+from bouncer.session.secrets import SERVICE_COMMANDS
 
 if TYPE_CHECKING:
     from bouncer.session.answers import Answer
@@ -85,6 +86,13 @@ SELF_ENDING = frozenset({
     "AWAY", "INFO", "ISON", "LINKS", "LIST", "MOTD", "NAMES", "STATS", "USERHOST", "WHO", "WHOIS",
     "WHOWAS",
 })  # fmt: skip
+# Commands with numerics of their own that some servers answer with notices instead: RFC 1459's own
+# server and ircu have no others for HELP.
+TOLD_BY_NOTICES = frozenset({"HELP", "HELPOP", "STATS"})
+# Commands of no row that servers do not answer with notices.
+TOLD_OTHERWISE = SERVICE_COMMANDS | {
+    "NOTICE", "PART", "PING", "PRIVMSG", "REDACT", "SETNAME", "TAGMSG"
+}  # fmt: skip
 UNFENCED = SELF_ENDING | {"NOTICE", "PRIVMSG"}  # with no PING of ours behind them
 # Lines that follow an answer's end without belonging to the next one.
 AFTERWARDS = frozenset({"250", "265", "266", "329", "333"})
@@ -124,6 +132,8 @@ class Asked:
     who: WhoRequest | None = None  # fields that the network does not know
     asks: bool = True  # it has nothing but its subject, and so changes nothing
     words: frozenset[str] = frozenset()  # all that it names, for errors about that
+    hears_notices: bool = False  # a server's notice may be its answer
+    behind: Asked | None = None  # of a PING of ours: what it shows to be answered
 
     @property
     def is_fenced(self) -> bool:
@@ -135,6 +145,12 @@ def is_short_for(asked: str, name: str) -> bool:
     """Whether a channel asked for as `!name` or `!!name` may be this `!XXXXXname`: the server puts
     the "channel identifier (which is a string of 5 characters)" there, RFC 2811 section 3.2."""
     return asked[:1] == "!" == name[:1] and asked.lstrip("!") == name[6:]
+
+
+def may_be_told_by_notices(command: str) -> bool:
+    return command in TOLD_BY_NOTICES or (
+        command not in QUESTIONS and command not in TOLD_OTHERWISE
+    )
 
 
 class Reply(NamedTuple):
@@ -206,6 +222,10 @@ class Routing:
         for question in ended:
             self.end(question)
         return ended
+
+    def hearing(self) -> Asked | None:
+        """What a server's notice answers, if anything."""
+        return next((question for question in self._open if question.hears_notices), None)
 
     def labelled(self, label: str) -> Asked | None:
         question = self._labels.get(label)
