@@ -11,6 +11,7 @@ from bouncer.control import keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
+from bouncer.irc.known import MAX_CHANNELS
 from storage import accounts
 from storage.errors import NotFound
 from storage.records import Channel, Network
@@ -84,6 +85,10 @@ def join(connection: Connection, network: Network, name: str, changes: Mapping[s
     try:
         accounts.change_channel(connection, network.id, name, **changes)
     except NotFound:
+        if len(accounts.list_channels(connection, network.id)) >= MAX_CHANNELS:
+            raise ControlError(
+                f"{network.name} has {MAX_CHANNELS} channels already; `channel remove` makes room"
+            ) from None
         accounts.put_channel(connection, Channel(network.id, name, **changes))
 
 

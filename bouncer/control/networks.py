@@ -16,6 +16,8 @@ from bouncer.control.live import NetworkStatus
 from storage import accounts
 from storage.records import Network, User
 
+MAX_NETWORKS = 100  # of one user; each is a connection, and has a history
+
 _IDENTITY = (
     Option(
         "--nick",
@@ -101,6 +103,10 @@ async def add(desk: Desk, request: Request) -> list[str]:
 
     def write(connection: Connection) -> tuple[User, Network]:
         user = accounts.get_user(connection, request.owner)
+        if len(accounts.list_networks(connection, user.id)) >= MAX_NETWORKS:
+            raise ControlError(
+                f"{user.name} has {MAX_NETWORKS} networks already; `network remove` makes room"
+            )
         new = Network(user.id, request["NAME"], request["URI"], **changes)
         network = accounts.add_network(connection, new)
         _join(connection, network, joins)

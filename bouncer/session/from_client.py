@@ -197,6 +197,8 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
             if len(session.keys) < MAX_PENDING_KEYS:
                 session.keys[folded] = name, key
             asked.append(Message("JOIN", (name, key) if key else (name,)))
+        elif not session.has_room(folded):
+            reply(session, client, out, "405", name, "You have joined too many channels")
         else:
             session.remember(name, key, out)
             text = f"{session.network.name} is not connected now; {name} is joined when it is"

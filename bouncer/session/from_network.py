@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bouncer.irc.burst import NO_IMPLICIT_NAMES
-from bouncer.irc.known import MAX_CHANNELS
 from bouncer.irc.who import extended
 from bouncer.irc.wire import Message, ProtocolError
 from bouncer.session import (
@@ -195,8 +194,7 @@ def join(session: Session, message: Message, out: Effects) -> None:
         session.reply = session.reply or session.routing.settle("JOIN", name)
         folded = session.state.fold(name)
         _, key = session.keys.pop(folded, session.wanted.get(folded, (name, "")))
-        room = folded in session.wanted or len(session.wanted) < MAX_CHANNELS
-        if room and folded in session.state.channels:  # a network may say so without end
+        if session.has_room(folded) and folded in session.state.channels:
             session.remember(name, key, out)
     event(session, message, out)
     if message.params and session.state.is_me(message.nick):

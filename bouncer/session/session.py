@@ -15,6 +15,7 @@ from bouncer.irc.arriving import Arriving
 from bouncer.irc.batch import OpenBatches
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.irc.casemap import CaseMapping
+from bouncer.irc.known import MAX_CHANNELS
 from bouncer.irc.labels import label_lines
 from bouncer.irc.people import Channel
 from bouncer.irc.registration import UpstreamRegistration
@@ -338,6 +339,10 @@ class Session:
             folded = self.state.fold(self.ops_channel)
             if self.state.fold(message.params[0]) == folded:
                 out.others.append(OpsCommand(message, account))
+
+    def has_room(self, folded: str) -> bool:
+        """Whether one may be in this channel, too: clients and networks may ask without end."""
+        return folded in self.wanted or len(self.wanted) < MAX_CHANNELS
 
     def remember(self, name: str, key: str, out: Effects) -> None:
         folded = self.state.fold(name)

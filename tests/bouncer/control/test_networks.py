@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bouncer.control import channels, networks
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.grammar import ControlError
 from bouncer.control.live import NetworkStatus
@@ -161,3 +162,22 @@ async def test_a_quoted_line_is_taken_as_it_is(actor: Actor, words: str, tmp_pat
             await dispatch(before, OPERATOR, desk)
         await dispatch(f"{words} {line}", actor, desk)
     assert live.quoted == [("alice", "libera", line)]
+
+
+async def test_networks_and_channels_have_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networks, "MAX_NETWORKS", 2)
+    monkeypatch.setattr(channels, "MAX_CHANNELS", 1)
+    async with open_desk(tmp_path) as desk:
+        for line in (ALICE, LIBERA, CHANNEL, "user add bob"):
+            await dispatch(line, OPERATOR, desk)
+        with pytest.raises(ControlError, match="libera has 1 channels already"):
+            await dispatch("channel add alice libera '#more'", OPERATOR, desk)
+        assert await dispatch("channel add alice libera '#OPS' --key k", OPERATOR, desk)
+        await dispatch("network add alice two ircs://two.example", OPERATOR, desk)
+        with pytest.raises(ControlError, match="alice has 2 networks already"):
+            await dispatch("network add alice three ircs://three.example", OPERATOR, desk)
+        await dispatch("network add bob three ircs://three.example", OPERATOR, desk)
+        await dispatch("network remove alice two", OPERATOR, desk)
+        await dispatch("network add alice three ircs://three.example", OPERATOR, desk)

@@ -245,3 +245,15 @@ def test_a_network_cannot_have_channels_kept_without_end() -> None:
     talk.says(":me!user@host JOIN :#a b")
     assert sum(isinstance(each, RememberChannel) for each in talk.others) == MAX_CHANNELS
     assert len(talk.session.wanted) == MAX_CHANNELS
+
+
+def test_a_client_cannot_either_while_the_network_is_away() -> None:
+    talk = Dialogue([], NET)
+    talk.attach(1, caps=())
+    talk.types(1, *(f"JOIN #c{number}" for number in range(MAX_CHANNELS)))
+    talk.seen(1)
+    talk.types(1, "JOIN #one-more,#c0")
+    refused, joined = talk.seen(1)
+    assert refused == ":muster.test 405 me #one-more :You have joined too many channels"
+    assert "#c0 is joined when it is" in joined
+    assert len(talk.session.wanted) == MAX_CHANNELS
