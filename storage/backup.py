@@ -75,7 +75,7 @@ def move(source_url: str, target_url: str, progress: Progress | None = None) -> 
     Nobody may write the source meanwhile: stop the bouncer first. Raises StorageError.
     """
     vault = Vault(None)
-    source, target = make_engines(source_url, vault), make_engines(target_url, vault)
+    source, target = make_engines(source_url, vault), make_engines(target_url, vault, "full")
     try:
         return _move(source, target, progress)
     except SQLAlchemyError as error:
@@ -151,6 +151,8 @@ def seal_anew(connection: Connection) -> int:
     remove the old ones. Secrets stored in the plain are sealed too.
     """
     vault = vault_of(connection)
+    if connection.dialect.name == "postgresql":  # or they could be lost after the old keys are
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
     count = 0
     for table, columns in SECRETS.items():
         for row in connection.execute(select(table)).mappings().all():

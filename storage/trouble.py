@@ -42,6 +42,8 @@ class Trouble:
 
 
 _SQLITE = {
+    # No room for the file by which processes share the WAL; what else makes it fail is rarer.
+    sqlite3.SQLITE_IOERR_SHMSIZE: Cause.FULL,
     sqlite3.SQLITE_FULL: Cause.FULL,
     sqlite3.SQLITE_READONLY: Cause.READ_ONLY,
     sqlite3.SQLITE_PERM: Cause.READ_ONLY,
@@ -77,7 +79,7 @@ def cause_of(error: BaseException) -> Cause | None:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
         # The low byte is the kind, the rest details: sqlite.org/rescode.html
-        return None if code is None else _SQLITE.get(code & 0xFF)
+        return None if code is None else _SQLITE.get(code, _SQLITE.get(code & 0xFF))
     if type(error).__module__.startswith("psycopg"):
         state = getattr(error, "sqlstate", None)
         if state is None:

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -15,7 +15,7 @@ import trio
 from sqlalchemy.exc import OperationalError
 
 from storage import accounts, messages
-from storage.errors import NotWritten, Unusable
+from storage.errors import NotWritten, OutOfReach, Unusable
 from storage.indexer import PERIOD_S
 from storage.messages import Row
 from storage.records import User
@@ -174,6 +174,18 @@ async def test_a_full_disk_is_told_and_what_waits_is_written_later(small: Path) 
         assert await kept(store, network) == rows + more
     async with open_store(f"sqlite:///{small}/muster.db") as store:
         assert await kept(store, network) == rows + more
+
+
+async def test_a_full_disk_is_named_where_the_database_cannot_even_be_opened(small: Path) -> None:
+    url = f"sqlite:///{small}/muster.db"
+    async with open_store(url):
+        pass
+    with suppress(OSError), (small / "ballast").open("wb", buffering=0) as filling:
+        while filling.write(b"\0" * 4096):
+            pass
+    with pytest.raises(OutOfReach, match="has no room: the disk is full"):
+        async with open_store(url):
+            pass
 
 
 async def test_a_database_that_cannot_be_opened_is_explained(small: Path) -> None:
