@@ -5,8 +5,6 @@ Cancelling the tree is the shutdown. Whatever must survive is on disk already.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -24,12 +22,14 @@ from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.mesh.peers import Heard
 from bouncer.mesh.roster import Roster, RosterFault, read_roster
 from fallback import check, claims, incident, report, voter, watch
+from fallback.calling import about_role, as_called, silent
 from fallback.conduct import Conduct
 from fallback.config import Config, NetworkConfig
 from fallback.desk.frontdesk import FrontDesk
 from fallback.desk.reception import Reception
 from fallback.findings import Finding
 from fallback.journal import Journal
+from fallback.lock import Fault as Fault, take_lock
 from fallback.mesh.agreement import about_settings, our_settings
 from fallback.mesh.gossip import SettingsSaid
 from fallback.mesh.hearing import Hearing
@@ -46,8 +46,9 @@ from fallback.senses.probes import Probes
 from fallback.senses.selfcheck import Pulse
 from storage.incidents import Incidents, IncidentsError
 
-LOCK_FILE = "fallback.lock"
 GOODBYE_S = 2.0
+WITHDRAW_S = 10.0  # for the last lines, at their pace
+AWHILE_S = 0.1
 CERTIFICATE_LOOK_S = 20.0
 CERTIFICATE_AGAIN_S = 24 * 3600.0  # an ended one is told once a day
 LAST_RANK = 16  # of an agent the roster does not name (yet)
@@ -55,15 +56,12 @@ LAST_RANK = 16  # of an agent the roster does not name (yet)
 log = structlog.get_logger("fallback")
 
 
-class Fault(Exception):
-    """The voter cannot start. Its text is the operator's message; exit code 2."""
-
-
 class Voter:
-    """A whole voter, wired. Make one per process and `run` it."""
+    """A whole voter, wired. Make one per process and `run` it. `config` is the file as the roster
+    lets it be."""
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        self.file = config
         self._lock = take_lock(config)
         try:
             self.key = MeshKey.load(config.key_file)
@@ -78,7 +76,11 @@ class Voter:
         self.journal = Journal(self.incidents, config.name, boot, self.pulse.now)
         networks = tuple(network.name for network in config.network)
         self.remembered = self.journal.remember(networks)
-        self.roster: Roster | None = None
+        self.roster = self._read_kept(self.remembered.roster)
+        self.config = config = as_called(config, self.roster)
+        if self.config != self.file:
+            log.warning("the roster calls this agent a witness: it votes, and speaks nowhere")
+            networks, self.remembered = (), silent(self.remembered)
         self.pairing = Pairing(config.name, self.key.public)
         self._documents_in, self._documents = trio.open_memory_channel[bytes](4)
         self.mesh = Mesh(
@@ -88,8 +90,8 @@ class Voter:
         self.announcers = {
             network.name: Announcer(network, read_secrets(network)) for network in config.network
         }
-        if self.remembered.roster:
-            self._accept_kept(self.remembered.roster)
+        if self.roster is not None:
+            self._use(self.roster)
         self.conduct = Conduct(
             self.key,
             self._first_state(networks),
@@ -179,6 +181,7 @@ class Voter:
         self.mesh.greeting = lambda: write_body(self._settings())
         self.upkeep = Upkeep(self.announcers, self.worries, performer.tell_ops)
         self._nursery: trio.Nursery | None = None
+        self._withdraws = False
         self.stopped = trio.Event()
 
     def _first_state(self, networks: tuple[str, ...]) -> voter.VoterState:
@@ -192,6 +195,7 @@ class Voter:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled or stopped. Raises Fault."""
         names.remember_answers(self.config)
+        serving = False
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -218,6 +222,9 @@ class Voter:
                     figures = partial(metrics.serve, self.config.metrics, self.figures)
                     nursery.start_soon(keep_running, "metrics", figures)
                 log.info("serving", name=self.config.name, role=self.config.role)
+                serving = True
+                task_status.started()
+            if not serving:  # told to stop while it was beginning
                 task_status.started()
         finally:
             self._nursery = None
@@ -225,11 +232,21 @@ class Voter:
             self._lock.close()
             self.stopped.set()
 
-    async def stop(self) -> None:
+    async def withdraw(self) -> None:
+        """We are to speak no more: say so where we have announced; other agents go on."""
+        self._withdraws = True
+        self.conduct.put(incident.Dismissed(still_votes=True))
+        for _ in range(round(WITHDRAW_S / AWHILE_S)):
+            await trio.sleep(AWHILE_S)
+            unsaid = any(one.joined and len(one.outgoing) for one in self.announcers.values())
+            if not (self.conduct.waiting or self.conduct.incident_id or unsaid):
+                break
+
+    async def stop(self, why: str = "stopping") -> None:
         """Say goodbye to the networks, within a bound, then end `run`."""
         with trio.move_on_after(GOODBYE_S):
             for announcer in self.announcers.values():
-                await announcer.goodbye()
+                await announcer.goodbye(why)
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
 
@@ -247,7 +264,9 @@ class Voter:
     # -- from the mesh ----------------------------------------------------------------------------
 
     def _heard(self, heard: Heard, where: Where | None) -> None:
-        self.hearing.take(heard, where)
+        # Who withdraws hears of no incident any more, and takes that for no silence.
+        if not self._withdraws or heard.kind in (Kind.HEARTBEAT, Kind.MAINTENANCE):
+            self.hearing.take(heard, where)
 
     def _answered(self, at: float) -> None:
         self.conduct.put(watch.Answered(at))
@@ -282,11 +301,12 @@ class Voter:
             self.conduct.roster_changed(roster)
             self.hearing.send_ack(None, 0)  # the bouncer need not wait for it
 
-    def _accept_kept(self, document: bytes) -> None:
+    def _read_kept(self, document: bytes) -> Roster | None:
         try:
-            self._use(read_roster(document, self.config.primary_key))
+            return read_roster(document, self.file.primary_key) if document else None
         except RosterFault as fault:
             log.warning("the roster on disk is not taken", error=str(fault))
+            return None
 
     def _use(self, roster: Roster) -> None:
         self.roster = roster
@@ -296,6 +316,11 @@ class Voter:
     def dismissed(self) -> bool:
         """Whether we are a voter no more: then we neither vote nor announce."""
         return self.pairing.is_over(self.roster)
+
+    @property
+    def is_called_otherwise(self) -> bool:
+        """Whether the roster has called us an agent or a witness since we began as the other."""
+        return as_called(self.file, self.roster).role != self.config.role
 
     # -- what all voters must have alike ----------------------------------------------------------
 
@@ -312,6 +337,7 @@ class Voter:
         """What ops are told of when it lasts, besides the public networks."""
         if self.roster is not None:
             yield from check.about_pairing(self.config, self.roster)
+            yield from about_role(self.file, self.roster)
             yield from self.pairing.shown(self.roster)
         yield from check.about_storage(self.config)
         yield from check.about_skew(self.hearing.notices.ahead_s)
@@ -356,27 +382,3 @@ def read_hooks(config: Config) -> list[Hook]:
         return [read_hook(hook) for hook in config.push]
     except (OSError, UnicodeDecodeError) as error:
         raise Fault(f"push: {error}") from None
-
-
-def take_lock(config: Config) -> _Lock:
-    """One process per data directory. Raises Fault."""
-    path = config.data_dir / LOCK_FILE
-    try:
-        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise Fault(f"{path}: {error.strerror}") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise Fault(f"{config.data_dir} is in use: another `fallback run` holds it") from None
-    return _Lock(handle)
-
-
-class _Lock:
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-
-    def close(self) -> None:
-        os.close(self._handle)

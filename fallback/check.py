@@ -25,6 +25,7 @@ from bouncer.mesh.heartbeat import NO_NONCE
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.mesh.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
 from fallback import report, watch
+from fallback.calling import about_role
 from fallback.config import MOVED_FOR_DAYS, Config, NetworkConfig
 from fallback.findings import Finding, Level, fail, ok, read_finding, warn
 from fallback.journal import ROSTER
@@ -324,8 +325,7 @@ def about_voters(config: Config, roster: Roster) -> Iterator[Finding]:
     ours = roster.voter(config.name)
     if ours is None:
         return
-    if ours.role != config.role:
-        yield fail(f"the roster says {ours.role}, this file {config.role}", "make them agree")
+    yield from about_role(config, roster)
     if len(roster.voters) < roster.k:
         yield warn(
             f"{len(roster.voters)} voters, quorum {roster.k}",

@@ -206,8 +206,13 @@ class Journal:
         await self._in_time(self._incidents.put_facts, {ROSTER: document})
 
     async def forget_people(self) -> None:
-        """The incident is over. What was revoked was revoked for it; what was spent stays spent."""
-        await self._in_time(self._incidents.forget_people, REVOKED)
+        """The incident is over, or is ours no more. What was revoked was revoked for it; what was
+        spent stays spent."""
+        await self._in_time(self._forget_people)
+
+    def _forget_people(self) -> None:
+        self._incidents.put_facts({"incident": None})
+        self._incidents.forget_people(REVOKED)
 
     async def keep_order(self, order: KeptOrder) -> None:
         """Commit an admin's order with its proof. Raises IncidentsError."""

@@ -14,6 +14,7 @@ from bouncer import metrics
 from bouncer.mesh.heartbeat import NO_NONCE
 from bouncer.mesh.roster import STALE_S
 from fallback import watch
+from fallback.calling import about_role
 from fallback.desk import orders
 from fallback.networks import wording
 
@@ -46,6 +47,8 @@ def status_lines(voter: Voter) -> list[str]:
     need = voter.config.landmarks
     if voter.dismissed:
         lines.append("NOT IN THE ROSTER: it never votes or announces; pair it, or stop it")
+    if voter.roster is not None:
+        lines += [f"{each.what}: {each.todo}" for each in about_role(voter.file, voter.roster)]
     good = "good" if check.fresh >= need else "IN DOUBT"
     lines.append(f"self-check {good}: {check.fresh} of {check.of} landmarks fresh, {need} needed")
     for address, probe in voter.probes.seen.items():

@@ -103,6 +103,11 @@ class Serving:
             await voter.stop()
         clock = SetClock(self._stands_s)
         while not voter.stopped.is_set():
+            if voter.is_called_otherwise and (voter.config.network or _can_begin(self._config)):
+                log.warning("the roster calls this voter otherwise: beginning anew as that")
+                await voter.withdraw()
+                await voter.stop("called a witness")
+                return
             now, drift_s = trio.current_time(), voter.pulse.wall_drift_s
             if (
                 clock.stands(drift_s, now)

@@ -373,9 +373,9 @@ def holdable(state: IncidentState, event: HeldOrdered, now: float) -> bool:
     return event.until > now and event.at > state.hold_at
 
 
-def by_itself(state: IncidentState, _event: Dismissed, _now: float) -> bool:
-    """No admin has declared it."""
-    return state.kind is not Kind.OPERATOR
+def not_ours(state: IncidentState, event: Dismissed, _now: float) -> bool:
+    """No admin has declared it, or we shall not speak any more whatever happens."""
+    return state.kind is not Kind.OPERATOR or event.still_votes
 
 
 def unspoken(state: IncidentState, _event: Spoken, _now: float) -> bool:

@@ -171,8 +171,9 @@ TABLE: Table[IncidentState, Action] = Table(
         Row(_OPEN | _REC, Declared, on.declared_over, Phase.OPEN, do.declare_over,
             "admin !declare or !confirm [solo, drill or recovering] | OPEN operator",
             "an admin's word must not be lost on an incident that may close by itself"),
-        Row(_OPEN | _REC, Dismissed, on.by_itself, Phase.NONE, do.withdraw,
-            "the roster names us no more [not by an operator] | last line, devoice; no CLOSED",
+        Row(_OPEN | _REC, Dismissed, on.not_ours, Phase.NONE, do.withdraw,
+            "the roster names us no more [not by an operator], or calls us a witness"
+            " | last line, devoice; no CLOSED",
             "cut off when it was removed, it may have announced alone, and hears no A to close by"),
         Row(_OPEN, Spoken, on.unspoken, None, do.speak,
             'a speaker of this agent announces | persist and gossip "spoken"'),

@@ -193,7 +193,9 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """The bouncer counts us among its voters no more."""
+    """The bouncer counts us among its agents no more; `still_votes`: but among its witnesses."""
+
+    still_votes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,14 +126,14 @@ class Announcer:
     def is_muted(self) -> bool:
         return self._muted_until is not None
 
-    async def goodbye(self) -> None:
+    async def goodbye(self, why: str) -> None:
         """QUIT, where we are in: a network should not see a mere timeout."""
         stream = self._stream
         if stream is not None:
             with suppress(
                 trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError
             ):
-                await stream.send_all(Message("QUIT", ("stopping",)).encode())
+                await stream.send_all(Message("QUIT", (why,)).encode())
 
     async def ping(self) -> bool:
         """PING, and whether the PONG came: this network as a landmark. Raises OSError if it is

@@ -86,7 +86,7 @@ def later(
         case Line.WORSE:
             return f"{head} Not a drill any more: primary unreachable since {clock(since_s)}."
         case Line.WITHDRAWN:
-            return f"{head} Withdrawn: this agent watches the primary no more; heed the others."
+            return f"{head} Withdrawn: this agent speaks no more; heed the others."
         case Line.LAST:
             return f"{head} Over: the primary is stable. Thank you; go back to your usual channels."
 

@@ -294,6 +294,13 @@ def test_what_an_admin_has_declared_is_the_admin_s_to_end() -> None:
     assert say.state.phase is Phase.OPEN
 
 
+def test_who_is_called_a_witness_speaks_no_more_whoever_has_declared_it() -> None:
+    say = fresh()
+    say.at(0, Declared("alice"), Spoken(), Dismissed(still_votes=True))
+    assert say.state.phase is Phase.NONE
+    assert [said.line for said in say.said(Say)] == [Line.WITHDRAWN]
+
+
 @row("a speaker of this agent announces")
 def _(say: Dialogue, _row: Any) -> None:
     quorum(say, spoken=False)

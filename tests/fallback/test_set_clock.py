@@ -137,3 +137,20 @@ async def test_who_is_told_to_stop_while_beginning_anew_stops(
         with trio.fail_after(20):
             await nursery.start(serving.run)
             await serving.voter.stopped.wait()
+
+
+async def test_who_is_told_to_stop_as_its_port_opens_stops(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    async with open_site(tmp_path) as site:
+        serving = Serving(await site.pairs("hel", role="witness"))
+        open_port = serving.voter.mesh.run
+
+        async def opens(*, task_status: trio.TaskStatus[None]) -> None:
+            await serving.stop()
+            await open_port(task_status=task_status)
+
+        serving.voter.mesh.run = opens  # type: ignore[method-assign]
+        with trio.fail_after(20):
+            await nursery.start(serving.run)
+            await serving.voter.stopped.wait()
