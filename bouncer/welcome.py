@@ -39,7 +39,7 @@ def lines(config: Config, password: str, command: str = "bouncer") -> list[str]:
     shown = [
         "",
         f"Muster's bouncer is new here. User: {ADMIN}  Password: {password}",
-        f"It is shown only this once; `{command} user passwd admin` makes another.",
+        f"It is shown only this once; `{command} user passwd admin` sets another.",
     ]
     if tls is not None:
         host, port = _reachable(tls), tls.address.port

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from bouncer import place
-from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, own_words
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, are, own_words
 
 ANSWER_S = 60.0  # so long may nothing come: a bouncer that is at work says so four times
 # As admin.py says them.
@@ -140,18 +140,41 @@ def outside_words(words: list[str]) -> list[str]:
         flag, equals, value = word.partition("=")
         if word in STDIN_OPTIONS:
             result += [STDIN_OPTIONS[word], _read_secret(STDIN_OPTIONS[word][2:])]
-        elif flag in SECRETS:
+        elif secret := _secret(flag):
             raise Exit(
                 WRONG_USE,
-                f"{flag}: everybody on this machine can read a command line; "
-                f"use {SECRETS[flag]}-stdin",
+                f"{flag}: everybody on this machine can read a command line; use {secret}-stdin",
             )
         elif flag == "--ssh-key" and (equals or left):
             for line in _key_lines(value if equals else left.pop(0)):
                 result += ["--ssh-key", line]
         else:
             result.append(word)
-    return result
+    return result + _new_password(words)
+
+
+def _secret(flag: str) -> str:
+    """The option that takes a secret which this is, or begins; "" for none."""
+    begun = (each for each in SECRETS.values() if len(flag) > 3 and each.startswith(flag))
+    return SECRETS.get(flag) or next(begun, "")
+
+
+def _new_password(words: list[str]) -> list[str]:
+    """What `user passwd` is to be told beside its words: at a terminal it is asked for."""
+    if not are(words, "user", "passwd") or len(words) < 3 or any(w[:1] == "-" for w in words):
+        return []
+    if not sys.stdin.isatty():
+        raise Exit(
+            WRONG_USE,
+            "user passwd: nothing was changed; pipe the new password in, --password-stdin, or let "
+            "one be made and shown, --generate",
+        )
+    given = getpass.getpass("new password (nothing: one is made and shown): ")
+    if not given:
+        return ["--generate"]
+    if getpass.getpass("the same again: ") != given:
+        raise Exit(FAILED, "user passwd: nothing was changed; the two are not the same")
+    return [f"--password={given}"]
 
 
 def _read_secret(what: str) -> str:

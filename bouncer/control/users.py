@@ -82,6 +82,11 @@ async def change(desk: Desk, request: Request) -> list[str]:
 
 async def passwd(desk: Desk, request: Request) -> list[str]:
     given = request.option("--password")
+    if (given is None) == (request.option("--generate") is None):  # none is changed by mistake
+        raise ControlError(
+            "nothing was changed; give the new password, by --password, or let one be made and "
+            "shown, by --generate"
+        )
     password = given or passwords.new_password()
     hashed = await desk.hasher.make(password)
 
@@ -223,10 +228,13 @@ COMMANDS = (
     Command(
         ("user", "passwd"),
         Permission.USER,
-        "set a new password",
+        "set a new password; clients that are attached stay",
         passwd,
         (),
-        (PASSWORD,),
+        (
+            Option("--password", ("PASSWORD",), "the new password"),
+            Option("--generate", (), "make one, and show it"),
+        ),
         owned=True,
     ),
     Command(
