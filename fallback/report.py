@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,75 +28,104 @@ WORD_S = 2.0  # a busy machine may let a second pass between a client's connect 
 
 def status_lines(voter: Voter) -> list[str]:
     """Everything an operator asks first, one thing per line."""
-    conduct, now = voter.conduct, voter.pulse.now()
-    seen = conduct.state.watch
-    lines = [f"{voter.config.role} {voter.config.name}: {orders.state_line(voter.reception)}"]
+    return [
+        f"{voter.config.role} {voter.config.name}: {orders.state_line(voter.reception)}",
+        *_about_the_bouncer(voter),
+        *_about_ourselves(voter),
+        *_about_probes(voter),
+        *_about_voters(voter),
+        *_about_the_incident(voter),
+        *_about_orders(voter),
+        *_about_networks(voter),
+    ]
+
+
+def _about_the_bouncer(voter: Voter) -> Iterator[str]:
+    seen, now = voter.conduct.state.watch, voter.pulse.now()
     last = voter.hearing.last
     beat = f"{now - last.at:.1f}s ago" if last else "never heard"
     link = "linked" if voter.mesh.linked else "no TLS link"
     silent = f", silence {now - seen.silent_from:.0f}s" if seen.phase in watch.ARMED else ""
-    lines.append(f"heartbeat {beat}, {link}{silent}")
+    yield f"heartbeat {beat}, {link}{silent}"
     if seen.degraded:
-        lines.append("heartbeats come through other voters only: the path to the primary is bad")
+        yield "heartbeats come through other voters only: the path to the primary is bad"
     if seen.home_from != watch.NEVER:
         since = wording.clock(seen.home_from)
-        lines.append(f"HOME: the bouncer says since {since} that its home server is unreachable")
+        yield f"HOME: the bouncer says since {since} that its home server is unreachable"
     if voter.hearing.notes.last:
-        lines.append(f"told ops last: {voter.hearing.notes.last}")
-    check = voter.landmarks.state()
-    need = voter.config.landmarks
+        yield f"told ops last: {voter.hearing.notes.last}"
+    if voter.roster and voter.roster.age_s(round(now * 1000)) > STALE_S:
+        yield "the roster is stale: is the bouncer's link up?"
+
+
+def _about_ourselves(voter: Voter) -> Iterator[str]:
     if voter.dismissed:
-        lines.append("NOT IN THE ROSTER: it never votes or announces; pair it, or stop it")
+        yield "NOT IN THE ROSTER: it never votes or announces; pair it, or stop it"
     if voter.roster is not None:
-        lines += [f"{each.what}: {each.todo}" for each in about_role(voter.file, voter.roster)]
+        for each in about_role(voter.file, voter.roster):
+            yield f"{each.what}: {each.todo}"
+    check, need = voter.landmarks.state(), voter.config.landmarks
     good = "good" if check.fresh >= need else "IN DOUBT"
-    lines.append(f"self-check {good}: {check.fresh} of {check.of} landmarks fresh, {need} needed")
+    yield f"self-check {good}: {check.fresh} of {check.of} landmarks fresh, {need} needed"
+
+
+def _about_probes(voter: Voter) -> Iterator[str]:
+    now = voter.pulse.now()
     for address, probe in voter.probes.seen.items():
         answered = f"{now - probe.answered_at:.0f}s ago" if probe.answered_at > 0 else "never"
         ends = probe.certificate_ends
         certificate = f", certificate until {ends:%Y-%m-%d}" if ends else ""
         if ends and ends.timestamp() < now:
             certificate = f", CERT ended {ends:%Y-%m-%d}"
-        lines.append(f"primary {address}: answered {answered}{certificate}")
+        yield f"primary {address}: answered {answered}{certificate}"
+
+
+def _about_voters(voter: Voter) -> Iterator[str]:
     for name in voter.mesh.others:
         heard_at = voter.mesh.heard_at.get(name)
         heard = "never heard" if heard_at is None else f"{trio.current_time() - heard_at:.0f}s ago"
         proven = "" if voter.mesh.peers.nonce_of(name) != NO_NONCE else ", not proven"
-        lines.append(f"voter {name}: {heard}{proven}")
-    lines += [f"{each.what}: {each.todo}" for each in voter.disagreements()]
-    own = conduct.state.incident
-    if own is not None:
-        fresh = [
-            ballot.voter
-            for ballot in own.ballots
-            if now - ballot.heard_at < conduct.state.timings.vote_ttl_s
-        ]
-        votes = f"votes {len(fresh)} of k={conduct.state.timings.k}"
-        lines.append(f"{votes}{' (' + ', '.join(sorted(fresh)) + ')' if fresh else ''}")
-        if own.stood_down:
-            lines.append("stood down by hand: `!declare` overrides")
-        if own.id:
-            lines.append(
-                f"incident {wording.short_name(own.id)} ({own.id}) {own.kind.name.lower()} "
-                f"{own.phase.name} since {wording.clock(own.opened_at)}"
-            )
+        yield f"voter {name}: {heard}{proven}"
+    for each in voter.disagreements():
+        yield f"{each.what}: {each.todo}"
+
+
+def _about_the_incident(voter: Voter) -> Iterator[str]:
+    own, timings = voter.conduct.state.incident, voter.conduct.state.timings
+    if own is None:
+        return
+    now = voter.pulse.now()
+    fresh = [each.voter for each in own.ballots if now - each.heard_at < timings.vote_ttl_s]
+    whose = f" ({', '.join(sorted(fresh))})" if fresh else ""
+    yield f"votes {len(fresh)} of k={timings.k}{whose}"
+    if own.stood_down:
+        yield "stood down by hand: `!declare` overrides"
+    if own.id:
+        yield (
+            f"incident {wording.short_name(own.id)} ({own.id}) {own.kind.name.lower()} "
+            f"{own.phase.name} since {wording.clock(own.opened_at)}"
+        )
+
+
+def _about_orders(voter: Voter) -> Iterator[str]:
     for kept, given in voter.relay.lines():
         heard = given.agent or "the bouncer"
         why = f": {given.why}" if given.why else ""
-        lines.append(
+        yield (
             f"order !{given.order} of {given.admin} at {wording.clock(kept.at_ms / 1000)}, by "
             f"{given.by}, heard by {heard} ({kept.checked}){why}"
         )
+
+
+def _about_networks(voter: Voter) -> Iterator[str]:
     for network, announcer in voter.announcers.items():
         problem = f"; {announcer.error}" if announcer.error else ""
         op = "op" if announcer.is_op else "no op"
-        lines.append(
+        identified = "identified" if announcer.identified else "not identified"
+        yield (
             f"network {network}: {announcer.standing.value} as {announcer.state.nick}, "
-            f"{'identified' if announcer.identified else 'not identified'}, {op}{problem}"
+            f"{identified}, {op}{problem}"
         )
-    if voter.roster and voter.roster.age_s(round(now * 1000)) > STALE_S:
-        lines.append("the roster is stale: is the bouncer's link up?")
-    return lines
 
 
 def metrics_text(voter: Voter) -> str:

@@ -239,6 +239,12 @@ def test_bot_commands_are_heard_in_the_ops_channel_alone() -> None:
     (command,) = [other for other in talk.others if isinstance(other, OpsCommand)]
     assert (command.message.params, command.account) == (("#ops", "!status"), "bob")
     talk.attach(1)
+    talk.others.clear()
+    talk.says(":irc.test 900 me me!user@host alice :You are now logged in as alice")
+    talk.types(1, "PRIVMSG #other :!status", "PRIVMSG #ops :!roster")  # the bot's own user
+    (command,) = [other for other in talk.others if isinstance(other, OpsCommand)]
+    assert (command.message.params, command.account) == (("#ops", "!roster"), "alice")
+    talk.heard()
     talk.event(BotSays("#ops", ["UP 41d"]))
     assert talk.heard() == ["NOTICE #ops :UP 41d"]
     assert texts(talk.seen(1))[-1] == "UP 41d"
