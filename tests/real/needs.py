@@ -30,6 +30,7 @@ PACKAGES = {
     "openssl": "openssl",
     "setpriv": "util-linux",
     "ssh-keygen": "openssh-client",
+    "systemctl": "systemd",
     "systemd-analyze": "systemd",
     "tmux": "tmux",
     "unshare": "util-linux",
