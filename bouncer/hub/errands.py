@@ -15,6 +15,7 @@ from bouncer.session.effects import (
     RememberCasemapping,
     RememberChannel,
     RememberLogin,
+    RenameChannel,
 )
 from storage.records import Channel
 from storage.store import Store
@@ -31,6 +32,8 @@ def errand_of(effect: Effect, store: Store, network_id: int) -> Errand | None:
         case ChangeChannel(name, detached, detached_id):
             changes = {"detached": detached, "detached_id": detached_id}
             return partial(keeping.change_channel, store, network_id, name, **changes)
+        case RenameChannel(name, new):
+            return partial(keeping.rename_channel, store, network_id, name, new)
         case ForgetChannel(name):
             return partial(keeping.forget_channel, store, network_id, name)
         case RememberLogin(login, password):

@@ -103,6 +103,14 @@ async def forget_channel(store: Store, network_id: int, name: str) -> None:
         log.error("channel not forgotten", channel=name, reason=str(error))
 
 
+async def rename_channel(store: Store, network_id: int, name: str, new: str) -> None:
+    """Keep a channel with its settings under its new name."""
+    try:
+        await store.run(_rename_channel, network_id, name, new)
+    except (NotWritten, NotFound) as error:
+        log.error("channel not renamed", channel=name, reason=str(error))
+
+
 async def change_channel(store: Store, network_id: int, name: str, **changes: Any) -> None:
     """Keep that a channel was detached or attached."""
     try:
@@ -198,6 +206,13 @@ def _remember_channel(connection: Connection, channel: Channel) -> None:
         accounts.change_channel(connection, channel.network_id, channel.name, key=channel.key)
     except NotFound:
         accounts.put_channel(connection, channel)
+
+
+def _rename_channel(connection: Connection, network_id: int, name: str, new: str) -> None:
+    known = accounts.get_channel(connection, network_id, name)
+    _forget_channel(connection, network_id, name)
+    _forget_channel(connection, network_id, new)  # what was called so is so no more
+    accounts.put_channel(connection, replace(known, name=new, id=0))
 
 
 def _forget_channel(connection: Connection, network_id: int, name: str) -> None:

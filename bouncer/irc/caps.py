@@ -61,6 +61,7 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "chghost": _where_network_has("chghost"),  # chghost
     "extended-monitor": _where_network_has("extended-monitor", "draft/extended-monitor"),
     "draft/extended-monitor": _where_network_has("extended-monitor", "draft/extended-monitor"),
+    "draft/channel-rename": _where_network_has("draft/channel-rename"),  # channel-rename
     "draft/chathistory": ALWAYS,  # chathistory
     "draft/event-playback": ALWAYS,  # chathistory, event-playback
     "draft/read-marker": ALWAYS,  # read-marker
@@ -101,6 +102,7 @@ UPSTREAM_WANTED: tuple[str, ...] = (
     "batch",  # batch
     "cap-notify",  # capability-negotiation
     "chghost",  # chghost
+    "draft/channel-rename",  # channel-rename: told as such, we follow
     "draft/message-redaction",  # message-redaction: REDACT
     "draft/multiline",  # multiline: batches that are one message
     "draft/extended-monitor",  # extended-monitor, by its older name

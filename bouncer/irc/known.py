@@ -136,6 +136,16 @@ class Known:
         self.users[folded_new] = user._replace(nick=new)
         self._shared[folded_new] = shared + self._shared.get(folded_new, 0)
 
+    def rename_channel(self, name: str, new: str) -> None:
+        """With all that is known of it: IRCv3 channel-rename."""
+        folded, folded_new = self.isupport.fold(name), self.isupport.fold(new)
+        if folded not in self.channels or not is_name(new):
+            return
+        channel = self.channels.pop(folded)
+        self.drop_channel(folded_new)  # what was called so cannot be so still
+        channel.name = new
+        self.channels[folded_new] = channel
+
     def drop_member(self, channel: Channel, folded_nick: str) -> None:
         if channel.members.pop(folded_nick, None) is not None:
             self._lost(folded_nick)

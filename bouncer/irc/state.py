@@ -161,6 +161,11 @@ def _part(state: NetworkState, message: Message) -> None:
         _leave(state, name, message.nick)
 
 
+@_on("RENAME", params=2)
+def _rename_channel(state: NetworkState, message: Message) -> None:
+    state.rename_channel(*message.params[:2])
+
+
 @_on("KICK", params=2)
 def _kick(state: NetworkState, message: Message) -> None:
     _leave(state, message.params[0], message.params[1])

@@ -30,6 +30,7 @@ NEEDS_CAP = {
     "TAGMSG": "message-tags",
     "BATCH": "batch",
     "REDACT": "draft/message-redaction",
+    "RENAME": "draft/channel-rename",
 }
 
 

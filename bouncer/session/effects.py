@@ -28,6 +28,14 @@ class ForgetChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class RenameChannel:
+    """A channel that the user wants to be in is called `new` from now on."""
+
+    name: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeChannel:
     """A channel was detached, after message `detached_id`, or attached."""
 
@@ -204,6 +212,7 @@ class OpsCommand:
 Effect = (
     RememberChannel
     | ForgetChannel
+    | RenameChannel
     | ChangeChannel
     | RememberNick
     | RememberLogin

@@ -20,6 +20,7 @@ from bouncer.session import (
     happenings,
     marks,
     netsplit,
+    renames,
     tagged,
     transport,
 )
@@ -246,6 +247,14 @@ def redact(session: Session, message: Message, out: Effects) -> None:
     event(session, message, out)
 
 
+def refused(session: Session, message: Message, out: Effects) -> None:
+    """FAIL: a channel that we come back to may be called otherwise now."""
+    about, *context = message.params
+    if (about, *context[:1]) == ("JOIN", "CHANNEL_RENAMED") and len(context) >= 3:
+        renames.missed(session, context[1], context[2], out)
+    other(session, message, out)
+
+
 def invite(session: Session, message: Message, out: Effects) -> None:
     to_me = bool(message.params) and session.state.is_me(message.params[0])
     event(session, message, out, to_me=to_me)
@@ -264,6 +273,8 @@ HANDLERS: dict[str, Handler] = {
     "JOIN": join,
     "NICK": nick,
     "REDACT": redact,
+    "RENAME": renames.heard,
+    "FAIL": refused,
     "TAGMSG": tagged.heard,
     "INVITE": invite,
     "ERROR": error,

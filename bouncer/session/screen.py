@@ -163,6 +163,13 @@ class Screen:
         self._active_ms[folded] = session.now_ms
         _show(session, folded, detached_id, out)
 
+    def rename(self, folded: str, folded_new: str, name: str) -> None:
+        """The network has renamed the channel."""
+        if channel := self.settings.pop(folded, None):
+            self.settings[folded_new] = replace(channel, name=name)
+        if (at_ms := self._active_ms.pop(folded, None)) is not None:
+            self._active_ms[folded_new] = at_ms
+
     def forget(self, session: Session, folded: str) -> None:
         """The user has left it, and its settings are not kept."""
         if self.settings.pop(folded, None):

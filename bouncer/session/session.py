@@ -328,8 +328,9 @@ class Session:
     def own_row(self, command: str, addressee: str, text: str, tags: str) -> Row:
         """What this user says now, as it will be kept."""
         target = self.target(addressee)
+        name = self.canonical(target.name)
         return Row(
-            self.new_id(), self.network.id, target.folded, target.name, self.now_ms, "", command,
+            self.new_id(), self.network.id, target.folded, name, self.now_ms, "", command,
             self.state.mask, tags, "" if addressee == target.name else addressee, text,
         )  # fmt: skip
 

@@ -68,6 +68,7 @@ TO_CLIENTS = {
     "chghost": f"{ROLES} test_a_host_that_changes_leaves_ones_own_place_and_hidden_ones_alone",
     "extended-monitor": "test_who_is_watched_is_told_of_by_extended_monitor_alone",
     "draft/extended-monitor": "test_what_only_a_network_knows_is_offered_with_it",
+    "draft/channel-rename": "test_who_does_not_know_renames_sees_the_channel_left_and_entered",
     "draft/chathistory": """test_pages_by_msgid_return_every_message_of_one_millisecond
         test_times_also_stand_in_the_middle_and_at_both_ends
         test_targets_are_listed_by_their_latest_message""",
@@ -105,6 +106,7 @@ FROM_NETWORKS = {
     "batch": f"{ROLES} test_a_network_cannot_fill_memory_with_open_batches",
     "cap-notify": "test_capabilities_come_and_go_later",
     "chghost": ROLES,
+    "draft/channel-rename": "test_a_renamed_channel_is_wanted_by_its_new_name_with_its_settings",
     "draft/message-redaction": "test_a_private_message_is_redacted_by_its_sender",
     "draft/multiline": "test_what_a_client_says_goes_up_as_one",
     "draft/extended-monitor": "test_what_only_a_network_knows_is_offered_with_it",
