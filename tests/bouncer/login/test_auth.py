@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 import trio
 import trio.testing
+from argon2 import PasswordHasher
 
 from bouncer.config import Limits
 from bouncer.irc.login import Login
@@ -215,6 +216,19 @@ async def test_an_imported_hash_is_replaced_at_the_first_login(place: Place) -> 
     assert upgraded.password_hash.startswith("$argon2id$")
     assert upgraded.scram
     assert await place.log_in("bob", "old") == "bob"
+
+
+async def test_a_hash_of_weaker_settings_is_replaced_too(place: Place) -> None:
+    made = passwords.make("secret")
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret")
+    carol = await place.store.run(
+        accounts.add_user, User("carol", password_hash=weak, scram=made.scram)
+    )
+    assert passwords.is_outdated(weak)
+    assert await place.log_in("carol", "secret") == "carol"
+    upgraded = await place.store.read(accounts.user_by_id, carol.id)
+    assert not passwords.is_outdated(upgraded.password_hash)
+    assert await place.log_in("carol", "secret") == "carol"
 
 
 def test_a_throttle_lets_one_more_in_as_time_goes_by() -> None:

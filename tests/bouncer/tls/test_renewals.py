@@ -20,9 +20,11 @@ from bouncer.tls.contexts import ServerTls
 from bouncer.tls.renewals import WATCH_S, Renewals
 
 
-def renew(folder: Path, *, key: str = "k.pem") -> tuple[Path, Path]:
+def renew(
+    folder: Path, *, key: str = "k.pem", now: datetime.datetime | None = None
+) -> tuple[Path, Path]:
     chain = folder / "c.pem"
-    selfsigned.make(chain, folder / key, ["irc.example.net"])
+    selfsigned.make(chain, folder / key, ["irc.example.net"], now)
     return chain, folder / "k.pem"
 
 
@@ -64,6 +66,37 @@ async def test_ops_hear_once_of_a_renewed_certificate_that_cannot_be_served(
             assert [each["event"] for each in logged][1:] == ["certificate reloaded"]
             assert len(told) == 1
             nursery.cancel_scope.cancel()
+
+
+async def test_ops_hear_of_a_certificate_that_nobody_renews_until_somebody_does(
+    tmp_path: Path, clock: trio.testing.MockClock
+) -> None:
+    told: list[str] = []
+    long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(
+        days=selfsigned.LIFETIME_DAYS - 2
+    )
+    tls = ServerTls(*renew(tmp_path, now=long_ago))
+    renewals = Renewals(tls, told.append)
+    assert renewals.acknowledge("alice") == "", "ops have been told of nothing yet"
+
+    async def look() -> None:
+        clock.jump(WATCH_S)
+        await trio.testing.wait_all_tasks_blocked()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(renewals.watch)
+        await trio.testing.wait_all_tasks_blocked()
+        (said,) = told
+        assert f"until {certificates.day(tls.served.not_after)}" in said
+        await look()
+        assert told == [said], "once a day"
+        assert renewals.acknowledge("alice") == said
+        renew(tmp_path)
+        await look()
+        assert tls.served.left_s(time.time()) > 3600 * 24 * 365
+        assert renewals.acknowledge("alice") == ""
+        nursery.cancel_scope.cancel()
+    assert told == [said]
 
 
 async def test_a_chain_with_other_issuers_is_served_too(
