@@ -12,7 +12,6 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -44,7 +43,7 @@ from bouncer.login.passwords import Hasher
 from bouncer.mesh.beacon import Beacon, Site, VoterStatus
 from bouncer.mesh.keys import MeshKey
 from bouncer.push import webpush
-from bouncer.push.pushing import Sender
+from bouncer.push.pushing import Sender, way_out
 from bouncer.session.effects import OpsCommand
 from bouncer.session.session import Session
 from bouncer.tls.certificates import CertificateFault, Standing
@@ -57,9 +56,6 @@ from storage.records import User
 from storage.rows import folded
 from storage.store import Store
 from storage.trouble import Trouble
-
-if TYPE_CHECKING:
-    from httpcore import AsyncNetworkBackend
 
 MESH_KEY = "mesh.key"
 GOODBYE_S = 3.0  # TERM to the end takes at most 5 s, with the last commit
@@ -91,12 +87,6 @@ async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _stor
             await Bouncer(config, store, tls).run(ready)
 
 
-def _way_out() -> AsyncNetworkBackend:
-    from bouncer.push.outside import Outside
-
-    return Outside()
-
-
 class Bouncer:
     """The running bouncer: what the control commands call `Live`."""
 
@@ -126,7 +116,7 @@ class Bouncer:
         self._sender = sender or Sender(
             webpush.VapidKey.load_or_make(config.data_dir / webpush.KEY_FILE),
             f"mailto:postmaster@{config.server_name}",
-            _way_out,
+            way_out,
             ssl.create_default_context,
         )
         self._gate = Gate(config.limits.connects_per_min)
@@ -306,6 +296,10 @@ class Bouncer:
     def clients(self, user_name: str) -> list[str]:
         hub = self.hubs.get(user_name)
         return [client.name for client in hub.clients.values()] if hub else []
+
+    def shows(self, user_name: str, fingerprint: str) -> bool:
+        hub = self.hubs.get(user_name)
+        return hub is not None and fingerprint in (c.fingerprint for c in hub.clients.values())
 
     def mesh_status(self) -> str:
         return self.beacon.summary()

@@ -122,7 +122,7 @@ def remove_user(connection: Connection, user_id: int) -> None:
 
 
 def add_certificate(connection: Connection, certificate: Certificate) -> Certificate:
-    taken = "that certificate is already known, here or for another user"
+    taken = "that certificate is known already; `certfp list` shows yours"
     return replace(certificate, id=rows.add(connection, schema.certificates, certificate, taken))
 
 

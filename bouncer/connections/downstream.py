@@ -109,6 +109,7 @@ class Downstream:
         self.peer = peer
         tap = Tap(door.wire_log, peer)
         self.client = Attachment(next(_numbers), Outbox(door.outbox_octets), self._offer, tap=tap)
+        self.client.fingerprint = fingerprint
         self.hub: Hub | None = None
         self.user: User | None = None
         # a policy is for the name that others connect to: this machine goes by another

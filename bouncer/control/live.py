@@ -78,6 +78,9 @@ class Live(Protocol):
     def clients(self, user_name: str) -> list[str]:
         """The names of the clients attached now; '' is a client that gave none."""
 
+    def shows(self, user_name: str, fingerprint: str) -> bool:
+        """Whether a client of this user is attached that has shown this certificate."""
+
     def mesh_status(self) -> str:
         """The voters, heartbeat and roster as `!status` shows them, e.g.
         `agents fra=OK hel=OK(w); hb 0.4s; roster v118 3h`; "" when no voter is paired."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
 from sqlalchemy import Connection
 
 from bouncer.control import keep, readers
@@ -15,6 +16,8 @@ from bouncer.login import passwords
 from storage import accounts
 from storage.records import Certificate, User
 from storage.rows import folded
+
+log = structlog.get_logger("control")
 
 PASSWORD = Option("--password", ("PASSWORD",), "the password; without it one is made and shown")
 _SETTINGS = (
@@ -162,15 +165,32 @@ def _keeping_an_admin(connection: Connection) -> Iterator[None]:
 
 
 async def add_certificate(desk: Desk, request: Request) -> list[str]:
-    def write(connection: Connection) -> User:
-        user = accounts.get_user(connection, request.owner)
-        label = request.option("--label", "")
-        new = Certificate(user.id, request["FINGERPRINT"], label=label)
-        accounts.add_certificate(connection, new)
-        return user
+    """A fingerprint is no secret, and may have been named by somebody who has not the key. Who
+    shows the certificate has it, and takes it over."""
+    fingerprint = request["FINGERPRINT"]
+    name = (await desk.store.read(accounts.get_user, request.owner)).name
+    is_shown = desk.live is not None and desk.live.shows(name, fingerprint)
 
-    user = await desk.store.run(write)
-    return [f"{user.name} may log in with certificate {_short(request['FINGERPRINT'])}"]
+    def write(connection: Connection) -> User | None:
+        user = accounts.get_user(connection, name)
+        before = accounts.user_by_certificate(connection, fingerprint)
+        if before is not None and before.id != user.id:
+            if not is_shown:
+                whose = before.name if request.actor.admin else "another user"
+                raise ControlError(
+                    f"{whose} has named this certificate already; to take it over connect as "
+                    f"{name} with it and the password, and say this again while you are there"
+                )
+            accounts.remove_certificate(connection, before.id, fingerprint)
+        label = request.option("--label", "")
+        accounts.add_certificate(connection, Certificate(user.id, fingerprint, label=label))
+        return before
+
+    before = await desk.store.run(write)
+    if before is not None:
+        log.warning("certificate taken over", by=name, of=before.name, fingerprint=fingerprint)
+    taken = f", and {before.name} no more" if before is not None else ""
+    return [f"{name} may log in with certificate {_short(fingerprint)}{taken}"]
 
 
 async def list_certificates(desk: Desk, request: Request) -> list[str]:

@@ -31,6 +31,7 @@ class Attachment:
     offer: Callable[[frozenset[str]], None]  # told the network's capabilities
     user: str = ""
     name: str = ""
+    fingerprint: str = ""  # of the certificate that it has shown
     record_id: int = 0  # of its cursor; 0 for none
     link: Link | None = None
     put_id: int = 0  # the last message whose line, if it had one, is in the outbox or sent

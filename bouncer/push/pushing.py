@@ -37,6 +37,13 @@ AGAIN = frozenset({429, 500, 502, 503, 504})
 log = structlog.get_logger("push")
 
 
+def way_out() -> httpcore.AsyncNetworkBackend:
+    """To push services anywhere outside, and to nothing else."""
+    from bouncer.push.outside import Outside
+
+    return Outside()
+
+
 class Sender:
     """How all of them are sent: our key, whom push services may write to, and the way out.
 

@@ -32,6 +32,7 @@ class Noted:
     quoted: list[tuple[str, str, str]] = field(default_factory=list)
     networks: dict[str, list[NetworkStatus]] = field(default_factory=dict)
     attached: dict[str, list[str]] = field(default_factory=dict)
+    shown: set[tuple[str, str]] = field(default_factory=set)
     debugged: list[str | None] = field(default_factory=list)
     policies: list[str] = field(default_factory=list)
     long: list[tuple[str, str]] = field(default_factory=list)  # commands, and who gave them
@@ -79,6 +80,9 @@ class Noted:
 
     def clients(self, user_name: str) -> list[str]:
         return self.attached.get(user_name, [])
+
+    def shows(self, user_name: str, fingerprint: str) -> bool:
+        return (user_name, fingerprint) in self.shown
 
     def mesh_status(self) -> str:
         return self.mesh

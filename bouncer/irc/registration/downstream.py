@@ -20,6 +20,8 @@ from bouncer.irc.registration.attempts import (
     PlainAttempt,
     ScramAttempt,
     ScramLookup,
+    named,
+    read_pass,
 )
 from bouncer.irc.registration.client_caps import ClientCaps
 from bouncer.irc.registration.client_sasl import MECHANISMS, ClientSasl
@@ -332,6 +334,8 @@ class DownstreamRegistration:
             return [*answer]
         if isinstance(answer, PlainAttempt):
             answer = self._as_pass(answer)
+        if isinstance(answer, ExternalAttempt) and not answer.login.user:
+            answer = named(answer, self.username)
         self._by_sasl = True
         self._open = answer
         return [answer]
@@ -382,18 +386,3 @@ def is_nick(text: str) -> bool:
 def _word(text: str) -> str:
     """Something a client sent, fit to stand in the middle of a reply."""
     return text.replace(" ", "_").lstrip(":") or "*"
-
-
-def read_pass(text: str, username: str) -> tuple[Login, str]:
-    """`user/network:password`, or a password alone beside `USER user/network`.
-
-    A password may hold a colon: what stands before it counts as a login unless USER names a
-    network, or a client, for somebody else.
-    """
-    by_user = Login.parse(username)
-    before, colon, password = text.partition(":")
-    by_pass = Login.parse(before)
-    full = by_user.network is not None or by_user.client is not None
-    if not colon or not before or (full and by_pass.user.lower() != by_user.user.lower()):
-        return by_user, text
-    return by_pass, password

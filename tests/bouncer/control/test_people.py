@@ -176,3 +176,33 @@ async def test_a_certificate_is_made_for_any_name(name: str, tmp_path: Path) -> 
         await dispatch(f"network add {name} home ircs://irc.home.example", OPERATOR, desk)
         [made, *_] = await dispatch(f"certfp generate {name} home", OPERATOR, desk)
     assert made == "a certificate for home is made and shown to it from now on"
+
+
+async def test_who_shows_a_certificate_takes_it_from_who_has_only_named_it(tmp_path: Path) -> None:
+    """Networks tell everybody the fingerprints of their users' certificates."""
+    live = Noted()
+    alice, bob = (Actor(Door.SERVICE, user=name) for name in ("alice", "bob"))
+    async with open_desk(tmp_path, live) as desk:
+
+        async def whose() -> str:
+            user = await desk.store.read(accounts.user_by_certificate, CERT)
+            assert user is not None
+            return user.name
+
+        for line in (ALICE, "user add bob --password pw"):
+            await dispatch(line, OPERATOR, desk)
+        await dispatch(f"certfp add {CERT}", bob, desk)
+        with pytest.raises(ControlError, match="another user has named this certificate") as told:
+            await dispatch(f"certfp add {CERT}", alice, desk)
+        assert "connect as alice with it and the password, and say this again" in str(told.value)
+        with pytest.raises(ControlError, match="bob has named this certificate already"):
+            await dispatch(f"certfp add alice {CERT}", OPERATOR, desk)
+        assert await whose() == "bob"
+        live.shown.add(("alice", CERT))
+        (said,) = await dispatch(f"certfp add {CERT} --label laptop", alice, desk)
+        assert said.endswith(", and bob no more")
+        assert await whose() == "alice"
+        with pytest.raises(ControlError, match="known already; `certfp list` shows yours"):
+            await dispatch(f"certfp add {CERT}", alice, desk)
+        with pytest.raises(ControlError, match="another user has named this certificate"):
+            await dispatch(f"certfp add {CERT}", bob, desk)

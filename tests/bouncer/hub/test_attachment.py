@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import trio
+from trio.testing import memory_stream_pair
 
+from bouncer.connections import downstream
 from bouncer.hub import keeping
 from bouncer.hub.attachment import MAX_CLIENTS
 from storage import accounts
+from storage.records import Certificate, User
 from storage.store import open_store
-from tests.complaints.venue import PASSWORD, PATIENCE_S, running_bouncer, running_network, until
+from tests.complaints.venue import (
+    PASSWORD,
+    PATIENCE_S,
+    Cable,
+    Client,
+    running_bouncer,
+    running_network,
+    until,
+)
 from tests.storage.test_messages import a_network, said
+
+SHOWN = "ab" * 32
 
 
 async def test_who_has_too_many_clients_is_told(tmp_path: Path) -> None:
@@ -69,3 +83,26 @@ async def test_when_a_client_was_seen_is_kept_as_it_comes_and_goes(tmp_path: Pat
         await muster.term()
         await seen_after("desktop", came_ms)  # the end of the bouncer is one for it, too
         assert await seen_after("phone", 0) == left_ms
+
+
+async def test_who_shows_a_certificate_takes_it_over(tmp_path: Path) -> None:
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        store = muster.bouncer.store
+        bob = await store.run(accounts.add_user, User("bob"))
+        await store.run(accounts.add_certificate, Certificate(bob.id, SHOWN))
+        wish = f"PRIVMSG BouncerServ :certfp add {SHOWN}"
+        elsewhere = await muster.client()
+        await elsewhere.says(wish)
+        await elsewhere.hears("another user has named this certificate already")
+        near, far = memory_stream_pair()
+        client = Client(near, Cable(far))
+        async with trio.open_nursery() as nursery:
+            serve = partial(downstream.serve, peer="192.0.2.1", fingerprint=SHOWN)
+            nursery.start_soon(serve, client.cable, muster.door)
+            nursery.start_soon(client.read)
+            await client.says(f"PASS alice/net:{PASSWORD}", "NICK me", "USER u 0 * :u")
+            await client.hears(" 001 ")
+            await client.says(wish)
+            await client.hears("alice may log in with certificate abababababababab…, and bob no")
+            assert (await store.read(accounts.user_by_certificate, SHOWN)) == muster.hub.user
+            await client.says("QUIT")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 import pytest
 
 from bouncer.irc.login import Login
 from bouncer.irc.registration import ExternalAttempt, PlainAttempt, ScramAttempt, ScramLookup
-from bouncer.irc.registration.downstream import MAX_HELD, MAX_TRIES, read_pass
+from bouncer.irc.registration.attempts import read_pass
+from bouncer.irc.registration.downstream import MAX_HELD, MAX_TRIES
 from bouncer.irc.sasl import SCRAM, SaslLogin, ScramKeys, authenticate, mechanism
 from tests.bouncer.irc.newcomer import FINGERPRINT, NICK_AND_USER, SERVER, Client, plain
 
@@ -112,22 +113,32 @@ def test_a_certificate_alone_is_a_login() -> None:
     assert client.us.login == Login("alice", "net")
 
 
+def test_sasl_external_by_whom_the_bouncer_knows() -> None:
+    client = Client(fingerprint=FINGERPRINT)
+    client.says("CAP LS 302", "NICK al", "USER root 0 * :A", "AUTHENTICATE EXTERNAL")
+    client.says("AUTHENTICATE +")
+    assert client.asked == [ExternalAttempt(Login(""), FINGERPRINT)]
+    client.accepted("alice")
+    client.says("CAP END")
+    assert client.us.login == Login("alice")
+
+
 @pytest.mark.parametrize("name", ["alice", "Alice"])
 def test_sasl_external(name: str) -> None:
     client = Client(fingerprint=FINGERPRINT)
     client.says("CAP LS 302", "NICK al", f"USER {name}/net@pc 0 * :A", "AUTHENTICATE EXTERNAL")
     client.says("AUTHENTICATE +")
-    assert client.asked == [ExternalAttempt(Login(""), FINGERPRINT)]
+    # Named like this it is that user's or nobody's, whoever else has named the certificate.
+    assert client.asked == [ExternalAttempt(Login(name, "net", "pc"), FINGERPRINT)]
     assert client.accepted("alice")[0].endswith("logged in as alice")
     client.says("CAP END")
-    # The certificate says who it is, USER which network: only because the names agree.
     assert client.us.login == Login("alice", "net", "pc")
 
 
 def test_user_names_no_network_for_somebody_else() -> None:
-    client = Client(fingerprint=FINGERPRINT)
-    client.says("CAP LS", "NICK al", "USER bob/net 0 * :A", "AUTHENTICATE EXTERNAL")
-    client.says("AUTHENTICATE +")
+    client = Client()
+    client.says("CAP LS", "NICK al", "USER bob/net 0 * :A", "AUTHENTICATE PLAIN")
+    client.says("AUTHENTICATE " + b64encode(b"\0alice\0secret").decode())
     client.accepted("alice")
     client.says("CAP END")
     assert client.us.login == Login("alice")
