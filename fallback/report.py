@@ -160,6 +160,12 @@ def metrics_text(voter: Voter) -> str:
             dict(sorted(voter.mesh.refused.items())),
         )
         + metrics.family(
+            "muster_fallback_links_refused_total",
+            "counter",
+            "reason",
+            dict(sorted(voter.mesh.guests.refused.items())),
+        )
+        + metrics.family(
             "muster_fallback_network_joined",
             "gauge",
             "network",

@@ -23,9 +23,10 @@ from bouncer.mesh.link import HANDSHAKE_S, FrameType, Link, LinkFault, server_co
 from bouncer.mesh.peers import Heard, Peers
 from bouncer.mesh.roster import Dismissed, Voter
 from bouncer.mesh.voters import split_address
+from fallback.mesh.guests import Guests
 
 PRIMARY = "@primary"  # the bouncer among the peers: no voter can be called so
-MAX_LINKS = 8  # open at once; a new one closes the oldest that proved nothing
+MAX_LINKS = 8  # of the bouncer, open at once; a new one closes the oldest
 PROOF_S = 10.0  # from the handshake to the bouncer's first fresh datagram
 IDLE_S = 60.0  # a link this silent is gone: the bouncer beats every 5 s on it
 KEEP_ALIVE_S = 2.0  # voters greet each other, so that nonces are known before they are needed
@@ -60,7 +61,8 @@ class Mesh:
         self._where: dict[str, Where] = {}
         self._ports: list[Port] = []
         self._nursery: trio.Nursery | None = None  # while it runs
-        self._links: dict[Link, bool] = {}  # whether the bouncer has proved itself
+        self._links: dict[Link, None] = {}  # over which the bouncer has proved itself, in order
+        self.guests = Guests()
         self._changed = trio.Event()
         self.greeting: Callable[[], bytes] = bytes  # the body of our HELLOs
         self.heard_at: dict[str, float] = {}  # trio time of the last fresh datagram
@@ -93,7 +95,7 @@ class Mesh:
 
     @property
     def linked(self) -> bool:
-        return any(self._links.values())
+        return bool(self._links)
 
     def send(self, name: str, kind: Kind, body: bytes = b"") -> None:
         """Send to one voter, if its address is known. Never waits; may be lost."""
@@ -146,6 +148,8 @@ class Mesh:
                 if heard.reply and len(heard.reply) <= len(data):
                     port.send(heard.reply, where)
                 if heard.fresh:
+                    if heard.peer == PRIMARY:
+                        self.guests.expect(where[0])
                     self._heard(heard, where)
 
     def _open(self, data: bytes, now: float) -> Heard | None:
@@ -222,51 +226,77 @@ class Mesh:
                 nursery.start_soon(self._serve, stream, context)
 
     async def _serve(self, tcp: trio.SocketStream, context: ssl.SSLContext) -> None:
+        host, now = _host_of(tcp), trio.current_time()
+        if not self.guests.admit(host, now):
+            if refused := self.guests.news(now):
+                log.warning(
+                    "links refused: too many dial the mesh port", refused=refused, last=host
+                )
+            await trio.aclose_forcefully(tcp)
+            return
         stream = trio.SSLStream(tcp, context, server_side=True)
         link = Link(stream)
-        unproven = [one for one, proven in self._links.items() if not proven]
-        if len(self._links) >= MAX_LINKS:
-            if not unproven:
-                await trio.aclose_forcefully(tcp)
-                return
-            await unproven[0].aclose()
-        self._links[link] = False
         try:
             with trio.fail_after(HANDSHAKE_S):
                 await stream.do_handshake()
+            with trio.fail_after(PROOF_S):
+                await self._prove(link)
+            self.guests.release(host)
+            host = ""
             await self._read_link(link)
         except (LinkFault, OSError, ssl.SSLError, trio.BrokenResourceError, trio.TooSlowError):
             pass  # the bouncer dials again; strangers are nobody's business
         except trio.ClosedResourceError:
-            pass  # closed above, for a newer one
+            pass  # closed below, for a newer one
         finally:
+            if host:
+                self.guests.release(host)
             self._links.pop(link, None)
             with trio.CancelScope(shield=True):
                 await link.aclose()
 
+    async def _prove(self, link: Link) -> None:
+        """Until the bouncer's first fresh datagram. Raises LinkFault."""
+        while not await self._take_frame(link):
+            pass
+        if len(self._links) >= MAX_LINKS:
+            await next(iter(self._links)).aclose()
+        self._links[link] = None
+
     async def _read_link(self, link: Link) -> None:
         while True:
-            with trio.fail_after(IDLE_S if self._links.get(link) else PROOF_S):
-                frame = await link.receive()
-            if frame.type is FrameType.ROSTER:
-                if not self._links.get(link):
-                    raise LinkFault("a roster before the proof of its sender")
-                self._roster(frame.content)
-                continue
-            heard = self._open(frame.content, trio.current_time())
-            if heard is None or heard.peer != PRIMARY:
-                raise LinkFault("only the bouncer has a link")
-            if heard.reply:
-                await link.send(FrameType.DATAGRAM, heard.reply)
-            if heard.fresh:
-                self._links[link] = True
-                self._heard(heard, None)
+            with trio.fail_after(IDLE_S):
+                await self._take_frame(link)
+
+    async def _take_frame(self, link: Link) -> bool:
+        """Whether it was a fresh datagram of the bouncer. Raises LinkFault."""
+        frame = await link.receive()
+        if frame.type is FrameType.ROSTER:
+            if link not in self._links:
+                raise LinkFault("a roster before the proof of its sender")
+            self._roster(frame.content)
+            return False
+        heard = self._open(frame.content, trio.current_time())
+        if heard is None or heard.peer != PRIMARY:
+            raise LinkFault("only the bouncer has a link")
+        if heard.reply:
+            await link.send(FrameType.DATAGRAM, heard.reply)
+        if heard.fresh:
+            self._heard(heard, None)
+        return heard.fresh
 
     async def _answer_link(self, kind: Kind, body: bytes) -> None:
         """Say something to the bouncer over its link, if one stands."""
-        for link, proven in list(self._links.items()):
-            if proven and self.peers.nonce_of(PRIMARY) != NO_NONCE:
+        for link in list(self._links):
+            if self.peers.nonce_of(PRIMARY) != NO_NONCE:
                 try:
                     await link.send(FrameType.DATAGRAM, self.peers.seal(PRIMARY, kind, body))
                 except LinkFault:
                     continue
+
+
+def _host_of(tcp: trio.SocketStream) -> str:
+    try:
+        return str(tcp.socket.getpeername()[0])
+    except OSError:  # it has gone already
+        return "gone"
