@@ -12,6 +12,33 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 FORMATS = ("console", "json")
 
 DESCRIPTION = "Muster's off-site voter: it watches the bouncer, and speaks when it is unreachable."
+FIRST_STEPS = (
+    "A new voter: `fallback key` here, `bouncer agent add` with that key at the primary, its answer "
+    "into fallback.toml here, `fallback run`, `fallback check`. The file is looked for in --config, "
+    "$MUSTER_FALLBACK_CONFIG, ./fallback.toml and /etc/muster/fallback.toml."
+)
+COMMANDS = {
+    "key": (
+        "make this voter's key if there is none, and print its public part",
+        "The primary pairs the voter by it: `bouncer agent add NAME ADDRESS:PORT KEY`.",
+    ),
+    "run": (
+        "watch, vote and (an agent) speak, until told to stop",
+        "TERM and ^C end it; an incident goes on at the next start.",
+    ),
+    "check": (
+        "a preflight: everything that would be wrong in an outage, one line each",
+        "Each line begins with ok, warn or FAIL and says what to do. Exit 2 with a FAIL.",
+    ),
+    "status": (
+        "what the running voter sees",
+        "Its phase, the bouncer's heartbeats, landmarks, other voters, the incident, networks.",
+    ),
+    "journal": (
+        "what was said and ordered in incidents, with the proofs, as JSON lines",
+        "Read from the voter's file, also while it runs.",
+    ),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,19 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fallback", description=DESCRIPTION)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (
-        ("key", "make this voter's key if there is none, and print its public part"),
-        ("run", "watch, vote and (an agent) speak, until told to stop"),
-        ("check", "a preflight: everything that would be wrong in an outage, one line each"),
-        ("status", "what the running voter sees"),
-        ("journal", "what was said and ordered in incidents, with the proofs, as JSON lines"),
-    ):
-        command = commands.add_parser(name, help=text, description=text)
+    parser = argparse.ArgumentParser(prog="fallback", description=DESCRIPTION, epilog=FIRST_STEPS)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (text, more) in COMMANDS.items():
+        description = f"{text[0].upper()}{text[1:]}. {more}"
+        command = commands.add_parser(name, help=text, description=description)
         command.add_argument("--config", type=Path, metavar="FILE", help="fallback.toml to use")
         if name == "run":
-            command.add_argument("--log-format", choices=FORMATS, default="console")
+            command.add_argument(
+                "--log-format",
+                choices=FORMATS,
+                default="console",
+                help="logs go to stderr, for people or for machines",
+            )
         if name == "journal":
             command.add_argument("--incident", metavar="ID", help="of this incident alone")
         if name == "key":

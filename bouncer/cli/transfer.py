@@ -47,15 +47,25 @@ def import_(words: list[str], option: Path | None) -> int:
         "interrupted and repeated: nothing comes twice. The bouncer must not run meanwhile.",
     )
     kinds = parser.add_subparsers(dest="kind", metavar="znc|soju", required=True)
-    znc = kinds.add_parser("znc", help="a ZNC directory, as ~/.znc")
-    znc.add_argument("place", metavar="DIR", type=Path)
+    znc = kinds.add_parser(
+        "znc",
+        help="a ZNC directory, as ~/.znc",
+        description="Users, networks and channels of znc.conf, what the log module has written, "
+        "and what savebuff has kept beside it. Notes at the end say what did not come.",
+    )
+    znc.add_argument("place", metavar="DIR", type=Path, help="as ~/.znc or /var/lib/znc")
     znc.add_argument(
         "--savebuff-password-stdin",
         action="store_true",
         help="read the password of savebuff's buffers, where it was typed into ZNC",
     )
-    soju = kinds.add_parser("soju", help="a soju database file (SQLite)")
-    soju.add_argument("place", metavar="FILE", type=Path)
+    soju = kinds.add_parser(
+        "soju",
+        help="a soju database file (SQLite)",
+        description="Users, networks, channels, messages, and how far each client has read, so "
+        "that it goes on there. Notes at the end say what did not come.",
+    )
+    soju.add_argument("place", metavar="FILE", type=Path, help="as /var/lib/soju/main.db")
     soju.add_argument("--logs", metavar="DIR", type=Path, help="its message store, if it is `fs`")
     chosen = parser.parse_args(words)
     settings = _settings(option)
@@ -88,11 +98,15 @@ def export(words: list[str], option: Path | None) -> int:
         description="Write a network's history: `text` as OUT/CONVERSATION/YYYY-MM-DD.log in the "
         "common log format (UTC), `json` as one file of JSON lines.",
     )
-    parser.add_argument("user", metavar="USER")
-    parser.add_argument("network", metavar="NETWORK")
-    parser.add_argument("target", metavar="TARGET", nargs="?", default="", help="a conversation")
-    parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.add_argument("--out", metavar="PATH", type=Path, required=True)
+    parser.add_argument("user", metavar="USER", help="whose history")
+    parser.add_argument("network", metavar="NETWORK", help="of which of their networks")
+    parser.add_argument(
+        "target", metavar="TARGET", nargs="?", default="", help="one channel or person alone"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument(
+        "--out", metavar="PATH", type=Path, required=True, help="a folder for text, a file for json"
+    )
     chosen = parser.parse_args(words)
     settings = _settings(option)
     _must_exist(settings.database.url)
@@ -121,7 +135,7 @@ def backup(words: list[str], option: Path | None) -> int:
         description="Copy the SQLite database to a new file, while serving. Keep secrets.key, "
         "which opens the passwords in it, in another place.",
     )
-    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("file", metavar="FILE", type=Path, help="a new file; none is written over")
     chosen = parser.parse_args(words)
     settings = _settings(option)
     _must_exist(settings.database.url)
