@@ -13,9 +13,9 @@ FORMATS = ("console", "json")
 
 DESCRIPTION = "Muster's off-site voter: it watches the bouncer, and speaks when it is unreachable."
 FIRST_STEPS = (
-    "A new voter: `fallback key` here, `bouncer agent add` with that key at the primary, its answer "
-    "into fallback.toml here, `fallback run`, `fallback check`. The file is looked for in --config, "
-    "$MUSTER_FALLBACK_CONFIG, ./fallback.toml and /etc/muster/fallback.toml."
+    "A new voter: `fallback key` here, `bouncer agent add` with that key at the primary, its "
+    "answer into fallback.toml here, `fallback run`, `fallback check`. The file is looked for in "
+    "--config, $MUSTER_FALLBACK_CONFIG, ./fallback.toml and /etc/muster/fallback.toml."
 )
 COMMANDS = {
     "key": (
