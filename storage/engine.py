@@ -8,6 +8,7 @@ Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is s
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -143,9 +144,16 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
 
     place = Path(str(url.database))
 
-    @event.listens_for(writing, "connect")
-    def set_up_writer(connection: sqlite3.Connection, record: Any) -> None:
+    def take_any_text(connection: sqlite3.Connection, record: Any) -> None:
         record.info["vault"] = vault
+        connection.text_factory = _text
+
+    for engine in (writing, reading, indexing):
+        event.listen(engine, "connect", take_any_text)
+
+    @event.listens_for(writing, "connect")
+    @_telling
+    def set_up_writer(connection: sqlite3.Connection, _record: Any) -> None:
         if not place.stat().st_size:
             give_like(place, place.parent)
         # It acts on a new file only, and on any other it would wait for the write lock.
@@ -159,8 +167,7 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(reading, "connect")
-    def set_up_reader(connection: sqlite3.Connection, record: Any) -> None:
-        record.info["vault"] = vault
+    def set_up_reader(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute("PRAGMA query_only = ON")
         connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
 
@@ -169,8 +176,8 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         event.listen(engine, "connect", partial(_attach_index, index_path))
 
     @event.listens_for(indexing, "connect")
-    def set_up_indexer(connection: sqlite3.Connection, record: Any) -> None:
-        record.info["vault"] = vault
+    @_telling
+    def set_up_indexer(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute("PRAGMA search.auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA search.journal_mode = WAL")
         connection.execute("PRAGMA search.synchronous = NORMAL")
@@ -195,6 +202,27 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
     return Engines(url, writing, reading, indexing)
 
 
+def _text(octets: bytes) -> str:
+    """What the disk has spoilt is shown as such: a flipped bit must not hide a page, or refuse what
+    is said where a name has it."""
+    return octets.decode(errors="replace")
+
+
+def _telling(set_up: Callable[..., None]) -> Callable[..., None]:
+    """A damaged schema is told in words that quote it, and that the driver cannot read."""
+
+    def told(*args: Any) -> None:
+        try:
+            set_up(*args)
+        except UnicodeDecodeError as unreadable:
+            error = sqlite3.DatabaseError("malformed database schema")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error from unreadable
+
+    return told
+
+
+@_telling
 def _attach_index(path: str, connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("ATTACH ? AS search", (path,))
     give_like(path, path.removesuffix(INDEX_SUFFIX))  # SQLite itself sees to its other files

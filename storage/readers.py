@@ -19,10 +19,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from storage.engine import Engines
 from storage.errors import StorageError
+from storage.indexer import DAMAGED_INDEX
 from storage.job import Job
 from storage.trouble import Cause, cause_of
 
 NO_INDEX = "no such table: search."  # of an error: its file was taken away a moment ago
+BAD_INDEX = "fts5: "  # of an error: it refuses what it was made for; its own schema is damaged
 READERS = 4  # threads, each with a connection; a fifth question waits for one
 
 
@@ -132,6 +134,9 @@ class _Reader:
             self._disconnect()
             if NO_INDEX in str(error):
                 raise StorageError("the search index was taken away; it is built anew") from error
+            if BAD_INDEX in str(error):
+                self._on_damage()
+                raise StorageError(DAMAGED_INDEX) from error
             cause = cause_of(error)
             if cause is None:
                 raise

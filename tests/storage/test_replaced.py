@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from storage import accounts, messages, search
-from storage.errors import NotWritten, StorageError
+from storage.errors import NotWritten, StorageError, Unusable
 from storage.message import Position, Row
 from storage.records import User
 from storage.retention import Keep
@@ -102,6 +102,64 @@ async def test_a_reader_that_finds_damage_has_the_index_built_anew(
     """Nothing is written meanwhile that would show it to the indexer."""
     async with with_damaged_index(sqlite_url, tmp_path) as (store, rows):
         await until_found(store, rows[7].network_id, rows[7])
+
+
+def spoil(path: Path, text: str) -> None:
+    """Flip a bit of each place of a file where a text stands: no UTF-8 any more."""
+    data = path.read_bytes()
+    assert text.encode() in data
+    path.write_bytes(data.replace(text.encode(), b"\xff" + text.encode()[1:]))
+
+
+async def test_a_flipped_bit_in_a_text_hides_nothing_else(sqlite_url: str, tmp_path: Path) -> None:
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        rows = await some_rows(store, network)
+    spoil(tmp_path / "muster.db", "ine 7")
+    spoil(tmp_path / "muster.db", "#ops")
+    async with open_store(sqlite_url) as store:
+        got = await store.read(messages.since, network, 0, 100)
+        assert [row.text for row in got] == [
+            "l\ufffdne 7" if row.text == "line 7" else row.text for row in rows
+        ]
+        more = said(store, network, "more", 100)
+        assert await store.append([more])
+        assert await store.read(messages.latest, network, "#ops", 1) == [more]
+
+
+async def test_an_index_whose_schema_is_damaged_is_built_anew(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with open_store(sqlite_url) as store:
+        rows = await some_rows(store, await add_network(store))
+    spoil(tmp_path / "muster.db-search", "TABLE")
+    async with open_store(sqlite_url) as store:
+        await store.catch_up()
+        await until_found(store, rows[7].network_id, rows[7])
+
+
+async def test_an_index_that_understands_words_otherwise_is_built_anew(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Its table says what a word is, and is as easily damaged as the rest."""
+    async with open_store(sqlite_url) as store:
+        rows = await some_rows(store, await add_network(store))
+    path = tmp_path / "muster.db-search"
+    head, separators, rest = path.read_bytes().partition(b"separators '")
+    path.write_bytes(head + separators + b"ii" + rest[2:])  # "line" is two words now
+    async with open_store(sqlite_url) as store:
+        await until_found(store, rows[7].network_id, rows[7])
+
+
+async def test_a_database_whose_schema_is_damaged_is_told_so(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with open_store(sqlite_url):
+        pass
+    spoil(tmp_path / "muster.db", "TABLE")
+    with pytest.raises(Unusable, match="is damaged"):
+        async with open_store(sqlite_url):
+            pass
 
 
 async def test_a_copy_put_in_the_place_of_the_database_is_served(
