@@ -1,17 +1,24 @@
 """A data directory for one process alone: a bouncer that serves, or a command that must meet none.
 
 The lock is on the directory itself, makes no file, and ends with the process, however that ends.
+NFS locks only what is opened to be written: there it is on a file of its own. Where a file system
+has no locks, that is said.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from storage.ownership import give_like
+
 DATA_MODE = 0o700
+LOCK_FILE = "data.lock"
+
+Flock = Callable[[int, int], None]
 
 
 class Occupied(OSError):
@@ -19,20 +26,61 @@ class Occupied(OSError):
 
 
 @contextmanager
-def alone(data_dir: Path) -> Iterator[None]:
-    """Be the only one in it; makes the directory where it is missing. Raises Occupied."""
+def alone(data_dir: Path, flock: Flock = fcntl.flock) -> Iterator[str]:
+    """Be the only one in it; makes the directory where it is missing. Raises Occupied.
+
+    Gives why nobody can be kept out, in words for the operator; "" where they can.
+    """
     data_dir.mkdir(mode=DATA_MODE, parents=True, exist_ok=True)
-    held = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    held, fault = _lock(data_dir, os.O_RDONLY | os.O_DIRECTORY, flock)
+    if fault:
+        os.close(held)
+        file = data_dir / LOCK_FILE
+        held, fault = _lock(file, os.O_RDWR | os.O_CREAT, flock)
+        give_like(file, data_dir)
     try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Occupied(
-                f"{data_dir}: a bouncer, an import, a move or a rekey is running here already; "
-                "stop it, or wait for its end"
-            ) from None
-        except OSError:
-            pass  # a file system that has no such locks, as NFS: the admin socket has to do
-        yield
+        yield _said(data_dir, fault)
     finally:
         os.close(held)
+
+
+def lockless(data_dir: Path, flock: Flock = fcntl.flock) -> str:
+    """Why nobody can be kept out of it; "" where they can. Makes nothing: of a directory in which
+    nobody ever served on such a file system it is not known."""
+    fault = ""
+    for place, flags in ((data_dir, os.O_RDONLY), (data_dir / LOCK_FILE, os.O_RDWR)):
+        try:
+            held, fault = _lock(place, flags, flock)
+            os.close(held)
+        except Occupied:
+            return ""
+        except OSError:  # missing, or not ours: said as a fault of its own
+            return ""
+        if not fault:
+            return ""
+    return _said(data_dir, fault)
+
+
+def _lock(place: Path, flags: int, flock: Flock) -> tuple[int, str]:
+    """What holds the lock until it is closed, and why it does not. Raises Occupied, OSError."""
+    held = os.open(place, flags, 0o600)
+    try:
+        flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        folder = place if flags & os.O_DIRECTORY else place.parent
+        raise Occupied(
+            f"{folder}: a bouncer, an import, a move or a rekey is running here already; "
+            "stop it, or wait for its end"
+        ) from None
+    except OSError as error:
+        return held, str(error.strerror)
+    return held, ""
+
+
+def _said(data_dir: Path, fault: str) -> str:
+    return fault and (
+        f"{data_dir} cannot be locked ({fault}), so nothing keeps a second bouncer or an import "
+        "out while one is at work there, and they would spoil each other's data; put it on a "
+        "local disk"
+    )

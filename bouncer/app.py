@@ -82,7 +82,9 @@ def run(config: Config, *, ready: Callable[[Store], None] = lambda _store: None)
 async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _store: None) -> None:
     """The same as a task."""
     tls = server_tls(config) if any(listen.tls for listen in config.listen) else None
-    with alone(config.data_dir):
+    with alone(config.data_dir) as lockless:
+        if lockless:
+            log.warning("not locked", reason=lockless)
         async with open_database(config) as store:
             await Bouncer(config, store, tls).run(ready)
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bouncer import database, place
 from bouncer.admin import answers
+from bouncer.alone import lockless
 from bouncer.cli import Exit, remote
 from bouncer.config import Config, Listen
 from bouncer.mesh.keys import KeyFault, MeshKey
@@ -74,6 +75,8 @@ def _warnings(config: Config) -> Iterator[str]:
             )
     yield from _little_room(config)
     yield from _from_future(config)
+    if said := lockless(config.data_dir):
+        yield f"data_dir: {said}"
     chain, _ = tls.paths(config)
     try:
         found = certificates.read(chain) if chain.exists() else None

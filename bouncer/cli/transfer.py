@@ -80,7 +80,7 @@ def import_(words: list[str], option: Path | None) -> int:
                 return await import_znc(store, chosen.place, moving, password)
             return await import_soju(store, chosen.place, moving, chosen.logs)
 
-    with _told(), alone(settings.data_dir):
+    with _told(), _alone(settings):
         report = _with_store(settings, bring)
     print(
         f"{report.users} users, {report.networks} networks, {report.channels} channels, "
@@ -164,7 +164,7 @@ def move(words: list[str], option: Path | None) -> int:
     become_owner(settings.data_dir)
     old = settings.database.url
     _must_exist(old)
-    with _told(), alone(settings.data_dir):
+    with _told(), _alone(settings):
         new = _full(chosen.url)
         if new == parse_url(old).render_as_string(hide_password=False):
             raise Exit(WRONG_USE, "that is the database that is in use; name another")
@@ -205,7 +205,7 @@ def rekey(words: list[str], option: Path | None) -> int:
         await store.read(sealed.check)
         return count
 
-    with _told(), alone(settings.data_dir):
+    with _told(), _alone(settings):
         if chosen.forget:
             _forget(settings)
         if len(key_of(settings).split()) < 2:  # else one was interrupted, and this call ends it
@@ -293,6 +293,14 @@ def _told() -> Iterator[None]:
     except OSError as error:
         said = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
         raise Exit(FAILED, said) from None
+
+
+@contextmanager
+def _alone(settings: Config) -> Iterator[None]:
+    with alone(settings.data_dir) as lockless:
+        if lockless:
+            print(f"bouncer: warning: {lockless}", file=sys.stderr)
+        yield
 
 
 @contextmanager
