@@ -52,7 +52,8 @@ class Echoes:
         echo = self._labelled(said) if said is not None else self._find(command, target, text)
         if echo is None:
             return said
-        self._awaited.remove(echo)
+        while self._awaited.popleft() is not echo:  # the network has refused or changed those
+            pass
         return echo.said
 
     def _labelled(self, said: Asked) -> Echo | None:
@@ -76,5 +77,13 @@ class Echoes:
         awaited = [echo._replace(target=refold(echo.target)) for echo in self._awaited]
         self._awaited = deque(awaited, maxlen=MAX_ECHOES)
 
-    def clear(self) -> None:
+    def refused(self, said: Asked) -> None:
+        """The network has said why it does not take this."""
+        if (echo := self._labelled(said)) is not None:
+            self._awaited.remove(echo)
+
+    def give_up(self, since_ms: int) -> list[Echo]:
+        """None will come any more. Those sent since then may have been heard by others."""
+        awaited = [echo for echo in self._awaited if echo.said.heard_ms >= since_ms]
         self._awaited.clear()
+        return awaited

@@ -142,6 +142,8 @@ def other(session: Session, message: Message, out: Effects) -> None:
     if session.reply is None:
         session.reply = session.routing.route(message)
     reply = session.reply
+    if reply is not None and message.command[0] in "45F" and reply.question.command in CHAT:
+        session.echoes.refused(reply.question)
     # the network may not say who the client is; what a standard reply is about it does say
     if message.params[:1] == ("*",) and not instead:
         message = message._replace(params=(session.state.nick, *message.params[1:]))
@@ -169,6 +171,8 @@ def handshake(session: Session, message: Message, out: Effects) -> None:
     if message.command == "CAP":
         transport.heard(session, out)
         session.offer_caps(out)
+        if "echo-message" not in session.upstream_caps:
+            transport.keep_unconfirmed(session, out)
 
 
 def swallow(_session: Session, _message: Message, _out: Effects) -> None:

@@ -24,7 +24,6 @@ from bouncer.irc.wire import Message
 from bouncer.session import (
     answers,
     arrival,
-    chat,
     folding,
     from_client,
     from_network,
@@ -162,7 +161,7 @@ class Session:
         self.state = NetworkState(self.network.nick, self.casemapping)
         self.batches = OpenBatches()
         self.arriving = Arriving()
-        self.echoes.clear()
+        self.echoes = Echoes()
         self.keys.clear()
         self.targets.clear()
         self.ready, self.goodbye = False, ""
@@ -175,15 +174,6 @@ class Session:
     def from_network(self, event: FromNetwork, out: Effects) -> None:
         self.silent_ms = 0
         from_network.receive(self, event.lines, out)
-
-    def lost(self, event: Lost, out: Effects) -> None:
-        was_registered = self.is_registered
-        chat.several(self, self.arriving.give_up(), out)
-        self.replays.give_up(self, out)
-        self.registration = None
-        self.ready = False
-        answers.give_up(self.routing.clear(), out)
-        transport.tell_lost(self, event, out, was_registered=was_registered)
 
     @property
     def is_registered(self) -> bool:
@@ -384,7 +374,7 @@ class Session:
 _HANDLERS: dict[type, Callable[..., None]] = {
     Connected: Session.connected,
     FromNetwork: Session.from_network,
-    Lost: Session.lost,
+    Lost: transport.lost,
     Attached: Session.attached,
     CapsChanged: arrival.caps_changed,
     FromClient: Session.from_client,

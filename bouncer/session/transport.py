@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 from bouncer.irc.registration import Identity
 from bouncer.irc.sts import Policy
+from bouncer.session import answers, chat
+from bouncer.session.dialect import CHAT
 from bouncer.session.effects import DropNetwork, Effects, WantsTls
 from bouncer.session.events import Lost
 from bouncer.session.services import sasl_login
+
+UNCONFIRMED_MS = 120_000  # a network that takes longer for an answer is dropped before
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -62,7 +66,34 @@ def drop_failed(session: Session, out: Effects) -> None:
         out.others.append(DropNetwork(text, permanent=permanent, banned=banned))
 
 
-def tell_lost(session: Session, event: Lost, out: Effects, *, was_registered: bool) -> None:
+def keep_unconfirmed(session: Session, out: Effects) -> int:
+    """What its user has said and the network has not said back, as echo-message does, may have been
+    heard: it is kept. How many these are."""
+    awaited = session.echoes.give_up(session.now_ms - UNCONFIRMED_MS)
+    said = [echo for echo in awaited if echo.command in CHAT]
+    for echo in said:
+        row = session.own_row(echo.command, echo.said.subject, echo.text, "")
+        row = row._replace(time_ms=echo.said.heard_ms)
+        hidden = not session.target(row.name).is_channel
+        session.keep(row, out, said=echo.said, hidden=hidden)
+    return len(said)
+
+
+def lost(session: Session, event: Lost, out: Effects) -> None:
+    """The stream ended, or could not be had: nothing more comes of what was begun."""
+    was_registered = session.is_registered
+    chat.several(session, session.arriving.give_up(), out)
+    session.replays.give_up(session, out)
+    unconfirmed = keep_unconfirmed(session, out)
+    session.registration = None
+    session.ready = False
+    answers.give_up(session.routing.clear(), out)
+    _tell_lost(session, event, unconfirmed, out, was_registered=was_registered)
+
+
+def _tell_lost(
+    session: Session, event: Lost, unconfirmed: int, out: Effects, *, was_registered: bool
+) -> None:
     """Tell clients that the connection is gone, and what with it; once for each reason, that there
     will be none."""
     name = session.network.name
@@ -76,3 +107,6 @@ def tell_lost(session: Session, event: Lost, out: Effects, *, was_registered: bo
         session.notify(out, f"The connection to {name} was lost: {event.reason}")
     if event.unsent:  # they are kept as said
         session.notify(out, f"The last messages, {event.unsent} of them, did not reach {name}")
+    if (doubtful := unconfirmed - event.unsent) > 0:
+        before = "before these" if event.unsent else "of them"
+        session.notify(out, f"The last messages, {doubtful} {before}, may not have reached {name}")
