@@ -159,7 +159,7 @@ async def test_hup_reloads_without_dropping_anyone(tmp_path: Path) -> None:
             await alice.hears("PRIVMSG", CHANNEL, "*still here?")
             config.write_text("this is no configuration")
             here.bouncer.reload()
-            await trio.sleep(1)
+            await here.bouncer.program.prints("not reloaded, what was stays")
             await here.bob_says("and still?")
             await alice.hears("PRIVMSG", CHANNEL, "*and still?")
             await _serves(here.bouncer.tls_port, after.der)
@@ -217,7 +217,7 @@ async def test_the_first_minute(tmp_path: Path) -> None:
         program.log.unlink()
         program.start()
         await program.listens(partial(connected, "127.0.0.1", 6697, netns, 1), 20)
-        await trio.sleep(0.5)
+        await program.prints("serving")  # a password was printed before that
         assert password not in program.output
         assert not re.search(r"(?i)password:?\s+\S{8,}", program.output)  # "printed once"
         program.send(signal.SIGTERM)

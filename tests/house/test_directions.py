@@ -16,11 +16,15 @@ FORBIDDEN = {
 PURE_MODULES = [
     "bouncer/session",
     "bouncer/mesh/heartbeat.py",
+    "bouncer/mesh/peers.py",
     "fallback/watch",
     "fallback/incident",
     "fallback/speaker",
     "fallback/claims",
+    "fallback/tables.py",
+    "fallback/voter.py",
 ]
+AT_A_DISTANCE = IO - {"os"}  # who reads its own file of keys (`bouncer/mesh/keys`) asks nobody else
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -29,6 +33,33 @@ def imported(path: Path) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.partition(".")[0]
+
+
+def ours(path: Path) -> Iterator[Path]:
+    """The modules of this project that a file imports, but for what is imported for types alone."""
+    tree = ast.parse(path.read_text())
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in set(ast.walk(tree)) - for_types:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            places = [ROOT / name.replace(".", "/") for name in names]
+            files = [f for p in places for f in (p.with_suffix(".py"), p / "__init__.py")]
+            yield from (file for file in files if file.exists())
+
+
+def reached(paths: list[Path]) -> set[Path]:
+    """These files and all that is imported because of them."""
+    seen, ahead = set(paths), list(paths)
+    while ahead:
+        new = set(ours(ahead.pop())) - seen
+        seen |= new
+        ahead += new
+    return seen
 
 
 def storage_modules(path: Path) -> set[str]:
@@ -57,6 +88,13 @@ def test_deciders_import_no_io(place: str) -> None:
     files = python_files(place)
     assert files, f"{place} holds no module"
     wrong = {str(f.relative_to(ROOT)): set(imported(f)) & IO for f in files}
+    assert not {name: names for name, names in wrong.items() if names}
+
+
+@pytest.mark.parametrize("place", [*PURE_MODULES, "bouncer/irc"])
+def test_deciders_reach_no_io_by_what_they_import(place: str) -> None:
+    files = reached(python_files(place))
+    wrong = {str(f.relative_to(ROOT)): set(imported(f)) & AT_A_DISTANCE for f in files}
     assert not {name: names for name, names in wrong.items() if names}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -29,9 +30,11 @@ MODELS: dict[str, type[BaseModel]] = {
     "bouncer: `[user_defaults]`": bouncer.UserDefaults,
     "bouncer: `[history]`": bouncer.History,
     "bouncer: `[ops]`": bouncer.Ops,
+    "bouncer: `[ident]`": bouncer.Ident,
     "bouncer: `[mesh]`": bouncer.Mesh,
     "fallback: top level": fallback.Config,
     "fallback: `[[network]]`": fallback.NetworkConfig,
+    "fallback: `[[push]]`": fallback.PushConfig,
     "fallback: `[[landmark]]`": fallback.Landmark,
 }
 TIMINGS = "fallback: `[timings]`"
@@ -71,12 +74,25 @@ def test_every_key_is_documented_with_its_default(section: str) -> None:
     assert list(found) == list(fields)
     for name, field in fields.items():
         default = field.get_default(call_default_factory=True)
-        assert found[name] == ("below" if is_table(name, default) else as_written(default)), name
+        assert found[name] == (
+            "below" if is_table(section, name, default) else as_written(default)
+        ), name
 
 
-def is_table(name: str, default: object) -> bool:
+@pytest.mark.parametrize("module", [bouncer, fallback], ids=["bouncer", "fallback"])
+def test_every_table_of_the_files_is_documented(module: ModuleType) -> None:
+    tables = {
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, bouncer.Table) and each is not bouncer.Table
+    }
+    assert tables <= set(MODELS.values())
+
+
+def is_table(section: str, name: str, default: object) -> bool:
     """Whether a key of bouncer.toml is a table, with a section and defaults of its own."""
-    return name in ("listen", "ops") or isinstance(default, BaseModel)
+    named = section == "bouncer: top level" and name in ("listen", "ops")
+    return named or isinstance(default, BaseModel)
 
 
 def test_every_timing_is_documented_with_its_default() -> None:
