@@ -135,6 +135,9 @@ async def test_what_it_has_announced_alone_is_withdrawn(tmp_path: Path) -> None:
         assert "Withdrawn" in await ircd.hears("PRIVMSG #lobby", within_s=40)
         await until(lambda: not agent.conduct.incident_id)
         await ircd.hears_nothing("PRIVMSG #lobby", for_s=4)
+        assert agent.dismissed
+        assert phase(agent) is watch.Phase.ISOLATED
+        assert not agent.conduct.incident_id
 
 
 def test_what_is_signed_of_another_or_of_before_ends_nothing() -> None:

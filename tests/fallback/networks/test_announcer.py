@@ -107,6 +107,7 @@ async def test_without_sasl_it_identifies_and_waits_before_it_joins() -> None:
         await ircd.welcomes("fb")
         assert await ircd.hears("PRIVMSG NickServ") == "PRIVMSG NickServ :IDENTIFY fbacct hunter2"
         await ircd.hears_nothing("JOIN", for_s=0.3)
+        assert announcer.standing is Standing.IDENTIFYING
         await ircd.says(":NickServ MODE fb :+r")
         await ircd.hears("JOIN #lobby")
         assert announcer.identified
@@ -117,7 +118,9 @@ async def test_by_certificate_alone_it_waits_to_be_recognised() -> None:
     is sent to anybody."""
     async with announcing(Secrets(certificate="PEM"), account="fbacct") as (ircd, announcer, _):
         await ircd.welcomes("fb")
+        await until(lambda: announcer.standing is Standing.IDENTIFYING)
         await ircd.hears_nothing("JOIN", for_s=0.3)
+        assert announcer.standing is Standing.IDENTIFYING
         assert not any(line.startswith("PRIVMSG") for line in ircd.heard)
         await ircd.says(":services.oftc.net MODE fb :+R")
         await ircd.hears("JOIN #lobby")
@@ -197,6 +200,17 @@ async def test_a_room_that_does_not_let_us_in_does_not_silence_the_lobby() -> No
         assert "#room" in announcer.error
         await ircd.says(":op!o@h INVITE fb #room")
         await ircd.hears("JOIN #room")
+
+
+async def test_a_room_that_does_not_answer_does_not_either() -> None:
+    async with announcing() as (ircd, announcer, listener):
+        announcer.enter_again_s = 0.05
+        await ircd.welcomes("fb")
+        await ircd.lets_in("fb", "#lobby")
+        await ircd.hears("JOIN #room")
+        with trio.fail_after(5):
+            await listener.stands.wait()
+        assert announcer.error == "#room: it does not answer"
 
 
 async def test_announcements_go_before_the_rest() -> None:
