@@ -325,7 +325,7 @@ COMMANDS: dict[str, Command] = {
     "JOIN": Command(join, 1, needs_network=False),
     "PART": Command(part, 1, needs_network=False),
     "KICK": Command(forward, 2),
-    "INVITE": Command(forward, 2),
+    "INVITE": Command(forward),  # without parameters it lists where we are invited to
     "MODE": Command(mode, 1),
     "TOPIC": Command(forward, 1),
     "NAMES": Command(names),

@@ -82,6 +82,7 @@ SERVICE = "BouncerServ"
 MAX_TARGETS = 4_096  # names whose folding is remembered; full: the memory starts anew
 QUIET_MS = 60_000  # a network silent for so long is pinged,
 TICK_MS = 1_000
+GREETED_MS = 10_000  # a greeting that is silent for so long has no MOTD to end it
 DEAD_MS = 120_000  # and dropped when it stays silent for so long
 PROBE = Message("PING", ("muster",))
 
@@ -271,6 +272,8 @@ class Session:
             transport.drop_failed(self, out)
             return
         self.silent_ms += TICK_MS
+        if not self.ready and self.silent_ms >= GREETED_MS:
+            self.welcomed(out)
         if self.silent_ms >= DEAD_MS:
             text = f"{self.network.name} has not answered for {self.silent_ms // 1000} s"
             out.others.append(DropNetwork(text, silent=True))

@@ -214,7 +214,9 @@ class WantedNick:
     _free = False  # MONITOR has said so
 
     def _is_held(self, session: Session) -> bool:
-        return not session.network.nick or session.state.is_me(session.network.nick)
+        """Also where it is cut to what the network takes: it will never give us more."""
+        wanted, most = session.network.nick, session.state.isupport.nicklen
+        return not wanted or any(map(session.state.is_me, (wanted, wanted[:most])))
 
     def _is_chosen(self, session: Session, nick: str) -> bool:
         """Whether this is what a client asked for, be it cut: servers shorten a long nick."""

@@ -170,6 +170,26 @@ def test_a_nick_set_by_a_command_is_taken_without_a_new_connection() -> None:
     assert talk.heard() == ["NICK alice"]
 
 
+def test_a_nick_that_is_cut_at_every_connect_is_not_asked_for_for_ever() -> None:
+    """modern.ircdocs.horse, NICKLEN: "the maximum length of a nickname that a client may set"; a
+    server cuts what is longer."""
+    talk = Dialogue([], replace(NET, nick="maintenance"))
+    talk.event(Connected(tls=False))
+    talk.says(
+        ":irc.test CAP * LS :",
+        ":irc.test 001 mainten :Welcome mainten!user@host",
+        ":irc.test 005 mainten NICKLEN=7 :are supported by this server",
+        ":irc.test 422 mainten :no MOTD",
+    )
+    talk.heard()
+    pass_time(talk, 200_000)
+    assert [line for line in talk.heard() if not line.startswith("PING")] == []
+    assert talk.session.network.nick == "maintenance"
+    talk.says(":mainten!user@host NICK Guest1")
+    pass_time(talk, 120_000)
+    assert "ISON maintenance" in talk.heard()
+
+
 def test_a_forced_rename_is_not_a_wish() -> None:
     talk = Dialogue([], NET)
     talk.connect()

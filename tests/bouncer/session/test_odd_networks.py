@@ -1,0 +1,44 @@
+"""Networks that do not do what all others do."""
+
+from __future__ import annotations
+
+from bouncer.irc.wire import Message
+from bouncer.session.events import Tick
+from bouncer.session.session import GREETED_MS, TICK_MS
+from tests.bouncer.session.dialogue import MODERN, Dialogue
+
+
+def test_a_greeting_without_an_end_is_over_when_the_network_falls_silent() -> None:
+    """RFC 2812 section 5.1: "The server sends Replies 001 to 004 to a user upon successful
+    registration." Of a MOTD it says nothing, and some gateways have none, nor 422."""
+    talk = Dialogue()
+    talk.greeted()
+    talk.attach(1, MODERN)
+    talk.heard()
+    talk.passes(GREETED_MS - TICK_MS)
+    talk.says(":irc.test 251 me :There are 3 users")
+    talk.passes(GREETED_MS - TICK_MS)
+    assert not talk.session.ready
+    talk.event(Tick())
+    assert "JOIN #ops" in talk.heard()
+    talk.joined("#ops")
+    talk.says(":bob!b@h PRIVMSG #ops :hello")
+    assert [row.text for row in talk.kept] == ["hello"]
+    assert any("JOIN #ops" in line for line in talk.seen(1))
+    talk.says(":irc.test 376 me :late")
+    assert "JOIN #ops" not in talk.heard(), "once"
+
+
+def test_where_one_is_invited_to_is_listed_to_who_asks() -> None:
+    """modern.ircdocs.horse, INVITE: "Servers MAY allow the INVITE with no parameter, and reply with
+    a list of channels the sender is invited to as RPL_INVITELIST (336) numerics, ending with a
+    RPL_ENDOFINVITELIST (337) numeric." """
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, ())
+    talk.attach(2, ())
+    talk.types(1, "INVITE")
+    assert talk.heard() == ["INVITE"]
+    talk.says(":irc.test 336 me #here", ":irc.test 337 me :End of /INVITE list")
+    assert [Message.parse(line).command for line in talk.seen(1)] == ["336", "337"]
+    assert talk.seen(2) == []
