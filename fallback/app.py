@@ -155,6 +155,7 @@ class Voter:
         self.conduct.front = front
         self.reception.full_status = self.status
         performer.began = self.reception.announced
+        performer.took_over = self.reception.took_over
         for announcer in self.announcers.values():
             announcer.listen(self.reception)
         self.hearing = Hearing(

@@ -38,8 +38,6 @@ class Desk(Protocol):
 
     def renamed(self, network: str, old: str, new: str) -> None: ...
 
-    def took_over(self, network: str) -> None: ...
-
     def closed(self) -> None: ...
 
 
@@ -181,9 +179,8 @@ class Conduct:
             await self._desk_step(claims.IncidentBegan(self.incident_id))
         await self._perform(actions, before)
         for old, new in zip(before.speakers, self.state.speakers, strict=True):
-            speaks = new.phase is speaker.Phase.SPEAKING is not old.phase
-            if speaks and self.front is not None:
-                self.front.took_over(new.network)
+            if new.phase is speaker.Phase.SPEAKING is not old.phase:
+                self.performer.took_over(new.network)
         if was and not self.incident_id:
             log.info("incident closed", id=was)
             await self._desk_step(claims.IncidentClosed())

@@ -63,6 +63,7 @@ class Performer:
         self.repeating = Repeating(mesh, self._gossip)
         self.landmarks: Landmarks | None = None
         self.began: Callable[[str], None] = lambda _network: None
+        self.took_over: Callable[[str], None] = lambda _network: None
         self.push: Callable[[Call], None] = lambda _call: None
         self.tell_bouncer: Callable[[str], None] = lambda _note: None
         self.notice_kept: Callable[[str], None] = lambda _id: None

@@ -15,6 +15,7 @@ from bouncer.mesh.heartbeat import OrderKind
 from bouncer.mesh.roster import STALE_S
 from fallback import claims, watch
 from fallback.config import read_duration
+from fallback.mesh.relay import CERTFP, Shown
 from fallback.networks import wording
 from fallback.networks.outgoing import Priority
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from fallback.desk.reception import Reception
     from fallback.networks.people import Person
 
-MAX_HOLD_S = 12 * 3600.0
+LEAST_HOLD_S, MAX_HOLD_S = 60.0, 12 * 3600.0
+NONE_OPEN = "no incident is open"
 
 
 class Who(IntEnum):
@@ -148,7 +150,7 @@ def status(call: Call) -> list[str]:
         return (
             [f"incident {opened} is open; `help` says how to prove who you are"]
             if opened
-            else ["no incident is open"]
+            else [NONE_OPEN]
         )
     if call.words and call.words[0].casefold() == "full":
         return wording.wrap(call.reception.full_status())
@@ -260,19 +262,37 @@ def _give(call: Call, order: OrderKind, *, for_s: float = 0.0, evidence: str = "
     assert person is not None  # the table lets nobody else give orders
     why = "" if order in ("hold", "revoke") else " ".join(call.words)
     reception.relay.give(
-        order, call.admin, reception.shown(person), why=why, for_s=for_s, evidence=evidence
+        order, call.admin, _shown(reception, person), why=why, for_s=for_s, evidence=evidence
     )
 
 
+def _shown(reception: Reception, person: Person) -> Shown:
+    """What can be shown to others of how we know somebody."""
+    connection, network = person.connection, person.connection.network
+    signed = reception.proving.signed.get(connection)
+    if person.proof is claims.Proof.SSH and signed is not None:
+        return Shown("ssh", network, *signed)
+    claim = claims.claim_of(reception.conduct.desk, connection)
+    certfp = claims.account_evidence(network, CERTFP)
+    if claim is not None and claim.evidence.startswith(certfp):
+        return Shown("account", network, CERTFP + claim.evidence.removeprefix(certfp))
+    return Shown("account", network, person.member.account_on(network))
+
+
 def declare(call: Call) -> list[str]:
+    own = call.reception.conduct.state.incident
     _give(call, "declare")
-    return ["incident opened by hand"]
+    is_open = own is not None and bool(own.id)
+    return ["incident opened by hand" if not is_open else "an incident is open; noted"]
 
 
 def standdown(call: Call) -> list[str]:
     reception = call.reception
-    if not reception.conduct.incident_id:
-        return ["no incident is open"]
+    own = reception.conduct.state.incident
+    if own is None or not own.id:
+        return [NONE_OPEN]
+    if reception.pulse.now() < own.held_until:
+        return [f"held until {wording.clock(own.held_until)}: say it again when that is over"]
     _give(call, "standdown")
     text = f"{call.admin} stands down: closing in 60s; !hold 10min to stop it"
     announcer = reception.announcers[call.network]
@@ -281,9 +301,11 @@ def standdown(call: Call) -> list[str]:
 
 
 def hold(call: Call) -> list[str]:
-    seconds = read_duration("!hold", call.words[0])
-    if seconds > MAX_HOLD_S:
-        return ["at most 12h"]
+    seconds = read_duration("!hold", " ".join(call.words))
+    if not call.reception.conduct.incident_id:
+        return [NONE_OPEN]
+    if not LEAST_HOLD_S <= seconds <= MAX_HOLD_S:
+        return [f"{seconds:.0f}s is no time to hold: 1min at least, 12h at most"]
     _give(call, "hold", for_s=seconds)
     return [f"held until {wording.clock(call.reception.pulse.now() + seconds)}"]
 

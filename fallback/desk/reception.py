@@ -21,7 +21,7 @@ from fallback.desk.frontdesk import FrontDesk
 from fallback.desk.proving import Proving, member_by_certfp
 from fallback.journal import Journal
 from fallback.mesh.port import Mesh
-from fallback.mesh.relay import Relay, Shown
+from fallback.mesh.relay import CERTFP, Relay
 from fallback.networks.announcer import Announcer
 from fallback.networks.fellows import Fellows
 from fallback.networks.people import People, Person, why_gone
@@ -70,7 +70,7 @@ class Reception:
             name: supervise.Bucket(REQUESTS_PER_S, REQUEST_BURST) for name in announcers
         }
         self._asked_whois: dict[claims.Connection, None] = {}
-        self._proving = Proving(conduct, me=me, front=front, roster=roster, now=pulse.now)
+        self.proving = Proving(conduct, me=me, front=front, roster=roster, now=pulse.now)
         self.unheard = Unheard()
         front.host_of = lambda network, nick: self._people[network].host(nick)
         self.fellows = Fellows(front.other_agents, mesh=mesh, announcers=announcers)
@@ -78,7 +78,7 @@ class Reception:
     async def run(self) -> None:
         """Tell the other agents our nicks; check signatures."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._proving.run)
+            nursery.start_soon(self.proving.run)
             nursery.start_soon(self.fellows.run)
 
     # -- the hall ---------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class Reception:
         shown = message.params[-1].split()[-1:] or [""]
         member = member_by_certfp(roster, shown[0].replace(":", "").casefold())
         if member is not None and not self.front.too_old():
-            account = f"certfp {shown[0]}"
+            account = CERTFP + shown[0].replace(":", "")
             event = claims.AccountMatched(connection, nick, member.handle, account)
             self.conduct.put_claim(event)
 
@@ -296,22 +296,17 @@ class Reception:
             member = by_account
         return Person(member, claims.Proof.ACCOUNT, connection) if member else None
 
-    def shown(self, person: Person) -> Shown:
-        """What can be shown to others of how we know somebody."""
-        network = person.connection.network
-        signed = self._proving.signed.get(person.connection)
-        if person.proof is claims.Proof.SSH and signed is not None:
-            return Shown("ssh", network, *signed)
-        return Shown("account", network, person.member.account_on(network))
-
     def connection(self, network: str, nick: str) -> claims.Connection | None:
         return self._people[network].known(nick)
 
     def announced(self, network: str) -> None:
-        """The line goes out: the temporary nicks follow it; who stands here by account needs no
-        claim."""
+        """The line goes out; the temporary nicks follow it."""
         self.unheard.begun(network)
         self.front.announced(network)
+
+    def took_over(self, network: str) -> None:
+        """We speak there from now on: who stands there by account needs no claim."""
+        self.front.took_over(network)
         people = self._people[network]
         for user in list(people.state.users.values()):
             if user.account and not people.state.is_me(user.nick):
@@ -341,7 +336,7 @@ class Reception:
     def _public(self, network: str, message: Message, target: str, text: str) -> None:
         announcer = self.announcers[network]
         fold = announcer.state.fold
-        self._proving.burn_spilled(text)
+        self.proving.burn_spilled(text)
         if fold(target) == fold(announcer.config.lobby) and "[fallback " in text:
             for agent in self.fellows.named(network, message.nick):
                 self.conduct.put(voter.ForNetwork(network, speaker.LineSeen(agent)))
@@ -362,17 +357,17 @@ class Reception:
         # account-tag: servers add it, clients cannot.
         tagged = message.tags.get("account", "")
         self._check_account(network, message.nick, connection, tagged)
-        words = text.split()
+        words = text.lstrip("!").split()  # as it is said in the room
         match [words[0].casefold() if words else "", *words[1:]]:
             case ["claim", handle]:
                 self._ask_whois(network, message.nick, connection)
-                self._proving.claim(connection, message.nick, handle)
+                self.proving.claim(connection, message.nick, handle)
             case ["claim", handle, *code] if code:
-                self._proving.code(connection, message.nick, handle, "".join(code))
+                self.proving.code(connection, message.nick, handle, "".join(code))
             case ["proof", *encoded] if encoded:
-                self._proving.proof(connection, message.nick, "".join(encoded))
+                self.proving.proof(connection, message.nick, "".join(encoded))
             case _:
-                orders.run(self, network, message.nick, text.lstrip("!"), room=False)
+                orders.run(self, network, message.nick, " ".join(words), room=False)
 
     def reply(self, network: str, nick: str, text: str) -> None:
         """A NOTICE to one person."""

@@ -32,7 +32,7 @@ from bouncer.mesh.heartbeat import (
 )
 from bouncer.mesh.keys import MeshKey, PublicKey
 from bouncer.mesh.proofs import verify_ssh
-from bouncer.mesh.roster import HARD_STALE_S, Roster
+from bouncer.mesh.roster import HARD_STALE_S, Member, Roster
 from fallback import incident
 from fallback.journal import Journal
 from fallback.mesh.repeating import Repeating
@@ -41,6 +41,7 @@ from storage.incidents import IncidentsError, KeptOrder
 MAX_TAKEN = 256  # ids of orders already taken
 MAX_WAITING = 32  # to be checked; full: not confirmed, so it is said again
 SHOWN_ORDERS = 5
+CERTFP = "certfp "  # how what is shown begins where it is a client certificate's fingerprint
 TELL_STANDING_S = 5.0  # a standing `!declare`, for an agent that has started since
 REVOKED_EVERY = 12  # rounds of the above until a standing `!revoke` is told again
 MAX_STANDING = 16  # `!revoke`s that are told again; what an agent has heard it keeps itself
@@ -198,8 +199,7 @@ class Relay:
         if roster is None or member is None or not member.admin:
             raise Unproven("not an admin on this roster")
         if given.by == "account":
-            known = member.account_on(given.where)
-            if not known or known.casefold() != given.shown.casefold():
+            if not _has_account(member, given):
                 raise Unproven(f"the roster has no such account on {given.where}")
             if roster.age_s(round(self._now() * 1000)) > HARD_STALE_S:
                 raise Unproven("the roster is too old for accounts to count")
@@ -305,6 +305,16 @@ class Relay:
     def lines(self) -> list[tuple[KeptOrder, OrderGiven]]:
         """The latest orders, for `fallback status`."""
         return [(kept, read_kept(kept)) for kept in self._kept[-SHOWN_ORDERS:]]
+
+
+def _has_account(member: Member, given: OrderGiven) -> bool:
+    """Whether what is shown of the network's word is on the roster: the account, or where the
+    network tells it the fingerprint of the client certificate."""
+    if given.shown.startswith(CERTFP):
+        wanted = ("certfp", given.shown.removeprefix(CERTFP).casefold())
+        return any((key.kind, key.public) == wanted for key in member.keys)
+    known = member.account_on(given.where)
+    return bool(known) and known.casefold() == given.shown.casefold()
 
 
 def read_kept(kept: KeptOrder) -> OrderGiven:

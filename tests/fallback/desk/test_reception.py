@@ -79,7 +79,9 @@ async def open_scene(tmp_path: Path, *, opened: bool = True) -> AsyncIterator[Sc
         codes = {
             "alice": await site.employs("alice", more=(("ssh", public),), **alice),
             "bob": await site.employs("bob", accounts=(("pub", "bobacct"),)),
-            "dave": await site.employs("dave", more=((TOTP.kind, TOTP.public), ("certfp", CERTFP))),
+            "dave": await site.employs(
+                "dave", admin=True, more=((TOTP.kind, TOTP.public), ("certfp", CERTFP))
+            ),
             "carol": await site.employs("carol", admin=True, accounts=(("pub", "carolacct"),)),
         }
         agent = await site.starts(await site.pairs("fra", ircd=ircd))
@@ -244,10 +246,10 @@ async def test_a_code_does_not_open_destructive_commands(tmp_path: Path) -> None
         await scene.says("al", "standdown")
         assert "a code or a vouch is not enough" in await scene.is_told("al", "this needs")
         await scene.proves_by_key("al", "alice")
-        await scene.says("al", "hold 10min")
-        assert "held until" in await scene.is_told("al", "held")
         await scene.says("al", "standdown")
         assert "closing in 60s" in await scene.is_told("al", "closing")
+        await scene.says("al", "hold 10min")
+        assert "held until" in await scene.is_told("al", "held")
 
 
 async def test_verify_tells_who_a_nick_is(tmp_path: Path) -> None:

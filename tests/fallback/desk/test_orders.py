@@ -1,0 +1,103 @@
+"""An admin's words at night: what is answered is what has happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fallback.incident import IncidentState
+from fallback.speaker import NetworkJoined, NetworkLost
+from fallback.voter import ForNetwork
+from fallback.watch import NEVER
+from tests.fallback.desk.test_reception import CERTFP, Scene, open_scene
+from tests.fallback.voters import until
+
+
+def own(scene: Scene) -> IncidentState:
+    state = scene.agent.conduct.state.incident
+    assert state is not None
+    return state
+
+
+async def comes_alice(scene: Scene) -> None:
+    """By her account, as an admin."""
+    await scene.ircd.says(":al!a@h JOIN #room AliceAcct :A")
+    await scene.ircd.hears("PRIVMSG #room :alice is al")
+
+
+async def test_a_standdown_that_is_held_is_not_said_to_close(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await comes_alice(scene)
+        await scene.says("al", "!hold 10 min", to="#room")
+        await scene.is_told("al", "held until")
+        await until(lambda: own(scene).held_until > scene.agent.pulse.now() + 500)
+        await scene.says("al", "!standdown", to="#room")
+        assert "say it again when that is over" in await scene.is_told("al", "held until")
+        await scene.says("al", "!verify al", to="#room")
+        await scene.is_told("al", "al = alice")
+        assert not any("stands down" in line for line in scene.ircd.heard)
+        assert own(scene).order_at == NEVER
+
+
+@pytest.mark.parametrize("word", ["!hold 30", "!hold 10s", "!hold 720.5min"])
+async def test_a_hold_too_short_to_hold_anything_is_refused(word: str, tmp_path: Path) -> None:
+    """A bare number is seconds."""
+    async with open_scene(tmp_path) as scene:
+        await comes_alice(scene)
+        await scene.says("al", word, to="#room")
+        await scene.ircd.hears("NOTICE al :verified")
+        assert "is no time to hold" in await scene.is_told("al")
+        assert own(scene).held_until == NEVER
+
+
+async def test_without_an_incident_nothing_is_held(tmp_path: Path) -> None:
+    async with open_scene(tmp_path, opened=False) as scene:
+        await scene.ircd.says(":al!a@h JOIN #room AliceAcct :A")
+        for word in ("hold 10min", "standdown"):
+            await scene.says("al", word)
+            assert "no incident is open" in await scene.is_told("al")
+
+
+async def test_declaring_what_is_open_is_not_said_to_open_it(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await comes_alice(scene)
+        await scene.says("al", "!declare the switch", to="#room")
+        assert "noted" in await scene.is_told("al", "an incident is open")
+
+
+async def test_an_admin_known_by_a_certificate_alone_gives_orders(tmp_path: Path) -> None:
+    """FALLBACK: OFTC has CertFP and its WHOIS tells it: as good as an account."""
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("da")
+        await scene.says("da", "claim dave")
+        await scene.ircd.hears("WHOIS da")
+        shown = ":".join(CERTFP[n : n + 2] for n in range(0, len(CERTFP), 2)).upper()
+        words = f"has client certificate fingerprint {shown}"
+        await scene.ircd.says(f":irc.test 276 fb-fra da :{words}")
+        await scene.ircd.hears("INVITE da #room")
+        await scene.says("da", "standdown")
+        await scene.is_told("da", "closing in 60s")
+        await until(lambda: own(scene).order_at != NEVER or scene.agent.hearing.notes.last)
+        assert "refused" not in scene.agent.hearing.notes.last
+        assert own(scene).order_at != NEVER
+
+
+async def test_in_private_a_word_may_begin_as_in_the_room(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("bo")
+        await scene.says("bo", f"!claim bob {scene.codes['bob'].pop()}")
+        await scene.ircd.hears("INVITE bo #room")
+
+
+async def test_who_speaks_again_finds_by_account_who_came_meanwhile(tmp_path: Path) -> None:
+    """Its line stands since before: it announces nothing anew."""
+    async with open_scene(tmp_path) as scene:
+        conduct = scene.agent.conduct
+        conduct.put(ForNetwork("pub", NetworkLost()))
+        await until(lambda: not conduct.performer.speaks("pub"))
+        await scene.ircd.says(":bo!b@host JOIN #lobby bobacct :Bob")
+        await until(lambda: scene.agent.announcers["pub"].state.user_named("bo"))
+        assert not scene.verified()
+        conduct.put(ForNetwork("pub", NetworkJoined()))
+        await scene.ircd.hears("INVITE bo #room", within_s=10)
