@@ -235,7 +235,7 @@ async def test_a_lost_key_is_not_made_anew(words: tuple[str, ...], code: int, si
     bouncer(site, "user", "list")
 
 
-@pytest.mark.parametrize("wrong", [None, new_key()])
+@pytest.mark.parametrize("wrong", [None, new_key()], ids=["missing", "another"])
 async def test_what_a_lost_key_sealed_is_given_up_by_an_own_word(
     wrong: bytes | None, site: Path
 ) -> None:
