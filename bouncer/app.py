@@ -85,7 +85,7 @@ async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _stor
     with alone(config.data_dir) as lockless:
         if lockless:
             log.warning("not locked", reason=lockless)
-        async with open_database(config) as store:
+        async with open_database(config) as store, store.alone():
             await Bouncer(config, store, tls).run(ready)
 
 

@@ -12,7 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, delete, func, select, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from storage import schema
 from storage.directory import get_meta, put_meta
@@ -26,7 +29,26 @@ MOST_SOURCES = 10_000  # swept at once
 SWEEP_EVERY_S = 86_400  # it reads all messages
 
 _m = schema.messages.c
-_SIZE = OVERHEAD_BYTES + func.length(_m.text) + func.length(_m.tags) + func.length(_m.msgid)
+
+
+class _octets(FunctionElement[int]):
+    """How long a text is on the disk: beyond ASCII more than its characters."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(_octets, "sqlite")
+def _octets_on_sqlite(element: _octets, compiler: SQLCompiler, **words: Any) -> str:
+    return f"length(CAST({compiler.process(element.clauses, **words)} AS BLOB))"
+
+
+@compiles(_octets, "postgresql")
+def _octets_on_postgresql(element: _octets, compiler: SQLCompiler, **words: Any) -> str:
+    return f"octet_length({compiler.process(element.clauses, **words)})"
+
+
+_SIZE = OVERHEAD_BYTES + _octets(_m.text) + _octets(_m.tags) + _octets(_m.msgid)
 
 
 @dataclass(frozen=True, slots=True)

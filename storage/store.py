@@ -19,7 +19,17 @@ import trio
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage import coverage, future, indexer, messages, migrations, retention, schema, sealed
+from storage import (
+    coverage,
+    future,
+    indexer,
+    messages,
+    migrations,
+    retention,
+    schema,
+    sealed,
+    solitude,
+)
 from storage.backup import backup
 from storage.directory import get_meta, put_meta
 from storage.engine import Engines, make_engines, wait_for_others
@@ -247,6 +257,17 @@ class Store:
             await trio.sleep(PAUSE_S)
             left, before = await self.run(retention.give_back), left
         await self._in_index(self._indexer.give_back)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Serve, or change much, as the only one that does. Raises OutOfReach where another does;
+        a file is not looked at: see `storage.solitude`."""
+        held = await trio.to_thread.run_sync(solitude.reserve, self._engines)
+        try:
+            yield
+        finally:
+            if held is not None:
+                held.close()
 
     async def backup(self, path: str) -> int:
         """Copy the SQLite database to a new file while serving; its size in bytes."""

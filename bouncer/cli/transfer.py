@@ -75,10 +75,11 @@ def import_(words: list[str], option: Path | None) -> int:
     password = sys.stdin.readline().rstrip("\r\n") if typed else ""
 
     async def bring(store: Store) -> Report:
-        with _bar() as moving:
-            if chosen.kind == "znc":
-                return await import_znc(store, chosen.place, moving, password)
-            return await import_soju(store, chosen.place, moving, chosen.logs)
+        async with store.alone():
+            with _bar() as moving:
+                if chosen.kind == "znc":
+                    return await import_znc(store, chosen.place, moving, password)
+                return await import_soju(store, chosen.place, moving, chosen.logs)
 
     with _told(), _alone(settings):
         report = _with_store(settings, bring)
@@ -201,7 +202,8 @@ def rekey(words: list[str], option: Path | None) -> int:
     path = settings.data_dir / KEY_FILE
 
     async def seal(store: Store) -> int:
-        count = await store.run(database_copy.seal_anew)
+        async with store.alone():
+            count = await store.run(database_copy.seal_anew)
         await store.read(sealed.check)
         return count
 

@@ -67,6 +67,18 @@ async def test_the_newest_that_fit_stay(store: Store) -> None:
     assert await kept(store, other) == theirs
 
 
+async def test_texts_count_as_the_disk_has_them(store: Store) -> None:
+    """Of a script in which a letter is two octets or three a limit holds the less."""
+    network = await add_network(store)
+    rows = [said(store, network, "\u3042\u3044" * 20, n, msgid="\u0436") for n in range(10)]
+    await store.append(rows)
+    size = OVERHEAD_BYTES + 3 * 40 + 2
+    assert [each.size_bytes for each in await store.read(retention.stats)] == [10 * size]
+    await store.run(lambda c: accounts.change_network(c, network, keep_bytes=4 * size))
+    await store.prune()
+    assert await kept(store, network) == rows[6:]
+
+
 async def test_what_belonged_to_a_removed_network_goes(store: Store) -> None:
     home, other = await add_network(store), await add_network(store, "oftc")
     mine = said(store, home, "a", 1)
