@@ -23,6 +23,7 @@ CASES = {
         r"libera is logged in to no more",
         "sasl reset alice",
         r"NETWORK is missing",
+        "sasl set-plain alice libera al hunter2",
     ),
     "network add": of_alice(
         "network add alice oftc ircs://irc.oftc.net --join '#a,#b key' --rate 0",
