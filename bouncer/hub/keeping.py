@@ -157,7 +157,10 @@ class Cursors:
     def __init__(self, store: Store, wall: Callable[[], float] = time.time) -> None:
         self._store = store
         self._wall = wall  # seconds since the epoch
-        self._confirmed: dict[int, int] = {}  # a client's record -> message id; one entry each
+        # A client's record -> message id. The save after the one that has written it forgets it:
+        # who has read the record before that has looked here by then.
+        self._confirmed: dict[int, int] = {}
+        self._written: set[int] = set()
         self._unsaved: dict[int, int] = {}  # a client's record -> when it was seen, milliseconds
 
     def move(self, record_id: int, message_id: int) -> None:
@@ -178,6 +181,9 @@ class Cursors:
     async def save(self) -> None:
         """Write what has moved; what could not be written is tried again with the next call."""
         unsaved, self._unsaved = self._unsaved, {}
+        for written in self._written - unsaved.keys():
+            self._confirmed.pop(written, None)
+        self._written = set()
         if not unsaved:
             return
         try:
@@ -185,6 +191,8 @@ class Cursors:
             await self._store.run(accounts.put_delivered, cursors)
         except NotWritten:
             self._unsaved = unsaved | self._unsaved
+        else:
+            self._written = set(unsaved)
 
 
 def _client_record(connection: Connection, network_id: int, name: str) -> Client:

@@ -59,6 +59,25 @@ async def test_names_are_bounded_and_who_lags_behind_most_is_forgotten(tmp_path:
         assert "c7" not in names
 
 
+async def test_what_is_confirmed_is_remembered_no_longer_than_needed(tmp_path: Path) -> None:
+    """A client may come under another name each time."""
+    async with open_store(f"sqlite:///{tmp_path / 'muster.db'}") as store:
+        network = await a_network(store)
+        cursors = keeping.Cursors(store)
+        stale = await keeping.client_record(store, network, "phone")
+        for number in (3, 7, 5):
+            cursors.move(stale.id, number)
+        await cursors.save()
+        assert cursors.of(stale) == 7, "it was read before, and is asked for now"
+        await cursors.save()
+        assert not cursors._confirmed
+        fresh = await keeping.client_record(store, network, "phone")
+        cursors.move(fresh.id, 6)
+        assert cursors.of(fresh) == 7
+        await cursors.save()
+        assert cursors.of(await keeping.client_record(store, network, "phone")) == 7
+
+
 async def test_when_a_client_was_seen_is_kept_as_it_comes_and_goes(tmp_path: Path) -> None:
     async with running_network() as network, running_bouncer(tmp_path, network) as muster:
         store, network_id = muster.bouncer.store, muster.session.network.id
