@@ -66,7 +66,7 @@ class Network:
 @dataclass(frozen=True, slots=True)
 class Channel:
     """A channel that a network's session is to be in. `detached` hides it from clients, who have
-    seen nothing of it since message `detached_id`, 0 where that is not known;
+    seen nothing of it since message `detached_id`; or they had not till `attached_id`;
     `relay_detached`, `reattach_on`, `detach_on` are '' (default), none, highlight or message."""
 
     network_id: int
@@ -76,6 +76,7 @@ class Channel:
     enabled: bool = True
     detached: bool = False
     detached_id: int = 0
+    attached_id: int = 0
     relay_detached: str = ""
     reattach_on: str = ""
     detach_on: str = ""

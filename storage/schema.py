@@ -141,6 +141,7 @@ channels = Table(
     _flag("enabled", default=True),
     _flag("detached"),
     _number("detached_id"),
+    _number("attached_id"),
     _text("relay_detached"),
     _text("reattach_on"),
     _text("detach_on"),

@@ -29,9 +29,9 @@ def errand_of(effect: Effect, store: Store, network_id: int) -> Errand | None:
         case RememberChannel(name, key):
             channel = Channel(network_id, name, key=key)
             return partial(keeping.remember_channel, store, channel)
-        case ChangeChannel(name, detached, detached_id):
-            changes = {"detached": detached, "detached_id": detached_id}
-            return partial(keeping.change_channel, store, network_id, name, **changes)
+        case ChangeChannel(name, detached, detached_id, attached_id):
+            of_it = {"detached": detached, "detached_id": detached_id, "attached_id": attached_id}
+            return partial(keeping.change_channel, store, network_id, name, **of_it)
         case RenameChannel(name, new):
             return partial(keeping.rename_channel, store, network_id, name, new)
         case ForgetChannel(name):

@@ -12,12 +12,11 @@ from bouncer.irc.isupport import is_replayed
 from bouncer.irc.monitor import MAX_TARGETS
 from bouncer.irc.people import Channel
 from bouncer.irc.wire import Message
-from bouncer.session import bouncer_networks, marks, metadata, webpush
+from bouncer.session import bouncer_networks, marks, metadata, playback, webpush
 from bouncer.session.clients import Client
 from bouncer.session.dialect import Dialect
 from bouncer.session.effects import Effects, PlayBack
 from bouncer.session.events import Attached, CapsChanged
-from bouncer.session.playback import FETCHING
 from bouncer.session.reading import page_limit
 
 if TYPE_CHECKING:
@@ -126,11 +125,11 @@ def attached(session: Session, event: Attached, out: Effects) -> None:
     bouncer_networks.follow(client, frozenset(), out)
     if event.alarm:
         out.tell(client.id, session.service_line(client, event.alarm))
-    if event.autoplay and FETCHING & event.caps:
+    if event.autoplay and playback.FETCHING & event.caps:
         client.live = True
         client.owed = known_id, came_id
     elif event.autoplay:
-        out.others.append(PlayBack(client.id, known_id, session.last_kept_id))
+        playback.begin(session, client, known_id, out)
     else:
         client.live = True
         client.sent_id = session.last_kept_id

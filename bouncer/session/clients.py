@@ -34,6 +34,7 @@ class Client:
     attached_ms: int = 0
     # what it had when it came, and the message id of then; None where nothing is played back to it
     began: tuple[int, int] | None = None
+    shown_id: int = 0  # it need not be told what was said before that in channels then attached
     awaits: str = ""  # a channel (folded): it is live again once it has what it missed there
     pasted: MultilineReader | None = None  # a message of several lines that is on its way
     pasted_label: str = ""

@@ -37,11 +37,13 @@ class RenameChannel:
 
 @dataclass(frozen=True, slots=True)
 class ChangeChannel:
-    """A channel was detached, after message `detached_id`, or attached."""
+    """A channel was detached, after message `detached_id`, or attached again, after
+    `attached_id`."""
 
     name: str
     detached: bool
     detached_id: int = 0
+    attached_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

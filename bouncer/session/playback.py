@@ -8,6 +8,7 @@ from bouncer.session.clients import Client
 from bouncer.session.effects import Effects, PlayBack
 from bouncer.session.events import PageRead
 from storage.message import Row
+from storage.records import Channel
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -20,25 +21,31 @@ FETCHING = frozenset({"draft/chathistory", "znc.in/playback"})
 def play(session: Session, client: Client, page: PageRead, out: Effects) -> None:
     """Say one page of the backlog and ask for the next one, or let the client follow live."""
     if page.target:
-        out.tell_lines(client.id, said(session, client, page.rows))
-        if client.awaits != page.target:
-            return
-        client.awaits = ""
-    elif client.live:
+        _play_missed(session, client, page, out)
+        return
+    if client.live:
         _play_owed(session, client, page, out)
         return
-    else:
-        rows = [row for row in page.rows if row.id not in client.said]
-        out.tell_lines(client.id, said(session, client, rows))
-        if page.rows:
-            client.sent_id = page.rows[-1].id
-        if not page.more:
-            client.sent_id = max(client.sent_id, page.upto_id)
+    rows = [row for row in page.rows if row.id not in client.said]
+    out.tell_lines(client.id, said(session, client, rows))
+    if page.rows:
+        client.sent_id = page.rows[-1].id
+    if not page.more:
+        client.sent_id = max(client.sent_id, page.upto_id)
     # Rows kept since the page was read are on their way to the disk: they come with the next page.
     client.live = not page.more and client.sent_id >= session.last_kept_id
     if client.live:
         client.said.clear()
+        client.sent_id = max(client.sent_id, client.shown_id)
     else:
+        out.others.append(PlayBack(client.id, client.sent_id, session.last_kept_id))
+
+
+def _play_missed(session: Session, client: Client, page: PageRead, out: Effects) -> None:
+    """Of a channel that was detached; all that came after it, then."""
+    out.tell_lines(client.id, said(session, client, page.rows))
+    if client.awaits == page.target:
+        client.awaits = ""
         out.others.append(PlayBack(client.id, client.sent_id, session.last_kept_id))
 
 
@@ -56,16 +63,34 @@ def _play_owed(session: Session, client: Client, page: PageRead, out: Effects) -
         client.fetched()
 
 
-def catch_up(client: Client, target: str, detached_id: int, out: Effects) -> None:
-    """Play back what a client missed of a channel (folded) that was detached after that message;
-    what is said from now on comes after it."""
+def begin(session: Session, client: Client, known_id: int, out: Effects) -> None:
+    """Play back what the client missed: first of channels that it was not shown when it was last
+    here, and that were attached again while it was gone."""
+    for target, channel in session.screen.settings.items():
+        if not channel.detached and channel.detached_id < known_id < channel.attached_id:
+            out.others.append(PlayBack(client.id, channel.detached_id, known_id, target))
+            client.awaits = target
+            client.shown_id = max(client.shown_id, channel.attached_id)
+    if not client.awaits:
+        out.others.append(PlayBack(client.id, known_id, session.last_kept_id))
+
+
+def catch_up(session: Session, client: Client, target: str, channel: Channel, out: Effects) -> None:
+    """Play back what a client missed of a channel (folded) that is attached again; what is said
+    from now on comes after it."""
+    detached_id, upto_id = channel.detached_id, client.has_id
+    client.shown_id = channel.attached_id
+    if client.shown_id == session.last_kept_id:  # this attaches it, and is told next
+        client.shown_id -= 1
+    if client.live:
+        client.sent_id = max(client.sent_id, client.shown_id)
     if client.began is None or (FETCHING & client.dialect.caps and not client.played):
         return
     known_id, came_id = client.began
-    after_id = detached_id if came_id < detached_id else min(known_id, detached_id or known_id)
-    if after_id >= client.has_id:
+    after_id = detached_id if came_id < detached_id else min(known_id, detached_id)
+    if after_id >= upto_id:
         return
-    out.others.append(PlayBack(client.id, after_id, client.has_id, target))
+    out.others.append(PlayBack(client.id, after_id, upto_id, target))
     if client.live and client.owed is None:
         client.live, client.awaits = False, target
 

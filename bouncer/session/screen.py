@@ -57,6 +57,11 @@ def full_mask(mask: str) -> str:
     return f"*!{mask}" if "@" in mask else f"{mask}!*@*"
 
 
+def _is_dated(channel: Channel) -> bool:
+    """Whether it is known since when a detached channel is."""
+    return channel.detached_id > channel.attached_id
+
+
 def _hide(session: Session, name: str, out: Effects) -> None:
     """Clients see that they leave the channel."""
     part = Message("PART", (name, DETACHED), session.state.mask)
@@ -64,11 +69,11 @@ def _hide(session: Session, name: str, out: Effects) -> None:
         out.tell(client.id, str(part))
 
 
-def _show(session: Session, folded: str, detached_id: int, out: Effects) -> None:
+def _show(session: Session, folded: str, channel: Channel, out: Effects) -> None:
     """Clients see that they join the channel, and what was said there meanwhile."""
     arrival.show(session, folded, out)
     for client in session.clients.by_id.values():
-        playback.catch_up(client, folded, detached_id, out)
+        playback.catch_up(session, client, folded, channel, out)
 
 
 class Screen:
@@ -141,7 +146,7 @@ class Screen:
                 self._active_ms[row.target] = session.now_ms
             return False
         if self._counts(session, channel.reattach_on or "none", row):
-            self.attach(session, row.target, out)
+            self.attach(session, row.target, out, row.id)
             return False
         for client in session.clients.by_id.values():
             if client.live:  # it has nothing more to get of this
@@ -156,12 +161,11 @@ class Screen:
     def _counts(self, session: Session, what: str, row: Row) -> bool:
         return what == "message" or (what == "highlight" and self.notifies(session, row))
 
-    def attach(self, session: Session, folded: str, out: Effects) -> None:
+    def attach(self, session: Session, folded: str, out: Effects, attached_id: int = 0) -> None:
         """Show the channel to clients again, as if they had joined it."""
-        detached_id = self.settings[folded].detached_id
-        self._set(session, folded, out, detached=False)
+        channel = self._set(session, folded, out, attached_id or session.new_id())
         self._active_ms[folded] = session.now_ms
-        _show(session, folded, detached_id, out)
+        _show(session, folded, channel, out)
 
     def rename(self, folded: str, folded_new: str, name: str) -> None:
         """The network has renamed the channel."""
@@ -180,17 +184,29 @@ class Screen:
         """Stay in the channel without showing it: clients see that they leave it."""
         name = self.settings[folded].name if folded in self.settings else folded
         _hide(session, name, out)
-        self._set(session, folded, out, detached=True)
+        self._set(session, folded, out)
 
-    def _set(self, session: Session, folded: str, out: Effects, *, detached: bool) -> None:
-        known = self.settings.get(folded)
-        if known is None:
+    def _set(
+        self, session: Session, folded: str, out: Effects, attached_id: int | None = None
+    ) -> Channel:
+        """Note that it is detached from now on, or attached again."""
+        channel = self.settings.get(folded)
+        if channel is None:
             name = session.wanted.get(folded, (folded, ""))[0]
-            known = Channel(session.network.id, name)
-        detached_id = session.new_id() if detached else 0
-        self.settings[folded] = replace(known, detached=detached, detached_id=detached_id)
+            channel = Channel(session.network.id, name)
+        if attached_id is None:
+            channel = replace(channel, detached=True, detached_id=session.new_id())
+        else:
+            since_id = channel.detached_id if _is_dated(channel) else attached_id
+            channel = replace(
+                channel, detached=False, detached_id=since_id, attached_id=attached_id
+            )
+        self.settings[folded] = channel
         session.screened = self.needed
-        out.others.append(ChangeChannel(known.name, detached, detached_id))
+        out.others.append(
+            ChangeChannel(channel.name, channel.detached, channel.detached_id, channel.attached_id)
+        )
+        return channel
 
     def changed(self, session: Session, new: Screen, out: Effects) -> Screen:
         """Commands have changed the settings: show and hide what that means."""
@@ -199,25 +215,26 @@ class Screen:
         shown = []
         for folded, channel in list(new.settings.items()):
             before, after = self.settings.get(folded), channel.detached
-            if before is not None and before.detached and after:
-                new.settings[folded] = replace(channel, detached_id=before.detached_id)
-            elif before is not None and before.detached:
-                new._set(session, folded, out, detached=False)
-                shown.append((folded, before.detached_id))
-            elif after:
-                new._set(session, folded, out, detached=True)
+            if before is not None:  # what the store has may be older
+                ids = (before.detached_id, before.attached_id)
+                channel = replace(channel, detached_id=ids[0], attached_id=ids[1])
+                new.settings[folded] = channel
+            if before is not None and before.detached and not after:
+                shown.append((folded, new._set(session, folded, out, session.new_id())))
+            elif after and not (before is not None and before.detached):
+                new._set(session, folded, out)
                 if folded in session.state.channels:
                     _hide(session, channel.name, out)
         session.screen = new
-        for folded, detached_id in shown:
-            _show(session, folded, detached_id, out)
+        for folded, channel in shown:
+            _show(session, folded, channel, out)
         return new
 
     def tick(self, session: Session, out: Effects) -> None:
         """Detach the channels that have been quiet for as long as their settings say."""
         for folded, channel in list(self.settings.items()):
-            if channel.detached and not channel.detached_id:  # imported so
-                self._set(session, folded, out, detached=True)
+            if channel.detached and not _is_dated(channel):  # imported so
+                self._set(session, folded, out)
             if not channel.detach_after_s or channel.detached:
                 continue
             since_ms = self._active_ms.setdefault(folded, session.now_ms)

@@ -30,6 +30,10 @@ async def test_what_was_said_while_it_was_detached_comes_with_it(tmp_path: Path)
             await network.says(":bob!b@h PRIVMSG me :private")
             await desk.hears(":private")
             await muster.gone(desk)
+            phone = await muster.client("alice/net@phone")
+            await phone.hears("private")
+            assert not any(":one" in line for line in phone.lines)
+            await muster.gone(phone)
             await muster.term()
         async with running_bouncer(tmp_path, network) as muster:
             desk = await muster.client("alice/net@desk", ("server-time",))
@@ -48,6 +52,12 @@ async def test_what_was_said_while_it_was_detached_comes_with_it(tmp_path: Path)
             desk = await muster.client("alice/net@desk", ("server-time",))
             await until(lambda: all(c.live for c in muster.session.clients.by_id.values()))
             assert desk.texts == [], "once"
+            await muster.gone(desk)
+            await muster.term()
+        async with running_bouncer(tmp_path, network) as muster:
+            phone = await muster.client("alice/net@phone", ("server-time",))
+            await phone.hears(":three")
+            assert phone.texts == ["one", "two", "again", "three"]
 
 
 def said(number: int, time_ms: int, target: str = "#ops", command: str = "PRIVMSG") -> Row:

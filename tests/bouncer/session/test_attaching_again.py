@@ -101,6 +101,35 @@ def test_who_came_while_it_was_detached_gets_what_it_missed_of_before_too() -> N
     assert texts(talk.seen(2)) == ["before", "meanwhile"]
 
 
+@pytest.mark.parametrize("reattach_on", ["none", "message"])
+def test_who_was_gone_when_it_was_attached_gets_it_when_it_is_back(reattach_on: str) -> None:
+    talk = in_both()
+    talk.attach(1)
+    talk.attach(2)
+    detach(talk)
+    talk.event(ChannelsWanted(PAIRS, (replace(QUIET, reattach_on="none"),)))
+    talk.says(":bob!b@h PRIVMSG #quiet :meanwhile", ":bob!b@h PRIVMSG #ops :elsewhere")
+    phone = talk.leaves(2)
+    talk.event(ChannelsWanted(PAIRS, (replace(QUIET, reattach_on=reattach_on),)))
+    if reattach_on == "none":
+        talk.types(1, "JOIN #quiet")
+    talk.says(":bob!b@h PRIVMSG #quiet :now")
+    assert texts(talk.seen(1)) == ["elsewhere", "meanwhile", "now"]
+    assert texts(talk.attach(2, delivered_id=phone)) == ["meanwhile", "now"]
+    assert texts(talk.attach(3, delivered_id=talk.leaves(2))) == [], "once"
+    assert texts(talk.attach(4, delivered_id=talk.leaves(1))) == [], "nor again who was there"
+
+
+def test_nor_again_where_nothing_was_said_after_it() -> None:
+    talk = in_both()
+    talk.attach(1)
+    detach(talk)
+    talk.says(":bob!b@h PRIVMSG #quiet :meanwhile")
+    talk.types(1, "JOIN #quiet")
+    assert texts(talk.seen(1)) == ["meanwhile"]
+    assert texts(talk.attach(2, delivered_id=talk.leaves(1))) == []
+
+
 def test_what_attaches_it_comes_after_what_was_missed() -> None:
     talk = in_both()
     talk.attach(1, MODERN)

@@ -23,10 +23,20 @@ def detached(ignored: tuple[str, ...] = (), **settings: object) -> Dialogue:
     return talk
 
 
+def last_change(talk: Dialogue, name: str) -> ChangeChannel | None:
+    changes = [o for o in talk.others if isinstance(o, ChangeChannel) and o.name == name]
+    return changes[-1] if changes else None
+
+
 def is_detached(talk: Dialogue, name: str) -> bool:
     """Whether the store was told so, with the message after which it is."""
-    changes = [o for o in talk.others if isinstance(o, ChangeChannel) and o.name == name]
-    return bool(changes and changes[-1].detached and changes[-1].detached_id)
+    change = last_change(talk, name)
+    return change is not None and change.detached and change.detached_id > change.attached_id
+
+
+def is_attached(talk: Dialogue, name: str) -> bool:
+    change = last_change(talk, name)
+    return change is not None and not change.detached and change.attached_id > change.detached_id
 
 
 def test_a_detached_channel_is_kept_and_not_shown() -> None:
@@ -75,7 +85,7 @@ def test_joining_attaches_it_for_every_client() -> None:
     talk.attach(2, caps=())
     talk.types(1, "JOIN #quiet")
     assert talk.heard() == []
-    assert ChangeChannel("#quiet", detached=False) in talk.others
+    assert is_attached(talk, "#quiet")
     for client in (1, 2):
         assert [line.split()[1] for line in talk.seen(client)] == ["JOIN", "353", "366"]
     talk.says(":bob!b@h PRIVMSG #quiet :now it is seen")
@@ -190,4 +200,4 @@ def test_a_detached_channel_that_we_are_kept_out_of_is_joined_when_asked_for() -
     talk.says(":bob!b@h KICK #quiet me :out")
     talk.types(1, "JOIN #quiet")
     assert talk.heard() == ["JOIN #quiet"]
-    assert ChangeChannel("#quiet", detached=False) in talk.others
+    assert is_attached(talk, "#quiet")
