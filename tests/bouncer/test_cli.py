@@ -171,9 +171,7 @@ def test_a_reload_during_the_start_ends_nobody(site: Path) -> None:
                 process.send_signal(signal.SIGHUP)
                 time.sleep(0.01)
             assert process.stderr is not None
-            for line in process.stderr:
-                if "serving" in line:
-                    break
+            assert any("serving" in line for line in process.stderr)
             assert process.poll() is None
         finally:
             process.terminate()
