@@ -101,7 +101,7 @@ class NetworkConfig(Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkConfig:
-        if self.lobby == self.room:
+        if self.lobby.casefold() == self.room.casefold():
             raise ValueError("lobby and room are the same channel; the room is the private one")
         if (self.former_lobby or self.former_room) and self.moved is None:
             raise ValueError("moved is missing; write the day of the move, as 2026-11-22")
@@ -187,6 +187,10 @@ class Config(Table):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"[[network]] {name} is there twice; keep one")
+        marks = [f"{landmark.kind} {landmark.address}" for landmark in self.landmark]
+        for mark in marks:
+            if marks.count(mark) > 1:
+                raise ValueError(f"[[landmark]] {mark} is there twice; take another: one counts")
         if self.landmark and len(self.landmark) + len(self.network) < self.landmarks:
             raise ValueError(
                 f"landmarks = {self.landmarks} can never be reached; add [[landmark]]s (5 are good)"

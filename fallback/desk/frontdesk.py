@@ -247,7 +247,8 @@ class FrontDesk:
     def _(self, action: claims.Replicate) -> None:
         claim = action.claim
         spent = claim.evidence.removeprefix("code:") if claim.proof is claims.Proof.CODE else ""
-        claim_id = f"{self._me}:{claim.connection.network}:{claim.connection.number}"[:60]
+        where = claim.connection  # the number first: a long name may be cut
+        claim_id = f"{where.number}:{self._me}:{where.network}"[:64]
         said = JournalSaid(
             f"v:{secrets.token_hex(8)}",
             "verified",
@@ -284,7 +285,7 @@ class FrontDesk:
         for who spoke before may not have heard of all."""
         found = [f"{handle}={where}" for handle, where in self.found(network).items()]
         announcer = self._announcers[network]
-        for line in wording.wrap(found):
+        for line in wording.wrap(found, MAX_NICK_LINE):
             announcer.say((announcer.config.room,), f"found so far: {line}", Priority.ROSTER)
 
     def found(self, network: str) -> dict[str, str]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 import structlog
 import trio
 
-from bouncer.connections import supervise
 from bouncer.irc.wire import Message
 from bouncer.mesh.roster import HARD_STALE_S, Member, Roster
 from fallback import claims, speaker, voter
@@ -19,6 +18,7 @@ from fallback.conduct import Conduct
 from fallback.desk import orders
 from fallback.desk.frontdesk import FrontDesk
 from fallback.desk.proving import Proving, member_by_certfp
+from fallback.desk.turns import Turns
 from fallback.journal import Journal
 from fallback.mesh.port import Mesh
 from fallback.mesh.relay import CERTFP, Relay
@@ -28,8 +28,6 @@ from fallback.networks.people import People, Person, why_gone
 from fallback.networks.unheard import Unheard
 from fallback.senses.selfcheck import Pulse
 
-REQUESTS_PER_S = 20.0  # private lines taken from one network; more are dropped unread
-REQUEST_BURST = 60
 MAX_TEXT = 1500
 
 log = structlog.get_logger("reception")
@@ -66,9 +64,7 @@ class Reception:
             name: People(name, announcer.state, last_number)
             for name, announcer in announcers.items()
         }
-        self.buckets = {
-            name: supervise.Bucket(REQUESTS_PER_S, REQUEST_BURST) for name in announcers
-        }
+        self.turns = {name: Turns() for name in announcers}
         self._asked_whois: dict[claims.Connection, None] = {}
         self.proving = Proving(conduct, me=me, front=front, roster=roster, now=pulse.now)
         self.unheard = Unheard()
@@ -329,7 +325,7 @@ class Reception:
         elif (
             announcer.state.is_me(target)
             and not text.startswith("\x01")
-            and self.buckets[network].take(1, trio.current_time())
+            and self.turns[network].take(_host(message.source), trio.current_time())
         ):
             self._private(network, message, text.strip())
 
@@ -372,6 +368,10 @@ class Reception:
     def reply(self, network: str, nick: str, text: str) -> None:
         """A NOTICE to one person."""
         self.front.answer(network, nick, text)
+
+
+def _host(source: str) -> str:
+    return source.rpartition("@")[2]
 
 
 Handler = Callable[[Reception, str, Message], None]

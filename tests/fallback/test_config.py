@@ -57,6 +57,8 @@ def test_relative_paths_stand_beside_the_file(tmp_path: Path) -> None:
         ({"role": "witness", "network": [NETWORK]}, "a witness never speaks"),
         ({"network": [NETWORK, NETWORK]}, "is there twice"),
         ({"network": [NETWORK | {"room": "#lobby"}]}, "same channel"),
+        ({"network": [NETWORK | {"room": "#Lobby"}]}, "same channel"),
+        ({"landmark": [{"kind": "dns", "address": "9.9.9.9:53"}] * 3}, "is there twice"),
         ({"network": [NETWORK | {"lobby": "lobby"}]}, 'write it with its "#"'),
         ({"timings": {"declare": 5}}, "these must rise"),
         ({"timings": {"vote_ttl": "1s"}}, "vote_ttl must be more than 1s"),

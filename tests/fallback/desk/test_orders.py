@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fallback import claims
+from fallback.desk.turns import ALL_BURST, MAX_SOURCES, SOURCE_BURST, Turns
 from fallback.incident import IncidentState
+from fallback.mesh.gossip import JournalSaid
 from fallback.speaker import NetworkJoined, NetworkLost
 from fallback.voter import ForNetwork
 from fallback.watch import NEVER
@@ -101,3 +104,34 @@ async def test_who_speaks_again_finds_by_account_who_came_meanwhile(tmp_path: Pa
         assert not scene.verified()
         conduct.put(ForNetwork("pub", NetworkJoined()))
         await scene.ircd.hears("INVITE bo #room", within_s=10)
+
+
+async def test_who_floods_in_private_keeps_nobody_else_from_being_heard(tmp_path: Path) -> None:
+    """FALLBACK: "Limits are per source and per connection, … so an impostor can't lock anyone
+    out"."""
+    async with open_scene(tmp_path) as scene:
+        flood = [f":n{n}!x@one.example PRIVMSG fb-fra :claim bob aaaa-bbbb" for n in range(500)]
+        await scene.joins("bo")
+        await scene.ircd.says(*flood)
+        await scene.proves_by_code("bo", "bob")
+
+
+def test_turns_are_few_for_each_host_and_for_all() -> None:
+    turns = Turns()
+    assert sum(turns.take("one", 0.0) for _ in range(99)) == SOURCE_BURST
+    assert sum(turns.take("one", 5.0) for _ in range(99)) == 5
+    assert sum(turns.take(f"h{n}", 5.0) for n in range(9999)) == ALL_BURST - 5
+    assert len(turns._sources) == MAX_SOURCES
+
+
+async def test_two_people_of_an_agent_with_a_long_name_are_two_at_the_others(
+    tmp_path: Path,
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        front, said = scene.agent.reception.front, list[JournalSaid]()
+        front._me = "f" * 32
+        front._tell_agents = said.append  # type: ignore[method-assign]
+        for number in (100001, 100002):
+            connection = claims.Connection("n" * 32, number)
+            front._do(claims.Replicate(claims.Claim(connection, "al", handle="alice")))
+        assert len({each.claim_id for each in said}) == 2
