@@ -306,6 +306,7 @@ async def test_whoever_cannot_be_reached_is_not_written_to_again() -> None:
         await ircd.hears("NOTICE al")
         await ircd.says(":irc.test 716 fb al :is in +g mode (server-side ignore)")
         await until(lambda: len(announcer.outgoing) == 1)
+        assert str(announcer.outgoing.take(trio.current_time() + 3600)) == "NOTICE bo four"
 
 
 async def test_a_lost_connection_is_made_again_and_stale_lines_are_not_said() -> None:
@@ -346,6 +347,7 @@ async def test_a_hostile_network_does_not_break_it() -> None:
         )
         announcer.say(("#lobby",), "still here", Priority.ANNOUNCE)
         await ircd.hears("PRIVMSG #lobby :still here")
+        assert ircd.connections == 1
 
 
 async def test_a_ping_of_ours_is_a_landmark() -> None:
