@@ -42,7 +42,7 @@ QUESTIONS = {
     "HELP": _replies("704 705 290 291 292 293", "706 524 294"),
     "HELPOP": _replies("704 705 290 291 292 293", "706 524 294"),
     "INFO": _replies("371", "374"),
-    "INVITE": _replies("336", "337 341 443 442 482 301"),
+    "INVITE": _replies("336", "337 341 443 442 482"),
     "ISON": _replies("", "303"),
     "JOIN": _replies("", "405 437 471 473 474 475 476 477 480 489 520"),
     "KICK": _replies("", "441 442 482"),
@@ -296,7 +296,9 @@ class Routing:
         about = "".join(message.params[1:2]).lower()
         if numeric in SAYING_ERRORS and (said := self._speakers.get(about)):
             return Reply(said, last=True)
-        if numeric in AFTERWARDS and self._last is not None:
+        if self._last is not None and (
+            numeric in AFTERWARDS or (numeric == "301" and self._about(self._last, message))
+        ):  # an INVITE is answered first, and then that who is invited is away
             return Reply(self._last, last=False)
         return self._of_no_row(message)
 

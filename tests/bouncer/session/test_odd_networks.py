@@ -29,6 +29,21 @@ def test_a_greeting_without_an_end_is_over_when_the_network_falls_silent() -> No
     assert "JOIN #ops" not in talk.heard(), "once"
 
 
+def test_that_who_is_invited_is_away_is_told_to_who_invites() -> None:
+    talk = Dialogue()
+    talk.connect()
+    for client in (1, 2, 3):
+        talk.attach(client, ())
+    talk.types(1, "PRIVMSG bob :hi")
+    talk.types(2, "INVITE zed #ops")
+    talk.says(
+        ":irc.test 301 me bob :lunch", ":irc.test 341 me zed #ops", ":irc.test 301 me zed :gone"
+    )
+    assert [line.split()[1:4] for line in talk.seen(1)] == [["301", "me", "bob"]]
+    assert [line.split()[1] for line in talk.seen(2)] == ["341", "301"]
+    assert talk.seen(3) == []
+
+
 def test_where_one_is_invited_to_is_listed_to_who_asks() -> None:
     """modern.ircdocs.horse, INVITE: "Servers MAY allow the INVITE with no parameter, and reply with
     a list of channels the sender is invited to as RPL_INVITELIST (336) numerics, ending with a
