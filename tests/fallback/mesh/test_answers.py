@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bouncer.mesh.heartbeat import Kind, Maintenance, read_body, sign_statement, write_body
 from fallback import incident, watch
+from fallback.mesh.answers import evidence
 from fallback.mesh.gossip import PADDING, Asked, Fetched, Forwarded, OverSaid
 from fallback.mesh.port import PRIMARY
 from tests.fallback.mesh.test_hearing import NOW, SITE, Ear, forwarded
@@ -42,6 +43,20 @@ def test_the_window_that_is_on_is_forwarded_whatever_else_is_known() -> None:
                 said = read_body(Forwarded, body)
                 told.add((said.kind, b"m2.boot" in base64.b64decode(said.statement)))
     assert {("heartbeat", False), ("maintenance", True)} <= told
+
+
+def test_who_asks_again_gets_what_had_no_room_before() -> None:
+    beat, notice = (b"beat" * 50, 3.0), b"next" * 50
+    told = {}
+    for number in (1, 2, 3):
+        answers = list(
+            evidence(number, 400, heartbeat=beat, notices=[notice, b"later" * 40], answered_s=1e9)
+        )
+        [(kind, body)] = answers
+        assert kind is Kind.FORWARD
+        assert len(body) <= 400
+        told[number] = base64.b64decode(read_body(Forwarded, body).statement)
+    assert told == {1: beat[0], 2: notice, 3: beat[0]}
 
 
 def test_a_question_for_closings_is_answered_with_as_many_as_fit() -> None:
