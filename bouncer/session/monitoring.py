@@ -94,6 +94,8 @@ class Monitoring:
             if not watchers or watcher == ours.OURS:  # the session wants to hear it again
                 self._names[folded] = nick
                 new.append(nick)
+                if user := session.state.user_named(nick):  # as who asks is told already
+                    self._known[folded] = user.mask
             watchers.add(watcher)
         self._ask(session, new, out)
 

@@ -282,3 +282,17 @@ def test_no_client_hears_answers_to_what_it_did_not_ask() -> None:
     talk.says(":irc.test 324 me #new +nt", ":irc.test 329 me #new 1700000000")
     assert [line[0] for line in said(talk)] == ["JOIN", "353", "366", "324", "329"]
     assert [line[0] for line in said(talk, 2)] == ["JOIN", "353", "366"]
+
+
+@pytest.mark.parametrize("isupport", ["CHANTYPES=#", "CHANTYPES=# MONITOR=100"])
+def test_who_is_seen_to_be_here_is_told_of_once(isupport: str) -> None:
+    """IRCv3 monitor, RPL_MONONLINE: "used to indicate to a client that either a target has just
+    become online, or that a target they have added to their monitor list is online"."""
+    talk = Dialogue()
+    talk.connect(isupport=isupport)
+    talk.attach(1, ())
+    talk.types(1, "MONITOR + bob")
+    talk.says(":irc.test 730 me :bob!b@h", ":bob!b@h JOIN #ops")
+    assert [line for line in talk.seen(1) if " 730 " in line] == [":muster.test 730 me bob"]
+    talk.says(":irc.test 731 me :bob")
+    assert [line for line in talk.seen(1) if " 731 " in line] == [":muster.test 731 me bob"]
