@@ -265,6 +265,8 @@ def _news(desk: Desk, old: RemoteClaim | None, event: PeerVerified) -> str:
         case Phase.VERIFIED:
             if any(c.phase is Phase.VERIFIED and c.proof >= event.proof for c in shared):
                 return ""
+            if event.recalled and old is None:
+                return ""  # its agent was away, and knows again whom the room knew all the time
             if old is None or (old.handle, old.proof) != (handle, event.proof):
                 return is_now(handle, nick, event.proof)
             return f"{handle} is {nick} now (was {old.nick})" if old.nick != nick else ""

@@ -77,7 +77,7 @@ def run(reception: Reception, network: str, nick: str, text: str, *, room: bool)
         return
     call = Call(reception, network, nick, tuple(words[1:]), person)
     if order.who > rights(person):
-        answer = [_refusal(order.who, person)]
+        answer = [_refusal(call, order.who)]
     elif order.room_only and not room:
         answer = [f"say !{name} in the room"]
     elif len(call.words) < order.least:
@@ -130,8 +130,11 @@ def _rights(member: Member | None, by: Person | claims.RemoteClaim) -> Who:
     return Who.STRONG_ADMIN if strong else Who.ADMIN
 
 
-def _refusal(needed: Who, person: Person | None) -> str:
+def _refusal(call: Call, needed: Who) -> str:
+    person = call.person
     if person is None:
+        if other := _known_elsewhere(call, call.nick):
+            return f"{other.agent} knows you as {other.handle}, but I do not: /msg me help"
         return "NOT VERIFIED: claim first; /msg me help"
     if needed is Who.STRONG_ADMIN and person.member.admin:
         if person.recalled:
@@ -204,22 +207,27 @@ def verify(call: Call) -> list[str]:
         claims.claim_of(call.reception.conduct.desk, connection) if connection is not None else None
     )
     if claim is None or claim.phase is not claims.Phase.VERIFIED:
-        return [_verified_elsewhere(call, nick) or f"{nick}: NOT VERIFIED"]
+        if other := _known_elsewhere(call, nick):
+            how = f"{other.proof.name.lower()}, {other.agent}'s word"
+            return [f"{nick} = {other.handle} via {how}"]
+        return [f"{nick}: NOT VERIFIED"]
     how = f"{claim.proof.name.lower()}, {wording.clock(claim.verified_at)}"
     return [f"{nick} = {claim.handle} via {how}"]
 
 
-def _verified_elsewhere(call: Call, nick: str) -> str:
+def _known_elsewhere(call: Call, nick: str) -> claims.RemoteClaim | None:
     """What another agent knows of who has this nick and, from it, a voice in the room: a nick alone
     proves nothing."""
     announcer = call.reception.announcers[call.network]
     fold, room = announcer.state.fold, announcer.state.channel(announcer.config.room)
     member = room.members.get(fold(nick)) if room else None
+    if member is None or "+" not in member.prefixes:
+        return None
     for other in call.reception.conduct.desk.remote:
         same = (other.network, fold(other.nick)) == (call.network, fold(nick))
-        if same and other.phase is claims.Phase.VERIFIED and member and "+" in member.prefixes:
-            return f"{nick} = {other.handle} via {other.proof.name.lower()}, {other.agent}'s word"
-    return ""
+        if same and other.phase is claims.Phase.VERIFIED:
+            return other
+    return None
 
 
 def vouch(call: Call) -> list[str]:

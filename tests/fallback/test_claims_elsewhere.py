@@ -55,6 +55,15 @@ def test_who_is_gone_is_not_talked_of(phase: Phase) -> None:
     assert claims.standing(say.state) == []
 
 
+def test_whom_an_agent_knows_again_the_room_has_known_all_the_time() -> None:
+    say = fresh()
+    say.at(1, THEIRS)
+    say.at(2, replace(THEIRS, phase=Phase.SUSPENDED))
+    say.at(3, replace(THEIRS, recalled=True))
+    assert told(say) == []
+    assert claims.standing(say.state)
+
+
 def test_a_stronger_proof_is_told() -> None:
     say = fresh()
     say.at(1, replace(THEIRS, proof=Proof.CODE))

@@ -112,6 +112,8 @@ async def test_who_takes_over_tells_who_is_found(tmp_path: Path) -> None:
         told = await bo.hears("PRIVMSG", "#room", "found so far: *")
         assert told.nick == "fb-hel"
         assert "alice=al (code)" in told.params[1]
+        await bo.says("PRIVMSG #room :!roster")  # he had proved it to the other
+        await bo.hears("NOTICE", "bo", "fra knows you as bob, but I do not: /msg me help")
 
 
 async def test_who_was_killed_hears_again_whom_the_other_has_verified(tmp_path: Path) -> None:
