@@ -37,7 +37,7 @@ from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines, parse_url
 from storage.errors import NotFound, StorageError
 from storage.migrations import REVISIONS, revision_of
 from storage.trouble import Cause, cause_of, in_a_line
-from storage.vault import Vault
+from storage.vault import Vault, read_key
 
 NO_ROOM_BYTES = 256 << 10
 LITTLE_ROOM_BYTES = 256 << 20
@@ -171,9 +171,15 @@ def data_dir(config: Config) -> Iterator[str]:
     if not path.is_dir():
         yield f"data_dir: {path} is no directory; name another"
     elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        yield f"data_dir: {path} is not ours to write; chown it to the bouncer's user"
+        yield f"data_dir: {path} is not ours to write; {_advice(path)}"
     elif stat.S_IMODE(path.stat().st_mode) & 0o007:
         yield f"data_dir: {path} is open to everybody; chmod 700 {path}"
+
+
+def _advice(path: Path) -> str:
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return "its file system is mounted read-only; see why, and remount it"
+    return "chown it to the bouncer's user"
 
 
 def keys(config: Config) -> Iterator[str]:
@@ -221,9 +227,13 @@ def certificate(config: Config) -> Iterator[str]:
 
 def stored(config: Config) -> Iterator[str]:
     """The database: reachable, opened by its key file, and holding the user of [ops]."""
+    key_file = config.data_dir / database.KEY_FILE
     try:
-        key_file = config.data_dir / database.KEY_FILE
-        vault = Vault(key_file.read_bytes() if os.access(key_file, os.R_OK) else None)
+        vault = Vault(read_key(key_file) if os.access(key_file, os.R_OK) else None)
+    except StorageError as error:
+        yield f"data_dir: {error}"
+        return
+    try:
         path = config.database.url.removeprefix("sqlite:///")
         if path != config.database.url:
             if not Path(path).exists():
@@ -231,7 +241,7 @@ def stored(config: Config) -> Iterator[str]:
                     yield f"database.url: the directory of {path} is missing; make it"
                 return
             if not os.access(path, os.R_OK | os.W_OK):
-                yield f"database.url: {path} is not ours to write; chown it to the bouncer's user"
+                yield f"database.url: {path} is not ours to write; {_advice(Path(path))}"
                 return
         engines = make_engines(config.database.url, vault, config.database.synchronous)
     except StorageError as error:
@@ -261,9 +271,10 @@ def _content(config: Config, engines: Engines) -> Iterator[str]:
             )
         if revision != REVISIONS[-1]:
             return  # the next start makes the tables, or brings them up to date
-        if (config.data_dir / database.KEY_FILE).exists():
+        key_file = config.data_dir / database.KEY_FILE
+        if os.access(key_file, os.R_OK):
             sealed.check(connection)
-        elif count := sealed.count(connection):
+        elif not key_file.exists() and (count := sealed.count(connection)):
             yield f"data_dir: {database.lost_key(config, count)}"
         if config.ops is None:
             return

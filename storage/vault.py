@@ -80,13 +80,18 @@ def load_key(path: Path) -> bytes:
         finally:
             part.unlink()
         _sync_folder(path)
+    return read_key(path)
+
+
+def read_key(path: Path) -> bytes:
+    """Read the key file. Raises Unusable for one that holds none, OSError."""
     key = path.read_bytes()
     try:
         Vault(key)
     except Unusable:
         raise Unusable(
             f"{path}: holds no Fernet keys (44 characters of base64, one a line); "
-            "put your copy of it back"
+            "put your copy of it back, or, without one, move it away"
         ) from None
     return key
 

@@ -27,6 +27,7 @@ from storage.errors import StorageError, Unusable
 _HERE = (
     (re.compile(r"--((server-)?password)( PASSWORD)?(?![-\w])"), r"--\1-stdin"),
     (re.compile("--ssh-key KEY"), "--ssh-key FILE"),
+    (re.compile("LOGIN PASSWORD"), "LOGIN --password-stdin"),
 )
 
 

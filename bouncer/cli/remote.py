@@ -19,8 +19,9 @@ ANSWER_S = 60.0  # so long may nothing come: a bouncer that is at work says so f
 # As admin.py says them.
 WRONG = "wrong use: "
 WORKING = "WORKING"
+STDIN_PASSWORD = "--password-stdin"
 STDIN_OPTIONS = {
-    "--password-stdin": "--password",
+    STDIN_PASSWORD: "--password",
     "--server-password-stdin": "--server-password",
 }
 HELP = frozenset({"--help", "-h"})
@@ -133,6 +134,13 @@ def outside_words(words: list[str]) -> list[str]:
     line, and the keys in the files that --ssh-key names."""
     result: list[str] = []
     left = list(words)
+    last: list[str] = []
+    if are(words, "sasl", "set-plain"):  # its password has its place in the line
+        if sum(word[:1] != "-" for word in words) > 5:
+            raise _readable("PASSWORD", "--password")
+        if STDIN_PASSWORD in left:
+            left.remove(STDIN_PASSWORD)
+            last = ["--", _read_secret("password")]
     while left:
         if len(result) >= own_words(result):
             return result + left
@@ -141,16 +149,19 @@ def outside_words(words: list[str]) -> list[str]:
         if word in STDIN_OPTIONS:
             result += [STDIN_OPTIONS[word], _read_secret(STDIN_OPTIONS[word][2:])]
         elif secret := _secret(flag):
-            raise Exit(
-                WRONG_USE,
-                f"{flag}: everybody on this machine can read a command line; use {secret}-stdin",
-            )
+            raise _readable(flag, secret)
         elif flag == "--ssh-key" and (equals or left):
             for line in _key_lines(value if equals else left.pop(0)):
                 result += ["--ssh-key", line]
         else:
             result.append(word)
-    return result + _new_password(words)
+    return result + _new_password(words) + last
+
+
+def _readable(what: str, secret: str) -> Exit:
+    return Exit(
+        WRONG_USE, f"{what}: everybody on this machine can read a command line; use {secret}-stdin"
+    )
 
 
 def _secret(flag: str) -> str:

@@ -9,6 +9,7 @@ from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from bouncer.control.server import duration
+from bouncer.hub.keeping import MAX_NAMES
 from storage import accounts
 from storage.records import Client, Network, User
 
@@ -23,6 +24,9 @@ async def change(desk: Desk, request: Request) -> list[str]:
         user = accounts.get_user(connection, request.owner)
         networks = accounts.list_networks(connection, user.id)
         for network in networks:
+            known = {each.name for each in accounts.list_clients(connection, network.id)}
+            if request["CLIENT"] not in known and len(known) >= MAX_NAMES:
+                raise ControlError(f"{MAX_NAMES} clients are known on {network.name} already")
             client = accounts.put_client(connection, network.id, request["CLIENT"], newest)
             accounts.change_client(connection, client.id, **request.changes)
         return len(networks)

@@ -89,7 +89,7 @@ class Live(Protocol):
         """Who watches this bouncer, by rank; empty when no voter is paired."""
 
     def acknowledge(self, who: str) -> str:
-        """Somebody sees to what was last said of the certificate: it is not said again before it
+        """Somebody sees to what is wrong with the certificate: it is not said again before it
         gets worse. What that was; "" when there is nothing to acknowledge."""
 
     def certificate(self) -> Standing | None:

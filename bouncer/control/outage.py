@@ -17,6 +17,7 @@ from bouncer.mesh.heartbeat import MAX_MAINTENANCE_S, Maintenance, called
 
 _DURATION = re.compile(r"(\d{1,6})(s|m|min|h)")
 _UNIT_S = {"s": 1, "m": 60, "min": 60, "h": 3600}
+NOBODY = "no agents are paired, so nobody was told; `agent add` pairs one"
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)[Zz]?")
 
 
@@ -64,13 +65,15 @@ async def standdown(desk: Desk, request: Request) -> list[str]:
         known_by=request.actor.known_by,
         why=request["WHY"] or "",
     )
-    return [f"closing in 60s; !hold to stop{_received(received, agents)}"]
+    return [f"closing in 60s; !hold to stop{_received(received, agents)}"] if agents else [NOBODY]
 
 
 async def hold(desk: Desk, request: Request) -> list[str]:
     seconds: float = request["DURATION"]
     order, actor = _beacon(desk).order, request.actor
     received, agents = await order("hold", actor.name, known_by=actor.known_by, for_s=seconds)
+    if not agents:
+        return [NOBODY]
     until = datetime.fromtimestamp(desk.wall() + seconds, UTC)
     return [f"held until {until:%H:%M}Z{_received(received, agents)}"]
 

@@ -48,6 +48,13 @@ def line(text: str) -> str:
     return text
 
 
+def said(text: str) -> str:
+    """A line with something in it."""
+    if not text.strip():
+        raise ValueError("it is empty")
+    return line(text)
+
+
 def irc_line(text: str) -> str:
     """A message of IRC as a client sends it."""
     try:
@@ -124,7 +131,11 @@ def uri(text: str) -> str:
     """A network's address. Raises AddressError, which is a ValueError."""
     if text.startswith("irc+unix://"):  # soju's form
         text = "unix:" + text.removeprefix("irc+unix://")
-    ServerAddress.parse(text)
+    address = ServerAddress.parse(text)
+    if not address.path and "@" in text:  # it would be shown to whoever lists networks
+        raise ValueError(
+            "an address holds no login; say it by --sasl-plain LOGIN --password PASSWORD"
+        )
     return text
 
 

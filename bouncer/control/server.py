@@ -43,15 +43,16 @@ async def status(desk: Desk, request: Request) -> list[str]:
 
 async def cert(desk: Desk, _request: Request) -> list[str]:
     """How long the served certificate is good, and what is wrong with it."""
-    standing, now = _running(desk).certificate(), desk.wall()
+    live, now = _running(desk), desk.wall()
+    standing = live.certificate()
     if standing is None:
         return ["no TLS listener here"]
     if said := certificates.sentence(standing, now):
-        return [said]
+        return [said, *_not_reloaded(live)]
     served = standing.served
     lifetime = int(served.lifetime_s // certificates.DAY_S)
     left, until = certificates.days(served, now), certificates.day(served.not_after)
-    return [f"certificate good: {left} of {lifetime}d left, until {until}"]
+    return [f"certificate good: {left} of {lifetime}d left, until {until}", *_not_reloaded(live)]
 
 
 async def ack(desk: Desk, request: Request) -> list[str]:
@@ -105,9 +106,12 @@ async def reload(desk: Desk, _request: Request) -> list[str]:
 def _trouble(desk: Desk) -> list[str]:
     """What keeps history from being written now, and why the last reload changed nothing."""
     lines = [f"HISTORY: {desk.store.trouble}"] if desk.store.trouble else []
-    if desk.live is not None and desk.live.not_reloaded:
-        lines.append(f"RELOAD: nothing was reloaded, what was stays: {desk.live.not_reloaded}")
-    return lines
+    return lines + (_not_reloaded(desk.live) if desk.live is not None else [])
+
+
+def _not_reloaded(live: Live) -> list[str]:
+    fault = live.not_reloaded
+    return [f"RELOAD: nothing was reloaded, what was stays: {fault}"] if fault else []
 
 
 def _running(desk: Desk) -> Live:
@@ -163,7 +167,7 @@ COMMANDS = (
         Permission.ADMIN,
         "say a text to every client of every user",
         notice,
-        (Argument("TEXT", readers.line, literal=" ".join),),
+        (Argument("TEXT", readers.said, literal=" ".join),),
     ),
     Command(
         ("server", "debug"),

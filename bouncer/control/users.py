@@ -17,6 +17,8 @@ from storage import accounts
 from storage.records import Certificate, User
 from storage.rows import folded
 
+MAX_CERTIFICATES = 100  # of one user
+
 log = structlog.get_logger("control")
 
 PASSWORD = Option("--password", ("PASSWORD",), "the password; without it one is made and shown")
@@ -182,6 +184,10 @@ async def add_certificate(desk: Desk, request: Request) -> list[str]:
                     f"{name} with it and the password, and say this again while you are there"
                 )
             accounts.remove_certificate(connection, before.id, fingerprint)
+        if len(accounts.list_certificates(connection, user.id)) >= MAX_CERTIFICATES:
+            raise ControlError(
+                f"{name} has {MAX_CERTIFICATES} certificates already; `certfp remove` makes room"
+            )
         label = request.option("--label", "")
         accounts.add_certificate(connection, Certificate(user.id, fingerprint, label=label))
         return before

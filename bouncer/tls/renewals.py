@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 import trio
@@ -39,11 +38,13 @@ class Renewals:
 
     def acknowledge(self, who: str) -> str:
         """`who` sees to it; what it is, or '' when there is nothing to acknowledge."""
-        standing, told = self.standing(), self._told
-        if standing is None or told is None or told.fingerprint != standing.served.fingerprint:
-            return ""
-        self._told = replace(told, acked_by=who)
-        return certificates.sentence(standing, time.time())
+        standing, now = self.standing(), time.time()
+        said = certificates.sentence(standing, now) if standing is not None else ""
+        if standing is not None and said:  # whether or not ops have heard it yet
+            served = standing.served
+            level = certificates.urgency(served, now)
+            self._told = certificates.Told(served.fingerprint, level, now, acked_by=who)
+        return said
 
     async def watch(self) -> None:
         while self.tls is not None:

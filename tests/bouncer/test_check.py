@@ -29,7 +29,7 @@ from bouncer.login.passwords import Hasher
 from bouncer.tls import selfsigned
 from storage.vault import new_key
 from tests.bouncer.desks import open_desk
-from tests.real.disk import damage, index_root
+from tests.real.disk import damage, index_root, small_disk
 from tests.storage.model import add_network, said
 
 LOOPBACK = [{"address": "127.0.0.1:0", "tls": False}]
@@ -236,6 +236,11 @@ async def test_another_key_file_than_the_databases_or_none_is_named(tmp_path: Pa
     assert "holds 1 secret sealed with it" in fault
     assert "`bouncer history rekey --forget`" in fault
     assert not key.exists()
+    key.write_bytes(b"")
+    key.chmod(0o600)
+    (fault,) = await faults(tmp_path)
+    assert fault.startswith(f"data_dir: {key}: holds no Fernet keys")
+    assert fault.endswith("put your copy of it back, or, without one, move it away")
     key.write_bytes(new_key())
     key.chmod(0o644)
     assert any("others may read" in fault for fault in await faults(tmp_path))
@@ -302,3 +307,20 @@ print(*trio.run(check.faults, settings, lambda: os.setuid(owner)), sep="\\n")
     told = subprocess.run([bouncer, "check", "--config", conf], capture_output=True, text=True)
     assert told.returncode == 2
     assert "cannot read" in told.stderr
+
+
+async def test_a_disk_that_is_mounted_read_only_is_told_as_such(tmp_path: Path) -> None:
+    """`chown`, which is the advice otherwise, would not help."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    with small_disk(tmp_path / "data", "4m"):
+        (tmp_path / "data").chmod(0o700)
+        async with open_database(settings(tmp_path)):
+            pass
+        words = ["mount", "-o", "remount,ro", str(tmp_path / "data")]
+        await trio.run_process(words)
+        found = await faults(tmp_path)
+    assert found[0] == (
+        f"data_dir: {tmp_path}/data is not ours to write; its file system is mounted read-only; "
+        "see why, and remount it"
+    )
+    assert all("chown" not in fault for fault in found)

@@ -257,6 +257,7 @@ def test_run_without_its_certificate_exits_2(site: Path) -> None:
         (("user", "add", "a", "--password=x"), "use --password-stdin"),
         (("user", "set", "a", "--passw", "x"), "use --password-stdin"),
         (("network", "set", "a", "n", "--server-p=x"), "use --server-password-stdin"),
+        (("sasl", "set-plain", "a", "n", "login", "x"), "use --password-stdin"),
         (("user", "passwd", "a"), "nothing was changed; pipe the new password in"),
         (("user", "create", "-username", "a", "-password", "x"), "use --password-stdin"),
         (("network", "update", "a", "n", "-pass=x"), "use --server-password-stdin"),
@@ -282,6 +283,7 @@ def test_wrong_use_exits_2(
         (("network", "--help"), "bouncer network add USER NAME URI"),
         (("user", "passwd", "--help"), "[--password-stdin]"),
         (("staff", "add", "-h"), "--ssh-key FILE"),
+        (("sasl", "--help"), "set-plain USER NETWORK LOGIN --password-stdin: "),
         (("help", "network", "add"), "bouncer network add USER NAME URI"),
         (("ctl", "--help"), "bouncer network add: connect"),
         (("history", "--help"), "bouncer history backup FILE"),
@@ -344,6 +346,10 @@ def test_passwords_come_by_standard_input(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("sys.stdin", io.StringIO("first one\nsecond\n"))
     words = ["network", "set", "--password-stdin", "--server-password-stdin"]
     expected = ["network", "set", "--password", "first one", "--server-password", "second"]
+    assert remote.outside_words(words) == expected
+    words = ["sasl", "set-plain", "--password-stdin", "al", "net", "login"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("-first\n"))
+    expected = ["sasl", "set-plain", "al", "net", "login", "--", "-first"]
     assert remote.outside_words(words) == expected
     with pytest.raises(Exit, match="standard input holds no line"):
         remote.outside_words(["--password-stdin"])

@@ -97,6 +97,16 @@ async def test_half_a_login_is_refused(line: str, complaint: str, tmp_path: Path
             await dispatch(f"{LIBERA} {line}", OPERATOR, desk)
 
 
+@pytest.mark.parametrize("login", ["al:pw@", "al@", "@"])
+async def test_an_address_holds_no_login(login: str, tmp_path: Path) -> None:
+    """It would not be used, and everybody who lists networks would see the password."""
+    async with open_desk(tmp_path) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        with pytest.raises(ControlError, match="say it by --sasl-plain LOGIN --password"):
+            await dispatch(f"network add alice x ircs://{login}irc.example.net", OPERATOR, desk)
+        await dispatch("network add alice x unix:/run/a@b", OPERATOR, desk)
+
+
 @pytest.mark.parametrize("line", ["network add door unix:/run/s", "network set libera unix:/run/s"])
 async def test_sockets_of_this_machine_are_for_administrators(line: str, tmp_path: Path) -> None:
     """A user's connection to the control socket would be the operator's."""

@@ -10,12 +10,15 @@ from bouncer.control import readers
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.grammar import ControlError
 from bouncer.control.registry import dispatch
+from bouncer.control.users import MAX_CERTIFICATES
+from bouncer.hub.keeping import MAX_NAMES
 from bouncer.mesh import proofs
 from bouncer.mesh.roster import Credential
 from storage import accounts
 from tests.bouncer.control.cases import (
     ALICE,
     CERT,
+    LIBERA,
     SSH,
     STAFF,
 )
@@ -206,3 +209,19 @@ async def test_who_shows_a_certificate_takes_it_from_who_has_only_named_it(tmp_p
             await dispatch(f"certfp add {CERT}", alice, desk)
         with pytest.raises(ControlError, match="another user has named this certificate"):
             await dispatch(f"certfp add {CERT}", bob, desk)
+
+
+async def test_certificates_and_named_clients_are_bounded(tmp_path: Path) -> None:
+    alice = Actor(Door.SERVICE, user="alice")
+    async with open_desk(tmp_path) as desk:
+        for line in (ALICE, LIBERA):
+            await dispatch(line, OPERATOR, desk)
+        for number in range(MAX_CERTIFICATES):
+            await dispatch(f"certfp add {number:064x}", alice, desk)
+        with pytest.raises(ControlError, match=r"alice has 100 certificates already; `certfp rem"):
+            await dispatch(f"certfp add {CERT}", alice, desk)
+        for number in range(MAX_NAMES):
+            await dispatch(f"client set c{number} --autoplay off", alice, desk)
+        await dispatch("client set c7 --autoplay on", alice, desk)
+        with pytest.raises(ControlError, match="200 clients are known on libera already"):
+            await dispatch("client set another --autoplay off", alice, desk)

@@ -120,3 +120,12 @@ async def test_a_certificate_on_disk_that_cannot_be_served_is_told(tmp_path: Pat
         assert "cannot be served: /etc/irc.key: holds no PEM private key. Still served is" in cert
         assert (await dispatch("status", OPERATOR, desk))[1:] == [cert]
         assert (await dispatch("status full", OPERATOR, desk))[1:] == [cert]
+
+
+async def test_a_reload_that_changed_nothing_is_told(tmp_path: Path) -> None:
+    """The certificate that it was to bring may be under another name."""
+    live = Noted(not_reloaded="/etc/new.pem: No such file or directory")
+    async with open_desk(tmp_path, live) as desk:
+        for command in ("cert", "status", "server status"):
+            _, said = await dispatch(command, OPERATOR, desk)
+            assert said == f"RELOAD: nothing was reloaded, what was stays: {live.not_reloaded}"

@@ -77,7 +77,6 @@ async def test_ops_hear_of_a_certificate_that_nobody_renews_until_somebody_does(
     )
     tls = ServerTls(*renew(tmp_path, now=long_ago))
     renewals = Renewals(tls, told.append)
-    assert renewals.acknowledge("alice") == "", "ops have been told of nothing yet"
 
     async def look() -> None:
         clock.jump(WATCH_S)
@@ -168,3 +167,25 @@ def test_an_rsa_key_that_signs_wrongly_is_not_served(tmp_path: Path) -> None:
     key.write_bytes(wrong.private_bytes(serialization.Encoding.PEM, form, plain))
     with pytest.raises(CertificateFault, match=str(chain)):
         ServerTls(chain, key)
+
+
+async def test_what_is_acknowledged_before_ops_have_heard_it_is_not_said(
+    tmp_path: Path, clock: trio.testing.MockClock
+) -> None:
+    """Who has seen it by `cert` need not wait for the next look."""
+    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=3700)
+    selfsigned.make(tmp_path / "c.pem", tmp_path / "k.pem", ["irc.example.net"], start)
+    told: list[str] = []
+    renewals = Renewals(ServerTls(tmp_path / "c.pem", tmp_path / "k.pem"), told.append)
+    assert renewals.acknowledge("alice").startswith("certificate expired")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(renewals.watch)
+        for _ in range(3):
+            await trio.testing.wait_all_tasks_blocked()
+            clock.jump(WATCH_S)
+        assert told == []
+        nursery.cancel_scope.cancel()
+    renew(tmp_path)
+    assert renewals.tls is not None
+    renewals.tls.reload()
+    assert renewals.acknowledge("alice") == ""

@@ -50,8 +50,8 @@ CASES = {
     "server notice": Case(
         "server notice going down at 5",
         r"said to every client",
-        "server notice",
-        r"TEXT is missing",
+        "server notice ' '",
+        r"TEXT: it is empty",
     ),
     "server debug": Case(
         "server debug true alice",
@@ -112,13 +112,13 @@ CASES = {
     ),
     "standdown": Case(
         "standdown",
-        r"closing in 60s; !hold to stop$",
+        r"no agents are paired, so nobody was told",
         "standdown --force yes",
         r"--force",
     ),
     "hold": Case(
         "hold 2h",
-        r"held until 10:00Z$",
+        r"no agents are paired, so nobody was told",
         "hold",
         r"DURATION is missing",
     ),
