@@ -72,6 +72,12 @@ CASES = {
         "history prune --older-than soon",
         r'"soon" is no age; write days, weeks or years',
     ),
+    "history redate": Case(
+        "history redate",
+        r"0 messages were dated in the future, and have the time now at which they came",
+        "history redate all",
+        r'"all" is one word too many',
+    ),
     "history stats": of_alice(
         "history stats alice",
         r"alice: 0 messages, about 0 bytes",
