@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import trio
+
 from fallback import claims, incident, speaker
 from fallback.app import Voter
+from fallback.running import Serving
+from storage import directory
 from tests.fallback.voters import Site_, open_site, until
 from tests.real.ngircd import Ngircd, ngircd
 from tests.real.peer import Peer, peer
@@ -125,3 +130,26 @@ async def test_who_was_killed_hears_again_whom_the_other_has_verified(tmp_path: 
         await until(first.stopped.is_set)
         again = await pair.site.starts(first.config)
         await until(lambda: [one.handle for one in claims.standing(again.conduct.desk)] == ["bob"])
+
+
+async def test_who_is_called_a_witness_hands_over(tmp_path: Path, nursery: trio.Nursery) -> None:
+    async with open_pair(tmp_path) as pair, pair.client("bo") as bo:
+        await bo.says("JOIN #lobby")
+        first = pair.agents[SPEAKS]
+        await first.stop()
+        await until(first.stopped.is_set)
+        serving = Serving(first.file)
+        await nursery.start(serving.run)
+        pair.agents[SPEAKS] = serving.voter
+        await until(lambda: pair.phase(SPEAKS) is speaker.Phase.SPEAKING, within_s=30)
+        await until(lambda: pair.phase(FOLLOWS) is speaker.Phase.FOLLOWING)
+        bo.forget()
+        await pair.site.store.run(partial(directory.change_agent, role="witness"), SPEAKS)
+        assert pair.site.beacon is not None
+        pair.site.beacon.roster_changed()
+        await bo.has_heard("PRIVMSG", "#lobby", "*Withdrawn*", source="fb-fra!*", within_s=30)
+        await bo.has_heard("QUIT", "*called a witness*", source="fb-fra!*", within_s=30)
+        await until(lambda: pair.phase(FOLLOWS) is speaker.Phase.SPEAKING)
+        assert pair.agents[FOLLOWS].conduct.incident_id
+        await serving.stop()
+        await until(serving.voter.stopped.is_set)
