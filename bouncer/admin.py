@@ -148,7 +148,7 @@ async def _say_working(stream: trio.SocketStream) -> None:
 async def _answer(line: bytes, dispatch: Dispatch) -> bytes:
     """The reply to one line. A command that breaks is reported and breaks nothing else."""
     try:
-        lines = await dispatch(line.decode("utf-8", "replace").strip())
+        lines = await dispatch(line.decode("utf-8", "surrogateescape").strip())
     except WrongUse as error:
         return _last(f"ERROR {WRONG_USE}{error}")
     except ControlError as error:

@@ -55,7 +55,10 @@ class ServerAddress:
             if not path:
                 raise AddressError("unix: needs a path, as in unix:/run/ircd.sock")
             return cls("", 0, False, path)
-        parts = urlsplit(uri if "://" in uri else f"ircs://{uri}")
+        try:
+            parts = urlsplit(uri if "://" in uri else f"ircs://{uri}")
+        except ValueError:  # a bracket is not closed
+            raise AddressError(f"{uri!r}: write an IPv6 address as ircs://[2001:db8::1]") from None
         if parts.scheme not in ("ircs", "irc+insecure"):
             raise AddressError(
                 f"{uri!r}: write ircs://host[:port] for TLS, irc+insecure://host[:port] "

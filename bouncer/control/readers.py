@@ -12,6 +12,7 @@ from bouncer.irc.wire import Message, ProtocolError
 
 MAX_NAME = 64
 MAX_MASK = 200
+MAX_HOST = 253  # of a name, as the DNS has them
 MAX_TEXT = 400  # octets of a realname or quit message that still fits a line of IRC
 MAX_RATE = 1000.0  # lines per second
 _YES = {"true", "on", "yes", "1"}
@@ -132,6 +133,8 @@ def uri(text: str) -> str:
     if text.startswith("irc+unix://"):  # soju's form
         text = "unix:" + text.removeprefix("irc+unix://")
     address = ServerAddress.parse(text)
+    if len(address.host) > MAX_HOST or re.search(r"[\s\0-\x1f\x7f]", address.host):
+        raise ValueError(f"a host's name has at most {MAX_HOST} characters, and no spaces")
     if not address.path and "@" in text:  # it would be shown to whoever lists networks
         raise ValueError(
             "an address holds no login; say it by --sasl-plain LOGIN --password PASSWORD"

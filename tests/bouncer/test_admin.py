@@ -7,6 +7,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,11 @@ import trio.testing
 
 from bouncer import admin
 from bouncer.cli import remote
+from bouncer.control.actors import OPERATOR
 from bouncer.control.grammar import ControlError, NotAllowed, WrongUse
+from bouncer.control.registry import dispatch
+from storage import accounts
+from tests.bouncer.desks import open_desk
 
 
 async def answer(line: str) -> list[str]:
@@ -143,6 +148,21 @@ async def test_any_bytes_get_an_answer(tmp_path: Path) -> None:
     async with serving(tmp_path / "s") as stream:
         await stream.send_all(b"\xff\xfe\0 'open\n")
         assert await hear(stream, 1) == ["ERROR wrong use: say echo"]
+
+
+async def test_octets_that_are_no_text_are_not_changed_into_some(tmp_path: Path) -> None:
+    """A user would be added under a name that nobody has typed."""
+    async with open_desk(tmp_path / "data") as desk:
+        with admin.listening(tmp_path / "s") as listener:
+            async with trio.open_nursery() as nursery:
+                say = partial(dispatch, actor=OPERATOR, desk=desk)
+                await nursery.start(admin.serve, listener, say)
+                async with await trio.open_unix_socket(str(tmp_path / "s")) as stream:
+                    await stream.send_all(b"user add m\xfcller\n")
+                    (said,) = await hear(stream, 1)
+                nursery.cancel_scope.cancel()
+        assert said.startswith("ERROR wrong use: these words are no UTF-8")
+        assert await desk.store.read(accounts.list_users) == []
 
 
 async def test_too_many_connections_are_told_so(tmp_path: Path) -> None:

@@ -107,6 +107,21 @@ async def test_an_address_holds_no_login(login: str, tmp_path: Path) -> None:
         await dispatch("network add alice x unix:/run/a@b", OPERATOR, desk)
 
 
+@pytest.mark.parametrize(
+    ("uri", "complaint"),
+    [
+        ("'ircs://irc example.net'", "no spaces"),
+        (f"ircs://{'a' * 254}", "at most 253 characters"),
+        ("'ircs://[2001:db8::1'", r"write an IPv6 address as ircs://\[2001:db8::1\]"),
+    ],
+)
+async def test_what_is_no_host_is_refused(uri: str, complaint: str, tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        with pytest.raises(ControlError, match=complaint):
+            await dispatch(f"network add alice x {uri}", OPERATOR, desk)
+
+
 @pytest.mark.parametrize("line", ["network add door unix:/run/s", "network set libera unix:/run/s"])
 async def test_sockets_of_this_machine_are_for_administrators(line: str, tmp_path: Path) -> None:
     """A user's connection to the control socket would be the operator's."""
