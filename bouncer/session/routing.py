@@ -39,6 +39,7 @@ QUESTIONS = {
     "ACCEPT": _replies("281", "282 456 457 458"),
     "ADMIN": _replies("256 257 258", "259 423"),
     "AWAY": _replies("", "305 306 429"),
+    "ETRACE": _replies("708 709", "262"),
     "HELP": _replies("704 705 290 291 292 293", "706 524 294"),
     "HELPOP": _replies("704 705 290 291 292 293", "706 524 294"),
     "INFO": _replies("371", "374"),
@@ -46,19 +47,21 @@ QUESTIONS = {
     "ISON": _replies("", "303"),
     "JOIN": _replies("", "405 437 471 473 474 475 476 477 480 489 520"),
     "KICK": _replies("", "441 442 482"),
-    "KNOCK": _replies("", "710 711 712 713 714"),
+    "KNOCK": _replies("", "480 710 711 712 713 714"),
     "LINKS": _replies("364", "365"),
     "LIST": _replies("321 322", "323"),
     "LUSERS": _replies("250 251 252 253 254 265", "255 266"),
     "MAP": _replies("006 015 018", "007 017"),
     "MODE": _replies(
         "346 348 367 728 346 386 388",
-        "221 324 347 349 368 729 387 389 441 472 482 499 501 502 467 468 478 525 696 697",
+        "221 324 347 349 368 729 387 389 441 442 472 482 499 501 502 467 468 478 525 696 697",
     ),
     "MOTD": _replies("372 375", "376 422"),
     "NAMES": _replies("353", "366"),
     "NICK": _replies("", "432 433 435 436 437 438 447 484"),
     "OPER": _replies("", "381 464 491"),
+    "PART": _replies("", "442"),
+    "RULES": _replies("232 308", "309 434"),
     "SERVLIST": _replies("234", "235"),
     "SILENCE": _replies("271", "272 511"),
     "STATS": _replies(
@@ -91,15 +94,15 @@ SELF_ENDING = frozenset({
 TOLD_BY_NOTICES = frozenset({"HELP", "HELPOP", "STATS"})
 # Commands of no row that servers do not answer with notices.
 TOLD_OTHERWISE = SERVICE_COMMANDS | {
-    "NOTICE", "PART", "PING", "PRIVMSG", "REDACT", "SETNAME", "TAGMSG"
+    "NOTICE", "PING", "PRIVMSG", "REDACT", "SETNAME", "TAGMSG"
 }  # fmt: skip
 UNFENCED = SELF_ENDING | {"NOTICE", "PRIVMSG"}  # with no PING of ours behind them
 # Lines that follow an answer's end without belonging to the next one.
 AFTERWARDS = frozenset({"250", "265", "266", "329", "333"})
 # What a network says of a message it could not deliver, and of one to somebody who is away.
 SAYING_ERRORS = frozenset({
-    "301", "401", "403", "404", "407", "408", "415", "439", "440", "477", "486", "492", "494",
-    "531", "716", "717",
+    "301", "401", "403", "404", "407", "408", "413", "414", "415", "439", "440", "442", "477",
+    "486", "492", "494", "531", "716", "717",
 })  # fmt: skip
 # What follows a JOIN; where the JOIN was labelled it belongs to the answer.
 ENTERING = frozenset({"331", "332", "333", "353", "366", "328", "329", "324"})
@@ -297,7 +300,8 @@ class Routing:
         if numeric in SAYING_ERRORS and (said := self._speakers.get(about)):
             return Reply(said, last=True)
         if self._last is not None and (
-            numeric in AFTERWARDS or (numeric == "301" and self._about(self._last, message))
+            numeric in AFTERWARDS
+            or (numeric in ("301", "318") and self._about(self._last, message))
         ):  # an INVITE is answered first, and then that who is invited is away
             return Reply(self._last, last=False)
         return self._of_no_row(message)
@@ -310,9 +314,11 @@ class Routing:
         error = numeric[0] in "45"
         if error and self._last is not None and self._about(self._last, message):
             return Reply(self._last, last=False)  # one of several: MODE +vv nobody noone
-        if numeric in KNOWN and not (numeric in ERRORS and len(message.params) < 3):
-            return None
         asked = [question for question in self._open if question.command != "PING"]
+        if numeric in KNOWN and not (numeric in ERRORS and len(message.params) < 3):
+            # of other commands: of one without a row, it may be, that names the same
+            asked = [question for question in asked if error and self._about(question, message)]
+            return self._answered(asked[-1], last=False) if asked else None
         if not error:
             asked = [question for question in asked if question.command not in QUESTIONS]
         # what is fenced is open still; of the others many have no answer, the older the likelier
@@ -332,8 +338,8 @@ class Routing:
             return bool(question.label) or not question.is_fenced
         error = numeric in ERRORS or (numeric[0] in "45" and numeric not in KNOWN)
         if error and self._about(question, message):
-            # WHOIS answers an unknown nick with 401 and then its end
-            if replies is not None and replies.ends & {"318", "369"}:
+            # WHOIS answers an unknown nick with 401 and then its end, an unknown server with 402
+            if replies is not None and replies.ends & {"318", "369"} and numeric != "402":
                 return False
             return bool(question.label) or not question.is_fenced
         if question.command in ABOUT_SOMEBODY and numeric not in KNOWN:

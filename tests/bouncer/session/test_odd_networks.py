@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bouncer.irc.wire import Message
 from bouncer.session.events import Tick
 from bouncer.session.session import GREETED_MS, TICK_MS
@@ -57,3 +59,39 @@ def test_where_one_is_invited_to_is_listed_to_who_asks() -> None:
     talk.says(":irc.test 336 me #here", ":irc.test 337 me :End of /INVITE list")
     assert [Message.parse(line).command for line in talk.seen(1)] == ["336", "337"]
     assert talk.seen(2) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [
+        ("PART #q", "442 me #q :You're not on that channel"),
+        ("MODE #q +b", "442 me #q :You're not on that channel"),
+        ("KNOCK #q", "480 me #q :Cannot knock"),
+        ("JOIN #q", "439 me #q :Too many joins"),  # UnrealIRCd: of a message elsewhere
+        ("CPRIVMSG bob #q :x", "482 me #q :You're not a channel operator"),  # ircu
+        ("SQUERY s :t", "408 me s :No such service"),  # irc2
+        ("RULES", "232 me :- be kind"),  # UnrealIRCd
+        ("ETRACE", "262 me irc.test :End"),  # solanum
+        ("WHOIS far.test bob", "402 me far.test :No such server"),
+        ("PRIVMSG *.de :x", "413 me *.de :No toplevel domain specified"),
+    ],
+)
+@pytest.mark.parametrize("label", ["", "@label=l "])
+def test_a_reply_is_for_who_asked_also_where_it_mostly_answers_something_else(
+    command: str, reply: str, label: str
+) -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, MODERN | {"labeled-response"})
+    talk.attach(2, ())
+    talk.types(1, f"{label}{command}")
+    talk.says(f":irc.test {reply}")
+    for line in talk.heard():
+        if line.startswith("PING "):
+            talk.says(f":irc.test PONG irc.test {line.removeprefix('PING ')}")
+    seen = [Message.parse(line) for line in talk.seen(1)]
+    (told,) = [m for m in seen if m.command.isdigit()]
+    assert told.command == reply[:3]
+    if label and not command.startswith("PRIVMSG"):  # whose answer is its echo
+        assert [m.tags.get("label") for m in seen] == ["l"]
+    assert not [line for line in talk.seen(2) if reply[:3] in line]
