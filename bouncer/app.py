@@ -31,7 +31,7 @@ from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.command import Desk
 from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
-from bouncer.database import open_database
+from bouncer.database import lost_mesh_key, open_database
 from bouncer.figures import figures
 from bouncer.hub import keeping, opsbot
 from bouncer.hub.attachment import Link
@@ -86,6 +86,8 @@ async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _stor
         if lockless:
             log.warning("not locked", reason=lockless)
         async with open_database(config) as store, store.alone():
+            if lost := await store.read(lost_mesh_key, config):
+                log.error("mesh key made anew", reason=lost)
             await Bouncer(config, store, tls).run(ready)
 
 

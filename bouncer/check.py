@@ -276,6 +276,8 @@ def _content(config: Config, engines: Engines) -> Iterator[str]:
             sealed.check(connection)
         elif not key_file.exists() and (count := sealed.count(connection)):
             yield f"data_dir: {database.lost_key(config, count)}"
+        if lost := database.lost_mesh_key(connection, config):
+            yield f"mesh.key: {lost}"
         if config.ops is None:
             return
         try:

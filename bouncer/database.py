@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
+from sqlalchemy import Connection
 
 from bouncer.alone import DATA_MODE
 from bouncer.config import Config
+from storage import accounts
 from storage.engine import parse_url
 from storage.errors import Unusable
 from storage.store import Store, count_sealed, open_store
@@ -43,6 +45,19 @@ def key_of(config: Config) -> bytes:
     if not path.exists() and (count := count_sealed(config.database.url)):
         raise Unusable(f"{lost_key(config, count)}. No new key was made")
     return load_key(path)
+
+
+def lost_mesh_key(connection: Connection, config: Config) -> str:
+    """What it means that the mesh key is missing, where it means something; the start makes one."""
+    path = config.mesh.key
+    if path is None or path.exists() or not (voters := accounts.list_agents(connection)):
+        return ""
+    names = ", ".join(voter.name for voter in voters)
+    return (
+        f"{path} is missing, and the voters ({names}) know this bouncer by it: they take no "
+        "heartbeat by another, and may announce an outage; put it back from your backup, or pair "
+        "them anew"
+    )
 
 
 def lost_key(config: Config, count: int) -> str:

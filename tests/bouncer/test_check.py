@@ -14,19 +14,24 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
-from bouncer import admin, check, config
+from bouncer import admin, app, check, config
 from bouncer.control.actors import OPERATOR
 from bouncer.control.command import Desk
 from bouncer.control.grammar import ControlError
 from bouncer.control.registry import dispatch
-from bouncer.database import KEY_FILE, open_database
+from bouncer.database import KEY_FILE, lost_mesh_key, open_database
 from bouncer.login.passwords import Hasher
+from bouncer.mesh.keys import MeshKey
 from bouncer.tls import selfsigned
+from storage import accounts
+from storage.records import Agent
 from storage.vault import new_key
 from tests.bouncer.desks import open_desk
 from tests.real.disk import damage, index_root, small_disk
@@ -324,3 +329,21 @@ async def test_a_disk_that_is_mounted_read_only_is_told_as_such(tmp_path: Path) 
         "see why, and remount it"
     )
     assert all("chown" not in fault for fault in found)
+
+
+async def test_a_lost_mesh_key_is_told_where_voters_know_it(tmp_path: Path) -> None:
+    """The start makes another one: the voters would take the bouncer for a stranger."""
+    conf = settings(tmp_path)
+    async with open_database(conf) as store:
+        assert await store.read(lost_mesh_key, conf) == ""
+        voter = Agent("fra", "192.0.2.1:7000", str(MeshKey(b"a" * 32).public))
+        await store.run(accounts.add_agent, voter)
+        said = await store.read(lost_mesh_key, conf)
+        assert said.startswith(f"{tmp_path}/data/mesh.key is missing, and the voters (fra) know")
+    assert await faults(tmp_path) == [f"mesh.key: {said}"]
+    with capture_logs() as logged:
+        async with trio.open_nursery() as nursery:
+            stop = nursery.cancel_scope.cancel
+            nursery.start_soon(partial(app.serve, conf, ready=lambda _store: stop()))
+    assert {"log_level": "error", "event": "mesh key made anew", "reason": said} in logged
+    assert await faults(tmp_path) == []
