@@ -17,6 +17,7 @@ from storage.store import Store, count_sealed, open_store
 from storage.vault import load_key
 
 KEY_FILE = "secrets.key"
+UNWRITTEN_FILE = "unwritten"  # what could not be kept before the end, see `storage.unwritten`
 OWED_FILE = "redactions"  # what is still to be deleted, see `storage.owed`
 
 
@@ -28,10 +29,13 @@ async def open_database(config: Config) -> AsyncIterator[Store]:
     """
     config.data_dir.mkdir(mode=DATA_MODE, parents=True, exist_ok=True)
     key = await trio.to_thread.run_sync(key_of, config)
-    owed = config.data_dir / OWED_FILE
     database = config.database
     async with open_store(
-        database.url, synchronous=database.synchronous, key=key, owed=owed
+        database.url,
+        synchronous=database.synchronous,
+        key=key,
+        owed=config.data_dir / OWED_FILE,
+        unwritten=config.data_dir / UNWRITTEN_FILE,
     ) as store:
         yield store
 

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -44,6 +45,7 @@ from storage.owed import Owed, Redaction
 from storage.readers import Readers
 from storage.retention import Keep
 from storage.trouble import Cause, Trouble, cause_of, in_a_line
+from storage.unwritten import done_with, take_in
 from storage.vault import Vault
 from storage.writer import RETRY_LOCK_S, Batch, Writer
 
@@ -58,7 +60,9 @@ PAUSE_S = 0.01  # between two steps of pruning: others get at the writer
 class Store:
     """An open database. Made by `open_store`."""
 
-    def __init__(self, engines: Engines, vault: Vault, last_id: int, owed: Owed) -> None:
+    def __init__(
+        self, engines: Engines, vault: Vault, last_id: int, owed: Owed, unwritten: Path | None
+    ) -> None:
         self._engines = engines
         self._vault = vault
         self._last_id = last_id
@@ -66,7 +70,7 @@ class Store:
         self._trouble: Trouble | None = None
         self._owed = owed
         self._listeners: list[Callable[[Trouble | None], None]] = []
-        self._writer = Writer(engines, self._set_trouble, _prepare_database)
+        self._writer = Writer(engines, self._set_trouble, _prepare_database, unwritten)
         self._readers = Readers(engines, lambda: self._indexer.suspect())
         self._indexer = Indexer(engines, lambda: self._last_id, self._readers.renew)
 
@@ -260,8 +264,7 @@ class Store:
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Serve, or change much, as the only one that does. Raises OutOfReach where another does;
-        a file is not looked at: see `storage.solitude`."""
+        """Be the only one that serves from a server: see `storage.solitude`. Raises OutOfReach."""
         held = await trio.to_thread.run_sync(solitude.reserve, self._engines)
         try:
             yield
@@ -270,7 +273,7 @@ class Store:
                 held.close()
 
     async def backup(self, path: str) -> int:
-        """Copy the SQLite database to a new file while serving; its size in bytes."""
+        """Copy the SQLite database to a new file; its size in bytes."""
         return await self.read(backup, path)
 
     async def catch_up(self) -> None:
@@ -297,17 +300,19 @@ async def open_store(
     synchronous: str = "normal",
     key: bytes | None = None,
     owed: Path | None = None,
+    unwritten: Path | None = None,
 ) -> AsyncIterator[Store]:
     """Open the database, bring its schema up to date, and close it in the end.
 
     `synchronous`: "normal" survives kill -9, "full" survives power loss too. `key` is the content
-    of the key file that seals secrets, `owed` the file of what is still to be deleted. Raises
-    Unusable or OutOfReach with a text for the user.
+    of the key file that seals secrets; `owed` and `unwritten` are the files of what is still to be
+    deleted, and to be kept. Raises Unusable or OutOfReach with a text for the user.
     """
     vault = Vault(key)
-    engines, last_id = await trio.to_thread.run_sync(_open, url, vault, _prepare, synchronous)
+    prepare = partial(_prepare, unwritten=unwritten)
+    engines, last_id = await trio.to_thread.run_sync(_open, url, vault, prepare, synchronous)
     try:
-        store = Store(engines, vault, last_id, await trio.to_thread.run_sync(Owed, owed))
+        store = Store(engines, vault, last_id, Owed(owed), unwritten)
         try:
             yield store
         finally:
@@ -360,11 +365,13 @@ def _explained(engines: Engines, cause: Cause, error: Exception) -> StorageError
     return Unusable(text) if cause in lasting else OutOfReach(text)
 
 
-def _prepare(engines: Engines) -> int:
+def _prepare(engines: Engines, unwritten: Path | None) -> int:
     """Bring schema and index up to date; the number to go on from."""
     with engines.writing.begin() as connection:
         _prepare_database(connection)
+        take_in(connection, unwritten)
         last_id = _last_id(connection)
+    done_with(unwritten)
     try:
         indexed = indexer.prepare(engines)
     except SQLAlchemyError as error:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import outcome
@@ -25,6 +26,7 @@ import trio
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage import unwritten as unwritten_file
 from storage.appender import Appender
 from storage.engine import BUSY_TIMEOUT_S, Engines
 from storage.errors import NotWritten, StorageError
@@ -84,7 +86,7 @@ class Writer:
 
     `on_trouble(trouble, news)` is called in trio's thread as trouble begins, changes, or ends
     (None); `news` is False where only its figures changed. `prepare` makes a database usable that
-    was put in the place of the first.
+    was put in the place of the first. `unwritten` is the file for what still waits at the end.
     """
 
     def __init__(
@@ -92,11 +94,13 @@ class Writer:
         engines: Engines,
         on_trouble: Callable[[Trouble | None, bool], None],
         prepare: Callable[[Connection], None],
+        unwritten: Path | None,
     ) -> None:
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
         self._engines = engines
         self._on_trouble = on_trouble
         self._prepare = prepare
+        self._unwritten = unwritten
         self._token = trio.lowlevel.current_trio_token()
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[None] = (
@@ -200,7 +204,7 @@ class Writer:
             if closing:
                 break
         if self._spill:
-            log.error("%d messages could not be written before the end", len(self._spill))
+            unwritten_file.save(self._unwritten, self._spill)
         with suppress(SQLAlchemyError):
             self._connection.close()
 

@@ -204,7 +204,9 @@ async def test_a_disk_that_fails_is_told_at_once_and_what_was_promised_is_there(
                     assert "is read-only" in await here.bouncer.cli("check", expect=2)
                     await talks_on(said, phone)
             await here.bouncer.program.terminate()
-            assert "messages could not be written before the end" in here.bouncer.program.output
+            assert "messages wait in" in here.bouncer.program.output
+            waiting = (here.bouncer.data / "unwritten").read_text()
+            assert all(text in waiting for text in said[len(promised) :])
             assert "is read-only" in await here.bouncer.cli("check", expect=2), "also when at rest"
         with closing(sqlite3.connect(f"file:{place}/muster.db?mode=ro", uri=True)) as rest:
             texts = [row[0] for row in rest.execute("SELECT text FROM messages ORDER BY id")]
