@@ -42,3 +42,11 @@ def test_what_was_ordered_before_it_opened_closes_nothing() -> None:
     say.at(101, closed(an_id(-600, "ams"), hand=True, at=-500))
     say.at(161, Tick())
     assert say.state.phase is Phase.OPEN
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_closing_of_what_cannot_have_been_closes_nothing(days: int) -> None:
+    say, ours = adopted()
+    say.at(165, closed(an_id(days * 86_400, "ams"), hand=True, at=100, in_force=True))
+    assert (say.state.phase, say.state.id) == (Phase.OPEN, ours)
+    assert not say.state.stood_down
