@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,8 +39,10 @@ class Owed:
         self._failing = False
         self._writing = threading.Lock()
         self._wanted = dict.fromkeys(_read(path)) if path is not None else {}
-        if path is not None and not path.exists():
-            self.write()
+        if path is not None:
+            with suppress(OSError):  # said when it is needed
+                if not path.exists() or path.stat().st_size < ROOM_BYTES:
+                    _write(path, list(self._wanted))
 
     def __contains__(self, redaction: Redaction) -> bool:
         return redaction in self._wanted
@@ -98,7 +101,8 @@ def _write(path: Path, wanted: list[Redaction]) -> None:
         if len(content) + len(line) <= ROOM_BYTES:
             content += line
     number = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    with open(number, "wb", buffering=0) as file:
+    with open(number, "wb") as file:
         file.write(content.ljust(ROOM_BYTES, b"\n"))
+        file.flush()
         os.fsync(number)
     give_like(path, path.parent)

@@ -149,6 +149,9 @@ def test_the_file_is_bounded_and_a_cut_line_takes_no_other_with_it(tmp_path: Pat
     assert file.stat().st_size == ROOM_BYTES
     assert Owed(file).first() == wanted[1], "the oldest gave way"
     assert wanted[-1] in Owed(file)
+    file.write_bytes(file.read_bytes().strip(b"\n") + b"\n")
+    assert Owed(file).first() == wanted[1]
+    assert file.stat().st_size == ROOM_BYTES, "what a full disk has cut has its room again"
     content = bytearray(file.read_bytes())
     content[5:60] = b"\xff" * 55
     file.write_bytes(content)
