@@ -39,6 +39,7 @@ from fallback.senses.probes import Probes
 from fallback.senses.selfcheck import Pulse
 
 FETCH_FOR_S = 15.0
+_FOR_THE_ROOM = frozenset({incident.Line.CLOSING, incident.Line.HELD})  # who can act on it is there
 
 log = structlog.get_logger("performer")
 
@@ -172,7 +173,7 @@ class Performer:
         text = wording.later(before.id, kind, action.line, action.since, before.verdict)
         for said in self._before.speakers:
             if said.phase is speaker.Phase.SPEAKING and said.line_at is not None:
-                self._say(said.network, text)
+                self._say(said.network, text, lobby=action.line not in _FOR_THE_ROOM)
 
     @_do.register
     def _(self, action: incident.SendClosed) -> None:
@@ -273,11 +274,11 @@ class Performer:
             self.announced[network] = text
             self._say(network, text)
 
-    def _say(self, network: str, text: str) -> None:
+    def _say(self, network: str, text: str, *, lobby: bool = True) -> None:
         announcer = self._announcers[network]
         place = announcer.config
-        targets = [place.lobby, place.room]
-        if wording.lately_moved(place, self._pulse.now()):
+        targets = [place.lobby, place.room] if lobby else [place.room]
+        if lobby and wording.lately_moved(place, self._pulse.now()):
             targets += [name for name in (place.former_lobby, place.former_room) if name]
         announcer.say(tuple(targets), text, Priority.ANNOUNCE)
         for target in targets:

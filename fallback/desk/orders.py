@@ -17,7 +17,6 @@ from fallback import claims, watch
 from fallback.config import read_duration
 from fallback.mesh.relay import CERTFP, Shown
 from fallback.networks import wording
-from fallback.networks.outgoing import Priority
 
 if TYPE_CHECKING:
     from bouncer.mesh.roster import Member
@@ -302,9 +301,6 @@ def standdown(call: Call) -> list[str]:
     if reception.pulse.now() < own.held_until:
         return [f"held until {wording.clock(own.held_until)}: say it again when that is over"]
     _give(call, "standdown")
-    text = f"{call.admin} stands down: closing in 60s; !hold 10min to stop it"
-    announcer = reception.announcers[call.network]
-    announcer.say((announcer.config.room,), text, Priority.VERIFY)
     return ["closing in 60s; !hold to stop"]
 
 

@@ -290,7 +290,8 @@ def orders(state: IncidentState) -> Persist:
 
 def order(state: IncidentState, event: StanddownOrdered, _now: float) -> Done:
     state = replace(state, order_at=event.at)
-    return state, [orders(state), RelayOrder(event), TellOps("closing in 60s; !hold to stop")]
+    told: list[Action] = [TellOps("closing in 60s; !hold to stop"), Say(Line.CLOSING)]
+    return state, [orders(state), RelayOrder(event), *told]
 
 
 def refuse_order(state: IncidentState, _event: StanddownOrdered, _now: float) -> Done:
@@ -298,8 +299,9 @@ def refuse_order(state: IncidentState, _event: StanddownOrdered, _now: float) ->
 
 
 def hold(state: IncidentState, event: HeldOrdered, _now: float) -> Done:
+    said: list[Action] = [Say(Line.HELD, event.until)] if state.order_at != NEVER else []
     state = replace(state, order_at=NEVER, held_until=event.until, hold_at=event.at)
-    return state, [orders(state), RelayOrder(event)]
+    return state, [orders(state), RelayOrder(event), *said]
 
 
 def speak(state: IncidentState, _event: Spoken, _now: float) -> Done:

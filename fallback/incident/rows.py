@@ -136,11 +136,11 @@ TABLE: Table[IncidentState, Action] = Table(
             "!standdown + 60 s, no !hold | CLOSED(id) by hand, whatever the id;"
             ' persist "stood down"'),
         Row(_OPEN | _REC, StanddownOrdered, on.orderable, None, do.order,
-            "!standdown [no !hold runs] | persist and replicate the order and its time"),
+            "!standdown [no !hold runs] | persist and replicate the order and its time; say so"),
         Row(_OPEN | _REC, StanddownOrdered, on.order_held, None, do.refuse_order,
             "!standdown [a !hold runs] | say that it is held", "two admins may disagree"),
         Row(_OPEN | _REC, HeldOrdered, on.holdable, None, do.hold,
-            "!hold | drop a waiting order, persist and replicate"),
+            "!hold | drop a waiting order and say so, persist and replicate"),
         Row(_OPEN | _REC, PeerClosed, on.closed_ours, Phase.NONE, do.close_heard,
             "CLOSED(id) of a peer, automatic [not: own DOWN and k votes] | tombstone"),
         Row(_OPEN | _REC, PeerClosed, on.closed_too_early, Phase.OPEN, do.go_on,

@@ -285,6 +285,8 @@ class Line(Enum):
     AGAIN = "unreachable again"
     WORSE = "not a drill: unreachable"
     LAST = "closed"
+    CLOSING = "an admin stands down"
+    HELD = "an admin holds what was to be closed"
     WITHDRAWN = "no agent any more"
 
 

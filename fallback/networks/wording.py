@@ -85,6 +85,10 @@ def later(
             return f"{head} Primary unreachable from here again since {clock(since_s)}."
         case Line.WORSE:
             return f"{head} Not a drill any more: primary unreachable since {clock(since_s)}."
+        case Line.CLOSING:
+            return f"{head} An admin stands down: closing in 60s; !hold 10min stops it."
+        case Line.HELD:
+            return f"{head} Not closing: held until {clock(since_s)} by an admin."
         case Line.WITHDRAWN:
             return f"{head} Withdrawn: this agent speaks no more; heed the others."
         case Line.LAST:

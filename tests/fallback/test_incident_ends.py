@@ -124,7 +124,8 @@ def _(say: Dialogue, _row: Any) -> None:
     quorum(say)
     order = StanddownOrdered("alice", T0 + 30)
     kinds = [type(action) for action in say.at(30, order)]
-    assert kinds == [Persist, incident.RelayOrder, TellOps]
+    assert kinds == [Persist, incident.RelayOrder, TellOps, Say]
+    assert say.said(Say)[0].line is Line.CLOSING
     assert say.at(31, order) == []  # a copy is not relayed again
 
 
@@ -138,7 +139,9 @@ def test_an_order_of_an_older_incident_does_not_reach_this_one() -> None:
 def _(say: Dialogue, _row: Any) -> None:
     quorum(say)
     say.at(30, HeldOrdered("alice", T0 + 30, T0 + 600))
+    assert not say.said(Say), "nothing was to be closed"
     say.at(40, StanddownOrdered("bob", T0 + 40))
+    assert not say.said(Say), "nor is it now"
     say.at(100, Tick())
     assert say.state.phase is Phase.OPEN
 
@@ -148,7 +151,8 @@ def _(say: Dialogue, _row: Any) -> None:
     quorum(say)
     say.at(30, StanddownOrdered("alice", T0 + 30))
     hold = HeldOrdered("bob", T0 + 50, T0 + 80)
-    assert [type(action) for action in say.at(50, hold)] == [Persist, incident.RelayOrder]
+    assert [type(action) for action in say.at(50, hold)] == [Persist, incident.RelayOrder, Say]
+    assert say.said(Say) == [Say(Line.HELD, T0 + 80)]
     assert say.at(51, hold) == []
     say.at(200, Tick())
     assert say.state.phase is Phase.OPEN  # "closing in 60s; !hold to stop"

@@ -80,10 +80,13 @@ async def test_an_admin_known_by_a_certificate_alone_gives_orders(tmp_path: Path
         await scene.ircd.says(f":irc.test 276 fb-fra da :{words}")
         await scene.ircd.hears("INVITE da #room")
         await scene.says("da", "standdown")
-        await scene.is_told("da", "closing in 60s")
-        await until(lambda: own(scene).order_at != NEVER or scene.agent.hearing.notes.last)
+        await scene.ircd.hears("PRIVMSG #room :[fallback")  # whoever the room is told by
+        told = [line for line in scene.ircd.heard if "An admin stands down" in line]
+        assert [line.partition(" :")[0] for line in told] == ["PRIVMSG #room"]
+        await scene.says("da", "hold 1min")
+        assert "Not closing: held" in await scene.ircd.hears("PRIVMSG #room :[fallback")
         assert "refused" not in scene.agent.hearing.notes.last
-        assert own(scene).order_at != NEVER
+        assert own(scene).held_until > scene.agent.pulse.now()
 
 
 async def test_in_private_a_word_may_begin_as_in_the_room(tmp_path: Path) -> None:
