@@ -211,6 +211,7 @@ async def test_what_waits_at_the_end_is_written_and_nothing_after_it(tmp_path: P
             journal.note("0199.fra", "pub", "#room", "al!a@h", "", "the last word")
             nursery.cancel_scope.cancel()
             answers.set()
+    assert not (tmp_path / "f.db-wal").exists(), "the file was closed"
     with pytest.raises(IncidentsError, match="this is the end"):
         await journal.keep(claims.SpentFact("late"))
     incidents = Incidents(tmp_path / "f.db")
