@@ -391,14 +391,3 @@ def test_who_comes_later_learns_who_set_the_topic_and_when() -> None:
         ":muster.test 332 me #ops :maintenance",
         f":muster.test 333 me #ops bob!b@h {set_at}",
     ]
-
-
-def test_others_hear_a_channel_by_the_name_that_its_network_gives_it() -> None:
-    talk = Dialogue()
-    talk.connect()
-    talk.attach(1, MODERN)
-    talk.attach(2, ())
-    talk.types(1, "PRIVMSG #OPS :shouted", "PRIVMSG BOB :there")
-    assert [line.split()[1] for line in talk.heard()] == ["#OPS", "BOB"]
-    assert [row.name for row in talk.kept] == ["#ops", "bob"]
-    assert talk.seen(2) == [":me!user@host PRIVMSG #ops :shouted"]

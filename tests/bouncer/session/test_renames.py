@@ -121,3 +121,14 @@ async def test_the_store_keeps_it_with_its_settings(tmp_path: Path) -> None:
             await errand()
             (kept,) = await store.read(accounts.list_channels, net.id)
             assert replace(kept, id=ops.id) == replace(ops, name=new)
+
+
+def test_others_hear_a_channel_by_the_name_that_its_network_gives_it() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, MODERN)
+    talk.attach(2, ())
+    talk.types(1, "PRIVMSG #OPS :shouted", "PRIVMSG BOB :there")
+    assert [line.split()[1] for line in talk.heard()] == ["#OPS", "BOB"]
+    assert [row.name for row in talk.kept] == ["#ops", "bob"]
+    assert talk.seen(2) == [":me!user@host PRIVMSG #ops :shouted"]
