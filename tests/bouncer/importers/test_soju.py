@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import date
 from pathlib import Path
 
@@ -19,10 +21,19 @@ from storage.store import Store
 from tests.bouncer.importers.soju_file import say, soju_database
 from tests.storage import noted
 
+Made = Callable[[Path], sqlite3.Connection]
 
-async def test_a_soju_comes_over_once(store: Store, tmp_path: Path) -> None:
+
+@pytest.fixture
+def made() -> Iterator[Made]:
+    """Makes databases of soju, and closes them at the end."""
+    with ExitStack() as stack:
+        yield lambda path: stack.enter_context(closing(soju_database(path)))
+
+
+async def test_a_soju_comes_over_once(store: Store, tmp_path: Path, made: Made) -> None:
     path = tmp_path / "main.db"
-    database = soju_database(path)
+    database = made(path)
     for n in range(12_000):
         at = f"2024-01-01T00:00:{n // 500:02}.000Z"
         say(database, 1, at, f"@time={at};account=bob;msgid=i{n} :bob!b@h PRIVMSG #Ops :line {n}")
@@ -69,9 +80,11 @@ async def test_a_soju_comes_over_once(store: Store, tmp_path: Path) -> None:
     assert newest.text == "since then"
 
 
-async def test_names_that_no_login_takes_are_changed_and_told(store: Store, tmp_path: Path) -> None:
+async def test_names_that_no_login_takes_are_changed_and_told(
+    store: Store, tmp_path: Path, made: Made
+) -> None:
     path = tmp_path / "main.db"
-    database = soju_database(path)
+    database = made(path)
     database.executescript(
         "UPDATE User SET username = 'al/ice'; UPDATE Network SET name = 'my net' WHERE id = 7;"
         "UPDATE Network SET name = 'my/net', addr = 'irc.example.net:x' WHERE id = 8;"
@@ -99,10 +112,10 @@ async def test_names_that_no_login_takes_are_changed_and_told(store: Store, tmp_
     assert said == [["from the database"], ["from the file"]]
 
 
-async def test_lines_of_any_encoding_come_over(store: Store, tmp_path: Path) -> None:
+async def test_lines_of_any_encoding_come_over(store: Store, tmp_path: Path, made: Made) -> None:
     """soju keeps lines as they came; SQLite calls that a text whatever it is."""
     path = tmp_path / "soju #1?.db"  # signs of URIs
-    database = soju_database(path)
+    database = made(path)
     at = "2024-01-02T00:00:00.000Z"
     raw = b":bob!b@h PRIVMSG #Ops :caf\xe9"
     database.execute(
@@ -120,9 +133,9 @@ async def test_lines_of_any_encoding_come_over(store: Store, tmp_path: Path) -> 
     assert row.text == "café"
 
 
-async def test_an_interrupted_import_goes_on(store: Store, tmp_path: Path) -> None:
+async def test_an_interrupted_import_goes_on(store: Store, tmp_path: Path, made: Made) -> None:
     path = tmp_path / "main.db"
-    database = soju_database(path)
+    database = made(path)
     for n in range(16_000):
         say(database, 1, "2024-01-01T00:00:00.000Z", f":bob!b@h PRIVMSG #Ops :line {n}")
     database.commit()
@@ -144,9 +157,9 @@ async def test_an_interrupted_import_goes_on(store: Store, tmp_path: Path) -> No
     assert [row.text for row in rows] == [f"line {n}" for n in range(16_000)]
 
 
-async def test_the_logs_of_the_fs_store_come_too(store: Store, tmp_path: Path) -> None:
+async def test_the_logs_of_the_fs_store_come_too(store: Store, tmp_path: Path, made: Made) -> None:
     path = tmp_path / "main.db"
-    database = soju_database(path)
+    database = made(path)
     database.executescript("DROP TABLE Message; DROP TABLE ReadReceipt;")
     database.commit()
     logs = tmp_path / "logs" / "alice" / "libera" / "#ops"
@@ -227,9 +240,9 @@ async def libera(store: Store) -> int:
     return (await store.read(accounts.list_networks, user.id))[0].id
 
 
-async def test_each_client_goes_on_where_it_was(store: Store, tmp_path: Path) -> None:
+async def test_each_client_goes_on_where_it_was(store: Store, tmp_path: Path, made: Made) -> None:
     path = tmp_path / "main.db"
-    database = soju_database(path)
+    database = made(path)
     for n in range(6):  # numbers 1 to 6
         time = f"2024-01-01T00:00:0{n}.000Z"
         target, to = ((1, "#Ops"), (2, "alice"))[n % 2]
@@ -255,9 +268,11 @@ async def test_each_client_goes_on_where_it_was(store: Store, tmp_path: Path) ->
     assert await unread(store, await libera(store)) == expected
 
 
-async def test_each_client_goes_on_where_it_was_in_the_logs(store: Store, tmp_path: Path) -> None:
+async def test_each_client_goes_on_where_it_was_in_the_logs(
+    store: Store, tmp_path: Path, made: Made
+) -> None:
     path = tmp_path / "main.db"
-    database = soju_database(path)
+    database = made(path)
     logs = tmp_path / "logs" / "alice" / "libera" / "#ops"
     logs.mkdir(parents=True)
     lines = [f"[10:00:0{n // 2}] <bob> line {n}\n" for n in range(4)]
