@@ -27,7 +27,7 @@ SLICE_S = 0.002  # of reading, before other tasks have their turn
 # lines. Who speaks alone may be waiting for an answer before they say more.
 SMALL = 1024  # octets, of one read
 GATHER = 2.0
-GATHER_S = 0.005
+GATHER_S = 0.008
 
 Take = Callable[[bytes], Errand | None]
 Follow = Callable[[trio.abc.ReceiveStream, Take], Awaitable[Errand | None]]
