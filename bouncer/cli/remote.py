@@ -174,12 +174,8 @@ def _new_password(words: list[str]) -> list[str]:
     """What `user passwd` is to be told beside its words: at a terminal it is asked for."""
     if not are(words, "user", "passwd") or len(words) < 3 or any(w[:1] == "-" for w in words):
         return []
-    if not sys.stdin.isatty():
-        raise Exit(
-            WRONG_USE,
-            "user passwd: nothing was changed; pipe the new password in, --password-stdin, or let "
-            "one be made and shown, --generate",
-        )
+    if not sys.stdin.isatty():  # a script: one is made and shown, as by `user add`
+        return ["--generate"]
     given = getpass.getpass("new password (nothing: one is made and shown): ")
     if not given:
         return ["--generate"]

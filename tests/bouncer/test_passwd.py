@@ -72,3 +72,15 @@ def test_a_password_is_asked_for_at_a_terminal(
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
     assert told in said.decode()
     assert "a new one" not in said.decode()
+
+
+def test_a_script_is_given_one_as_by_user_add(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bouncer.toml").write_text('data_dir = "data"')
+    subprocess.run([BOUNCER, "user", "add", "alice"], check=True, stdout=subprocess.DEVNULL)
+    words = [BOUNCER, "user", "passwd", "alice"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.startswith("password of alice changed; it is, shown only now: ")
