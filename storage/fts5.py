@@ -151,6 +151,7 @@ def _of_young_capitals() -> frozenset[str]:
     }
 
 
+@cache
 def separators() -> str:
     """What is no part of a word, and was no sign in Unicode 3.2 yet: FTS5 takes what it does not
     know for letters, so that a word before an emoji would not be found."""
