@@ -88,14 +88,13 @@ def test_every_benchmark_measures(name: str) -> None:
         assert "floor" in console.export_text()
 
 
-@pytest.mark.parametrize("tls", ["on", "asking"])
-def test_it_is_measured_over_tls_too(tls: str) -> None:
+@pytest.mark.parametrize(("name", "tls"), [("team", "on"), ("attach", "asking")])
+def test_it_is_measured_over_tls_too(name: str, tls: str) -> None:
     console = Console(record=True, width=200)
-    for name in ("team", "attach"):
-        over_tls = TINY._replace(tls=tls)
-        taken, failed = take(BENCHMARKS[name], over_tls, 1, {"muster", "floor"}, console)
-        assert failed == 0, console.export_text()
-        assert taken.keys() == {"Muster", "floor"}
+    over_tls = TINY._replace(tls=tls)
+    taken, failed = take(BENCHMARKS[name], over_tls, 1, {"muster", "floor"}, console)
+    assert failed == 0, console.export_text()
+    assert taken.keys() == {"Muster", "floor"}
 
 
 def test_nothing_goes_in_clear_where_it_is_measured_over_tls() -> None:

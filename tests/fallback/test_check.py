@@ -80,7 +80,7 @@ def test_a_client_certificate_is_looked_at(
     [
         ([], "take an NTP server as a landmark"),
         (
-            [{"kind": "ntp", "address": "127.0.0.1:9"}] * 3,
+            [{"kind": "ntp", "address": f"127.0.0.1:{port}"} for port in (7, 8, 9)],
             "no NTP server among the landmarks answers",
         ),
     ],

@@ -174,8 +174,9 @@ async def test_in_a_burst_fresh_means_five_seconds() -> None:
     assert landmarks.state() == SelfCheck(1, 2)
 
 
-@pytest.mark.usefixtures("autojump_clock")
-async def test_after_a_burst_nobody_is_asked_without_pause(nursery: trio.Nursery) -> None:
+async def test_after_a_burst_nobody_is_asked_without_pause(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
     asked: list[float] = []
 
     async def ping() -> bool:
@@ -195,8 +196,9 @@ async def test_after_a_burst_nobody_is_asked_without_pause(nursery: trio.Nursery
     await trio.sleep(CALM_S)
     assert len(asked) <= 2
     landmarks.burst()
+    again_at = autojump_clock.current_time()
     await trio.sleep(BURST_S * 2)
-    assert len(asked) >= 2, "the next burst begins at once"
+    assert len([at for at in asked if at >= again_at]) >= 2, "the next burst begins at once"
 
 
 def test_every_kind_of_landmark_can_be_asked() -> None:

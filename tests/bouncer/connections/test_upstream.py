@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
@@ -68,8 +67,9 @@ async def test_what_was_stopped_tells_of_no_end(autojump_clock: MockClock) -> No
     assert told == [Connected(tls=True)]
 
 
-@pytest.mark.usefixtures("autojump_clock")
-async def test_what_waited_for_its_turn_is_counted_at_the_end() -> None:
+async def test_what_waited_for_its_turn_is_counted_at_the_end(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     told: list[Event] = []
     servers: list[trio.abc.Stream] = []
 
@@ -97,6 +97,7 @@ async def test_what_waited_for_its_turn_is_counted_at_the_end() -> None:
         await trio.testing.wait_all_tasks_blocked()
         await servers[0].aclose()
         await trio.sleep(1)
+        assert autojump_clock.current_time() == 1, "not the time for another line"
         nursery.cancel_scope.cancel()
     (lost,) = (event for event in told if isinstance(event, Lost))
     assert lost.unsent == 2
