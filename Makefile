@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Many tests wait for servers: three files at a time keep two processors busy.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
+# Many tests wait for servers: four files at a time keep two processors busy.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
 
 .PHONY: run test test-outage drill check bench mutants clean
 
