@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import structlog
@@ -22,7 +20,7 @@ from storage.store import open_store
 from tests.bouncer.desks import open_desk
 from tests.bouncer.session.stored import answer
 from tests.complaints.venue import running_bouncer, running_network
-from tests.real.disk import damage, index_root
+from tests.real.disk import damage, index_root, locked
 from tests.real.process import until
 
 CAPS = ("batch", "message-tags", "labeled-response", "standard-replies", CAP, "draft/chathistory",
@@ -126,8 +124,7 @@ async def test_a_deletion_that_a_lock_held_up_is_done_after_a_restart(tmp_path: 
         network = await store.run(accounts.add_network, Network(user.id, "net", "ircs://x"))
         row = Row(store.next_id(), network.id, "#ops", "#ops", 1, "abc", "PRIVMSG", "b", "", "", "")
         await store.append([row])
-        with closing(sqlite3.connect(tmp_path / "muster.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(tmp_path / "muster.db"):
             await keeping.redact(store, network.id, "#ops", "abc")
     async with open_database(conf) as store, trio.open_nursery() as nursery:
         assert await store.read(messages.by_id, row.id) == row

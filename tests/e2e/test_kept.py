@@ -16,7 +16,7 @@ import pytest
 import trio
 
 from tests.e2e.site import CHANNEL, NETWORK, Site, site
-from tests.real.disk import damage, ext4_disk, fail_disk, index_root, small_disk
+from tests.real.disk import damage, ext4_disk, fail_disk, index_root, locked, small_disk
 from tests.real.peer import Peer
 from tests.real.process import until
 
@@ -146,12 +146,10 @@ async def test_a_locked_database_is_told_at_once_and_all_is_kept_when_it_is_free
             async with talk(here) as said:
                 await talks_on(said)
                 path = here.bouncer.data / "muster.db"
-                with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
-                    other.execute("BEGIN IMMEDIATE")
+                with locked(path):
                     await alarm(here, phone, "is locked by another process")
                     assert "is locked by another" in await here.bouncer.cli("check", expect=2)
                     await talks_on(said, phone)
-                    other.execute("ROLLBACK")
                 await all_clear(here, phone)
             await shown_up_to(phone, said[-1])
             here.bouncer.kill()

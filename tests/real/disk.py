@@ -56,6 +56,15 @@ def _mounted(place: Path, *words: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Let another process, as it were, hold the lock by which an SQLite file is written."""
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
 def index_root(database: Path) -> int:
     """The page by which messages are found in their conversation: each new one needs it."""
     with closing(sqlite3.connect(database)) as connection:

@@ -9,13 +9,12 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import trio
 
 from tests.real.certificates import Certificate
-from tests.real.netns import connected
+from tests.real.ircd import Ircd
 from tests.real.peer import Peer, peer
 from tests.real.ports import free_port
 from tests.real.process import Program, found
@@ -45,15 +44,10 @@ MODULES = tuple(_MODULES.split())
 
 
 @dataclass(frozen=True, slots=True)
-class Inspircd:
+class Inspircd(Ircd):
     """A running network of one server and its services."""
 
-    program: Program
     services: Program | None
-    host: str
-    port: int
-    tls_port: int
-    netns: str | None
     certificate: Certificate
 
     async def account(self, name: str, password: str, *fingerprints: str) -> None:
@@ -100,17 +94,6 @@ class Inspircd:
         assert self.services is not None
         self.services.start()
         await self.linked()
-
-    def kill(self) -> None:
-        self.program.kill()
-
-    async def start(self) -> None:
-        self.program.start()
-        await self.ready()
-
-    async def ready(self) -> None:
-        for port in filter(None, (self.port, self.tls_port)):
-            await self.program.listens(partial(connected, self.host, port, self.netns, 1))
 
     async def linked(self) -> None:
         """Wait until the services are linked."""
@@ -191,12 +174,12 @@ async def inspircd(
     words += ["--nofork", "--nopid", "--runasroot"]
     with Program(words, log=folder / "inspircd.out", netns=netns, cwd=folder) as program:
         if not services:
-            server = Inspircd(program, None, listen[0], port, tls_port, netns, certificate)
+            server = Inspircd(program, listen[0], port, tls_port, netns, None, certificate)
             await server.ready()
             yield server
             return
         with _atheme(folder / "atheme", name, link_port, netns) as atheme:
-            server = Inspircd(program, atheme, listen[0], port, tls_port, netns, certificate)
+            server = Inspircd(program, listen[0], port, tls_port, netns, atheme, certificate)
             await server.ready()
             await server.linked()
             yield server

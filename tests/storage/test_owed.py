@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from storage.errors import NotWritten
 from storage.messages import Row, msgid_of
 from storage.owed import MOST, ROOM_BYTES, Owed, Redaction
 from storage.store import Store, open_store
-from tests.real.disk import small_disk
+from tests.real.disk import locked, small_disk
 from tests.real.process import until
 from tests.storage.model import add_network, said
 
@@ -28,30 +26,19 @@ async def kept(store: Store, network: int) -> list[Row]:
     return await store.read(messages.since, network, 0, 1_000_000)
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-
-
 async def test_what_waits_in_memory_can_be_redacted(sqlite_url: str, tmp_path: Path) -> None:
     """message-redaction: who has deleted it wants it out of history, whenever that is written."""
     async with open_store(sqlite_url) as store:
         network = await add_network(store)
         rows = [said(store, network, f"line {n}", n) for n in range(3)]
         slip, own = said(store, network, "a slip", 4, msgid="slip"), said(store, network, "own", 5)
-        other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        assert not await store.append([*rows[:2], slip, own, rows[2]])
-        assert await store.redact(network, slip.target, "slip") == slip
-        assert await store.redact(network, own.target, msgid_of(own)) == own
-        assert await store.redact(network, slip.target, "slip") is None
-        assert store.trouble is not None
-        assert store.trouble.waiting == 3
-        other.execute("ROLLBACK")
-        other.close()
+        with locked(tmp_path / "muster.db"):
+            assert not await store.append([*rows[:2], slip, own, rows[2]])
+            assert await store.redact(network, slip.target, "slip") == slip
+            assert await store.redact(network, own.target, msgid_of(own)) == own
+            assert await store.redact(network, slip.target, "slip") is None
+            assert store.trouble is not None
+            assert store.trouble.waiting == 3
         await until_well(store)
         assert await kept(store, network) == rows
 
@@ -63,14 +50,11 @@ async def test_what_cannot_be_redacted_now_is_redacted_later(
         network = await add_network(store)
         slip = said(store, network, "a slip", 1, msgid="slip")
         assert await store.append([slip])
-        other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(NotWritten):
-            await store.redact(network, slip.target, "slip")
-        await store.redact_owed()
-        assert await kept(store, network) == [slip]
-        other.execute("ROLLBACK")
-        other.close()
+        with locked(tmp_path / "muster.db"):
+            with pytest.raises(NotWritten):
+                await store.redact(network, slip.target, "slip")
+            await store.redact_owed()
+            assert await kept(store, network) == [slip]
         await until_well(store)
         await store.redact_owed()
         assert await kept(store, network) == []

@@ -23,7 +23,7 @@ from storage.retention import Keep
 from storage.store import Store, open_store
 from storage.trouble import Cause, Trouble, in_a_line
 from storage.writer import SPILL_ROWS
-from tests.real.disk import small_disk
+from tests.real.disk import locked, small_disk
 from tests.real.process import until
 from tests.storage.model import add_network, said
 
@@ -53,20 +53,17 @@ async def test_a_locked_database_delays_nothing_and_loses_nothing(
         network = await add_network(store)
         rows = [said(store, network, f"line {n}", n) for n in range(30)]
         assert await store.append(rows[:10])
-        other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        assert not await store.append(rows[10:15])
-        with trio.fail_after(1):
-            assert not await store.append(rows[15:20]), "at once, once the trouble is known"
-        assert store.trouble is not None
-        assert store.trouble.cause is Cause.LOCKED
-        assert store.trouble.waiting == 10
-        assert "locked by another process" in str(store.trouble)
-        with pytest.raises(NotWritten, match="locked by another process"):
-            await store.run(accounts.add_user, User(name="carol"))
-        assert await kept(store, network) == rows[:10], "reading goes on"
-        other.execute("ROLLBACK")
-        other.close()
+        with locked(tmp_path / "muster.db"):
+            assert not await store.append(rows[10:15])
+            with trio.fail_after(1):
+                assert not await store.append(rows[15:20]), "at once, once the trouble is known"
+            assert store.trouble is not None
+            assert store.trouble.cause is Cause.LOCKED
+            assert store.trouble.waiting == 10
+            assert "locked by another process" in str(store.trouble)
+            with pytest.raises(NotWritten, match="locked by another process"):
+                await store.run(accounts.add_user, User(name="carol"))
+            assert await kept(store, network) == rows[:10], "reading goes on"
         await until_well(store)
         assert await store.append(rows[20:])
         assert await kept(store, network) == rows
@@ -80,22 +77,19 @@ async def test_a_lock_that_lasts_refuses_jobs_and_ends_nothing(
     """Over several attempts to open the database anew."""
     async with open_store(sqlite_url) as store:
         network = await add_network(store)
-        other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        rows = [said(store, network, "line", 0)]
-        assert not await store.append(rows)
-        refused = 0
-        until_s = time.monotonic() + 3.5
-        while time.monotonic() < until_s:
-            rows.append(said(store, network, "line", len(rows)))
-            assert not await store.append(rows[-1:])
-            with pytest.raises(NotWritten, match="locked by another process"):
-                await store.run(accounts.add_user, User(name="carol"))
-            refused += 1
-            await trio.sleep(0.1)
-        assert refused
-        other.execute("ROLLBACK")
-        other.close()
+        with locked(tmp_path / "muster.db"):
+            rows = [said(store, network, "line", 0)]
+            assert not await store.append(rows)
+            refused = 0
+            until_s = time.monotonic() + 3.5
+            while time.monotonic() < until_s:
+                rows.append(said(store, network, "line", len(rows)))
+                assert not await store.append(rows[-1:])
+                with pytest.raises(NotWritten, match="locked by another process"):
+                    await store.run(accounts.add_user, User(name="carol"))
+                refused += 1
+                await trio.sleep(0.1)
+            assert refused
         await until_well(store)
         assert await kept(store, network) == rows
 
@@ -108,17 +102,14 @@ async def test_an_index_that_cannot_be_written_refuses_to_delete(
         row = said(store, network, "a slip", 1, msgid="slip")
         assert await store.append([row])
         await store.catch_up()
-        other = sqlite3.connect(tmp_path / "muster.db-search", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        for attempt in (
-            lambda: store.redact(network, row.target, "slip"),
-            lambda: store.prune(Keep(age_s=1)),
-        ):
-            with pytest.raises(NotWritten, match="the search index is locked"):
-                await attempt()
-        assert await kept(store, network) == [row], "all of it or nothing"
-        other.execute("ROLLBACK")
-        other.close()
+        with locked(tmp_path / "muster.db-search"):
+            for attempt in (
+                lambda: store.redact(network, row.target, "slip"),
+                lambda: store.prune(Keep(age_s=1)),
+            ):
+                with pytest.raises(NotWritten, match="the search index is locked"):
+                    await attempt()
+            assert await kept(store, network) == [row], "all of it or nothing"
         assert await store.redact(network, row.target, "slip") == row
         assert await kept(store, network) == []
 
@@ -284,8 +275,7 @@ async def test_what_finds_no_room_in_memory_is_counted_and_told(
         heard: list[Trouble | None] = []
         store.on_trouble(heard.append)
         network = await add_network(store)
-        with closing(sqlite3.connect(tmp_path / "muster.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(tmp_path / "muster.db"):
             rows = [said(store, network, "", n) for n in range(SPILL_ROWS + 5)]
             assert not await store.append(rows[:SPILL_ROWS])
             assert not await store.append(rows[SPILL_ROWS:])
@@ -293,7 +283,6 @@ async def test_what_finds_no_room_in_memory_is_counted_and_told(
             assert (store.trouble.waiting, store.trouble.lost) == (SPILL_ROWS, 5)
             last = heard[-1]
             assert str(last).endswith("5 have been lost."), "said at once, not at the end"
-            other.execute("ROLLBACK")
         await until_well(store)
         got = await store.read(messages.since, network, 0, SPILL_ROWS + 5)
         assert [row.id for row in got] == [row.id for row in rows[:SPILL_ROWS]]

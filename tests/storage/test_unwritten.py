@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -14,6 +13,7 @@ from storage import messages
 from storage.messages import Row
 from storage.search import search
 from storage.store import Store, open_store
+from tests.real.disk import locked
 from tests.storage.model import add_network, said
 
 
@@ -26,16 +26,15 @@ async def test_what_a_lock_held_up_to_the_end_is_there_after_it(
 ) -> None:
     """Who is told that the database is locked may well restart Muster first."""
     file = tmp_path / "unwritten"
-    with closing(sqlite3.connect(tmp_path / "muster.db", isolation_level=None)) as other:
+    with ExitStack() as held:
         async with open_store(sqlite_url, unwritten=file) as store:
             network = await add_network(store)
             rows = [said(store, network, f"line {n} \u00e9", n) for n in range(2_500)]
             assert await store.append(rows[:10])
             await store.catch_up()
-            other.execute("BEGIN IMMEDIATE")
+            held.enter_context(locked(tmp_path / "muster.db"))
             assert not await store.append(rows[10:])
         assert file.stat().st_mode & 0o777 == 0o600
-        other.execute("ROLLBACK")
     left = file.read_bytes()
     async with open_store(sqlite_url, unwritten=file) as store:
         assert not file.exists()
@@ -68,8 +67,7 @@ async def test_where_no_file_can_be_made_the_loss_is_told(
 ) -> None:
     async with open_store(sqlite_url, unwritten=tmp_path / "missing" / "unwritten") as store:
         network = await add_network(store)
-        with closing(sqlite3.connect(tmp_path / "muster.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(tmp_path / "muster.db"):
             assert not await store.append([said(store, network, "x", 1)])
             await store._close()
     assert "1 messages could not be written before the end" in caplog.text
