@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 
-from storage import accounts
+from storage import accounts, messages
 from storage.messages import Position, Row
 from storage.records import Network, User
 from storage.store import Store
 from storage.words import words
+from tests.real.process import until
 
 place = itemgetter(4, 0)  # (time_ms, id)
 
@@ -68,3 +69,12 @@ def search(
         and (to_ms is None or row.time_ms < to_ms)
     ]
     return sorted(found, key=place)[-limit:]
+
+
+async def kept(store: Store, network: int) -> list[Row]:
+    """All that the network's history holds."""
+    return await store.read(messages.since, network, 0, 1_000_000)
+
+
+async def until_well(store: Store) -> None:
+    await until(lambda: store.trouble is None, 60, "the store is well again")

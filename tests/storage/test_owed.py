@@ -8,22 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from storage import messages, owed
+from storage import owed
 from storage.errors import NotWritten
-from storage.messages import Row, msgid_of
+from storage.messages import msgid_of
 from storage.owed import MOST, ROOM_BYTES, Owed, Redaction
-from storage.store import Store, open_store
+from storage.store import open_store
 from tests.real.disk import locked, small_disk
-from tests.real.process import until
-from tests.storage.model import add_network, said
-
-
-async def until_well(store: Store) -> None:
-    await until(lambda: store.trouble is None, 60, "the store is well again")
-
-
-async def kept(store: Store, network: int) -> list[Row]:
-    return await store.read(messages.since, network, 0, 1_000_000)
+from tests.storage.model import add_network, kept, said, until_well
 
 
 async def test_what_waits_in_memory_can_be_redacted(sqlite_url: str, tmp_path: Path) -> None:

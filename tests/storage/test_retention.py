@@ -7,19 +7,14 @@ from pathlib import Path
 import trio
 from sqlalchemy import Connection, NullPool, create_engine, event, func, insert, select, text
 
-from storage import accounts, messages, retention, schema
-from storage.messages import Row
+from storage import accounts, retention, schema
 from storage.records import Channel
 from storage.retention import OVERHEAD_BYTES, STEP_ROWS, Keep
 from storage.search import search
 from storage.store import Store, open_store
-from tests.storage.model import add_network, said
+from tests.storage.model import add_network, kept, said
 
 DAY_MS = 86_400_000
-
-
-async def kept(store: Store, network: int) -> list[Row]:
-    return await store.read(messages.since, network, 0, 1_000_000)
 
 
 async def test_the_nearest_age_counts(store: Store) -> None:

@@ -25,11 +25,7 @@ from storage.trouble import Cause, Trouble, in_a_line
 from storage.writer import SPILL_ROWS
 from tests.real.disk import locked, small_disk
 from tests.real.process import until
-from tests.storage.model import add_network, said
-
-
-async def until_well(store: Store) -> None:
-    await until(lambda: store.trouble is None, 60, "the store is well again")
+from tests.storage.model import add_network, kept, said, until_well
 
 
 def remount(place: Path, how: str) -> None:
@@ -38,10 +34,6 @@ def remount(place: Path, how: str) -> None:
 
 def _is_read_only(store: Store) -> bool:
     return store.trouble is not None and store.trouble.cause is Cause.READ_ONLY
-
-
-async def kept(store: Store, network: int) -> list[Row]:
-    return await store.read(messages.since, network, 0, 1_000_000)
 
 
 async def test_a_locked_database_delays_nothing_and_loses_nothing(

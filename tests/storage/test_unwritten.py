@@ -9,16 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from storage import messages
-from storage.messages import Row
 from storage.search import search
-from storage.store import Store, open_store
+from storage.store import open_store
 from tests.real.disk import locked
-from tests.storage.model import add_network, said
-
-
-async def kept(store: Store, network: int) -> list[Row]:
-    return await store.read(messages.since, network, 0, 1_000_000)
+from tests.storage.model import add_network, kept, said
 
 
 async def test_what_a_lock_held_up_to_the_end_is_there_after_it(
