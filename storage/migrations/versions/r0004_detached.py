@@ -1,4 +1,5 @@
-"""Since when a channel is detached. Only adds: the previous release serves while this runs."""
+"""Since when a channel is detached, or until when it was. Only adds: the previous release serves
+while this runs."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    op.add_column(
-        "channels", sa.Column("detached_id", sa.BigInteger(), server_default="0", nullable=False)
-    )
+    for name in ("detached_id", "attached_id"):
+        op.add_column(
+            "channels", sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
+        )
