@@ -25,6 +25,7 @@ from bouncer.irc.wire import LineReader, Message
 from fallback.config import NetworkConfig
 from fallback.networks import ourselves as us
 from fallback.networks.hall import Hall, Nobody, Standing
+from fallback.networks.login import AGAIN_S, SASL_S, Login
 from fallback.networks.ourselves import Secrets
 from fallback.networks.outgoing import Outgoing, Priority
 from fallback.networks.reading import read_some
@@ -53,8 +54,8 @@ class Announcer:
         self.outgoing = Outgoing()
         self.standing = Standing.WAITING
         self.error = ""
-        self.identified = False
-        self.identify_s, self.regain_s = IDENTIFY_S, REGAIN_S
+        self.sasl_s, self.identify_s = SASL_S, IDENTIFY_S
+        self.log_in_again_s, self.regain_s = AGAIN_S, REGAIN_S
         self.enter_again_s, self.look_again_s = ENTER_AGAIN_S, JOIN_AGAIN_S
         self._secret = secret
         self._hall: Hall = Nobody()
@@ -64,7 +65,7 @@ class Announcer:
         self._registration: UpstreamRegistration | None = None
         self._was_joined = False
         self._pings = Pings()
-        self._recognised = trio.Event()
+        self._login: Login | None = None
         self._entered = trio.Event()
         self._tried_second_nick = False
         self._muted_until: float | None = None
@@ -116,6 +117,11 @@ class Announcer:
     def tells_accounts(self) -> bool:
         """Whether the network tells us by itself who is logged in to which account."""
         return self._registration is not None and "account-notify" in self._registration.caps
+
+    @property
+    def identified(self) -> bool:
+        """Whether services know us."""
+        return self._login is not None and self._login.identified
 
     @property
     def is_op(self) -> bool:
@@ -177,7 +183,7 @@ class Announcer:
         self.standing = Standing.WAITING
         self._registration = None
         self._stream = None
-        self.identified = False
+        self._login = None
         self.outgoing.clear()
         if self._was_joined:
             self._was_joined = False
@@ -189,12 +195,12 @@ class Announcer:
         self.venue = Venue(self.config, self.state)
         self._muted_until = None
         self._tried_second_nick = False
-        self._recognised = trio.Event()
         self._entered = trio.Event()
         self._direct_send, self._direct = trio.open_memory_channel[Message](256)
         registration = self._registration = UpstreamRegistration(
             us.identity(self.config, self._secret), WANTED
         )
+        login = self._login = Login(self.config, self._secret, registration, self._send_all)
         self._stream = stream
         self.error = ""
         async with stream, trio.open_nursery() as nursery:
@@ -202,7 +208,7 @@ class Announcer:
                 self._send(message)
             nursery.start_soon(self._write_direct, stream)
             nursery.start_soon(self._write_paced)
-            nursery.start_soon(self._enter, registration)
+            nursery.start_soon(self._enter, login)
             await self._read(stream, registration)
             nursery.cancel_scope.cancel()
 
@@ -264,14 +270,14 @@ class Announcer:
 
     # -- entering ---------------------------------------------------------------------------------
 
-    async def _enter(self, registration: UpstreamRegistration) -> None:
+    async def _enter(self, login: Login) -> None:
         """Register, identify, join; then keep the nick, the modes and the connection."""
         self.error = "the network did not let us in within a minute"
         with trio.fail_after(REGISTER_S):
-            await self._entered.wait()
-        self.error = ""
+            await login.let_us_in(self._entered, self.sasl_s)
         self.standing = Standing.IDENTIFYING
-        await self._identify(registration)
+        self.error = ""
+        self.error = await login.be_known(self.identify_s)
         self._send_all(us.label(self.state))
         self.standing = Standing.JOINING
         last_regain = trio.current_time()
@@ -281,24 +287,13 @@ class Announcer:
             self.error = self.venue.waited() or self.error
             self._check_joined()
             self._send(Message("PING", ("alive",)))
-            if self._muted_until is not None and trio.current_time() > self._muted_until:
+            now = trio.current_time()
+            login.again(now, self.log_in_again_s)
+            if self._muted_until is not None and now > self._muted_until:
                 self._speak_again()
-            if trio.current_time() - last_regain > self.regain_s:
-                last_regain = trio.current_time()
+            if now - last_regain > self.regain_s:
+                last_regain = now
                 self._send_all(us.regain(self.config, self._secret, self.state.nick))
-
-    async def _identify(self, registration: UpstreamRegistration) -> None:
-        """Where SASL was not to be had, tell the services, and wait until they know us."""
-        if registration.account:
-            self.identified = True
-            return
-        if not self._secret.password and not self._secret.certificate:
-            return
-        self._send_all(us.identify(self.config, self._secret))
-        with trio.move_on_after(self.identify_s):
-            await self._recognised.wait()
-        if not self.identified:
-            self.error = "services do not recognise us"
 
     def _send_all(self, messages: list[Message]) -> None:
         for message in messages:
@@ -358,8 +353,8 @@ class Announcer:
 
     def _on_recognised(self, _message: Message) -> None:
         late = not self.identified and self.standing in (Standing.JOINING, Standing.JOINED)
-        self.identified = True
-        self._recognised.set()
+        if self._login is not None:
+            self._login.recognised()
         if late:  # after we gave up waiting: what refused us may let us in now, or obey us
             self.error = ""
             self._send_all(self.venue.moves(time.time()))
@@ -374,6 +369,11 @@ class Announcer:
             if self.state.nick in message.params[2:]:
                 self._speak_again()
             self._on_modes(message)
+
+    def _on_notice(self, message: Message) -> None:
+        self.venue.notice_seen(message)
+        if self._login is not None:
+            self._login.notice_seen(message)
 
     def _speak_again(self) -> None:
         """Our own rank in the lobby changed, or some time has passed: we may be heard again."""
@@ -395,5 +395,5 @@ _HANDLERS: dict[str, Handler] = {
     "324": _A._on_modes,
     "366": _A._on_modes,
     "900": _A._on_recognised,
-    "NOTICE": lambda ours, message: ours.venue.notice_seen(message),
+    "NOTICE": _A._on_notice,
 }
