@@ -75,10 +75,13 @@ class Block:
 @dataclass(slots=True)
 class Ahead:
     """Of one client: at most one block that is being read, and what is left of the one before.
-    Pages are read ahead for who has gone on from a page before, and in the same way."""
+    Pages are read ahead for who has gone on from a page before, and in the same way; also from the
+    first page of the next conversation, as far as it went in the one before: a client that fetches
+    what it missed goes through all of them."""
 
     _told: tuple[ReadHistory, Row] | None = None  # the page's question and end: it may go on
     _by_time: bool | None = None  # how it has gone on last; None when it did not
+    _gone: int = 0  # how many pages, since it was not what was read ahead that it asked for
     _pages: deque[Page] = field(default_factory=deque)
     _block: Block | None = None
     _length: int = 1  # of the next block, in pages
@@ -114,12 +117,17 @@ class Ahead:
         block = self._block if self._block is not None and self._block.is_wanted else None
         read: Page | Block | None = self._pages.popleft() if self._pages else block
         if read is not None and question == read.first and _is_good(read, now, removals):
+            self._gone += 1
             return read
         self._lose()
-        self._by_time = None
         for by_time in (False, True):
             if self._told is not None and question == next_page(*self._told, by_time=by_time):
                 self._by_time = by_time
+                self._gone += 1
+                return None
+        if not self._gone:
+            self._by_time = None
+        self._length, self._gone = max(1, self._gone), 0
         return None
 
     def has_read(self, block: Block, answer: Outcome[Answer]) -> Page | None:

@@ -12,6 +12,7 @@ from storage.message import Row, msgid_of
 
 LIMIT = 3
 LATEST = ReadHistory(HistoryRequest(Subcommand.LATEST, "#Ops", None, None, LIMIT), "#ops")
+DEV = ReadHistory(HistoryRequest(Subcommand.LATEST, "#Dev", None, None, LIMIT), "#dev")
 
 
 def page(*ids: int) -> Value[Answer]:
@@ -179,7 +180,22 @@ def test_the_numbers_of_messages_go_along_and_make_no_other_question(ahead: Ahea
     assert following.first == before(MsgId("net-1"))
 
 
+def test_who_went_through_a_conversation_is_read_ahead_in_the_next() -> None:
+    """As far as in the one before: after the first page, three and one with nothing."""
+    client = Client([row(number) for number in range(1, 13)])
+    asked = LATEST
+    while got := client.ask(asked):
+        asked = before(MsgId(msgid_of(got[0])))
+    client.reads.clear()
+    client.ask(LATEST)
+    assert client.reads == [LIMIT, 4 * LIMIT]
+    client.ask(before(MsgId(msgid_of(row(10)))))
+    assert client.reads == [LIMIT, 4 * LIMIT], "it is there"
+
+
 def test_who_looks_into_many_conversations_is_not_read_ahead(ahead: Ahead) -> None:
+    assert ahead.take(DEV, 0.0) is None
+    assert ahead.answered(DEV, page(17, 18, 19), 0.0) is not None, "it went on the last time"
     assert ahead.take(LATEST, 0.0) is None, "it has not gone on"
     assert ahead.answered(LATEST, page(7, 8, 9), 0.0) is None
 
