@@ -59,6 +59,8 @@ def _places(session: Session, message: Message) -> list[tuple[str, str]]:
     if command == "TAGMSG":
         if not any(tag in message.raw_tags for tag in REACTIONS):
             return []
+        if session.screened and session.screen.ignores(session, message.source):
+            return []
         target = session.target(message.params[0])
         if not target.is_channel and state.is_me(target.name):
             target = session.target(message.nick)

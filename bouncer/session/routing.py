@@ -150,6 +150,11 @@ def is_short_for(asked: str, name: str) -> bool:
     return asked[:1] == "!" == name[:1] and asked.lstrip("!") == name[6:]
 
 
+def _has(asked: str, name: str) -> bool:
+    """Whether `name` is what was asked about, or one of several; '' is whatever it was."""
+    return name in ("", asked) or name in asked.split(",")
+
+
 def may_be_told_by_notices(command: str) -> bool:
     return command in TOLD_BY_NOTICES or (
         command not in QUESTIONS and command not in TOLD_OTHERWISE
@@ -257,7 +262,7 @@ class Routing:
         for question in self._open:
             if question.command == "JOIN" and is_short_for(question.subject.lower(), name):
                 question.subject, question.words = subject, question.words | {name}
-            if question.command == command and name in question.subject.lower():
+            if question.command == command and _has(question.subject.lower(), name):
                 # a labelled one goes on until its fence: numerics follow a JOIN
                 if question.answer is None:
                     self.end(question)

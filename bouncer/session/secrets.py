@@ -5,6 +5,8 @@ They reach the network and nobody else: no history, no echo, no other client.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from bouncer.irc.multiline import is_packed, single_lines
 
 SERVICES = frozenset({
@@ -25,6 +27,7 @@ BITLBEE_WORDS = {
     "&bitlbee": frozenset({"identify", "register", "account"}),
     "root": frozenset({"identify", "register"}),
 }
+BITLBEE_SHORTEST = 3  # characters of a beginning: `acc`, `ide`, `reg`
 
 PROOF_WORDS = frozenset({"claim", "proof"})  # to an off-site agent, under any nick
 
@@ -39,9 +42,19 @@ def is_secret(target: str, text: str) -> bool:
     """True for a private message that carries a password, a recovery code or a proof."""
     if is_packed(text):
         return any(is_secret(target, line) for line in single_lines(text))
-    words = text.split(" ", 2)
-    first = words[0].lower().lstrip("!")
+    words = text.lower().split(maxsplit=2)  # services skip spaces before a command, too
+    first = words[0].lstrip("!") if words else ""
     if first in PROOF_WORDS and len(words) > 1:
         return True
     name = target.lower().partition("@")[0]
-    return (name in SERVICES and first in SECRET_WORDS) or first in BITLBEE_WORDS.get(name, ())
+    if name in BITLBEE_WORDS:
+        return _is_for_bitlbee(words, BITLBEE_WORDS[name])
+    return name in SERVICES and first in SECRET_WORDS
+
+
+def _is_for_bitlbee(words: Sequence[str], secret: Collection[str]) -> bool:
+    """It takes commands after its own nick, too, and any beginning that only one of them has."""
+    first, *rest = words or [""]
+    if first in ("root:", "root,"):
+        first = rest[0] if rest else ""
+    return len(first) >= BITLBEE_SHORTEST and any(word.startswith(first) for word in secret)

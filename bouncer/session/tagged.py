@@ -61,6 +61,8 @@ def _echo_of(session: Session, message: Message) -> Reply | None:
 
 def relay(session: Session, message: Message, out: Effects, sender: int | None) -> None:
     """Tell the clients that take it; the one that said it only where it wants echoes."""
+    if session.screened and session.screen.hides(session, message):
+        return
     own = session.state.is_me(message.nick)
     hidden = own and not session.target(message.params[0]).is_channel
     time_ms, msgid, tags = stamps.read(session, message.raw_tags, out)

@@ -367,3 +367,17 @@ def test_the_answer_to_a_nick_is_from_who_we_were() -> None:
     talk.says(":other!user@host PRIVMSG #ops :it is still I")
     assert talk.kept[-1].source == "other!user@host"
     assert talk.session.state.user_named("me") is None
+
+
+def test_what_answers_a_longer_name_does_not_answer_a_shorter_one() -> None:
+    """ "Servers MUST include the tag in exactly one logical message": that of this command."""
+    talk = Dialogue(["#ops"])
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.attach(2, ())
+    talk.types(1, "@label=o MODE #opsx +o bob")
+    (ping,) = (line.split()[1] for line in talk.heard() if line.startswith("PING"))
+    talk.types(2, "MODE #ops +v bob")
+    talk.says(":me!user@host MODE #ops +v bob", f":irc.test PONG irc.test {ping}")
+    mode, ack = said(talk)
+    assert (mode.command, labelled([mode, ack])) == ("MODE", [("ACK", "o")])

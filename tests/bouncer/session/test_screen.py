@@ -138,15 +138,28 @@ def test_a_reconnecting_client_does_not_get_the_hidden_lines_later() -> None:
 
 def test_who_is_ignored_is_neither_shown_nor_kept() -> None:
     talk = detached(("*!*@spam.example", "troll"))
+    talk.attach(2, MODERN)
     talk.says(
         ":x!y@spam.example PRIVMSG #ops :buy",
         ":Troll!t@h PRIVMSG me :hey",
         "@+typing=active :Troll!t@h TAGMSG #ops",
+        "@+draft/react=x :Troll!t@h TAGMSG me",
         ":Troll!t@h INVITE me #trap",
         ":bob!b@h PRIVMSG #ops :hello",
     )
-    assert texts(talk.seen(1)) == ["hello"]
+    for client in (1, 2):
+        (line,) = talk.seen(client)
+        assert line.endswith(":bob!b@h PRIVMSG #ops :hello")
     assert [row.text for row in talk.kept] == ["hello"]
+    assert talk.events == []
+
+
+def test_that_somebody_types_in_a_detached_channel_is_not_shown() -> None:
+    talk = detached()
+    talk.attach(2, MODERN)
+    talk.says("@+typing=active :bob!b@h TAGMSG #quiet", "@+typing=active :bob!b@h TAGMSG #ops")
+    (line,) = talk.seen(2)
+    assert line.endswith(" TAGMSG #ops")
 
 
 def test_a_command_shows_and_hides_at_once() -> None:
