@@ -51,7 +51,7 @@ from bouncer.tls.contexts import ServerTls, paths, server_tls
 from bouncer.tls.policies import Policies
 from bouncer.tls.renewals import Renewals
 from storage import accounts
-from storage.errors import NotFound, StorageError
+from storage.errors import NotFound, StorageError, Taken
 from storage.records import User
 from storage.rows import folded
 from storage.store import Store
@@ -85,7 +85,8 @@ async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _stor
     with alone(config.data_dir) as lockless:
         if lockless:
             log.warning("not locked", reason=lockless)
-        async with open_database(config) as store, store.alone():
+        async with open_database(config) as store:
+            await store.be_alone()
             if lost := await store.read(lost_mesh_key, config):
                 log.error("mesh key made anew", reason=lost)
             await Bouncer(config, store, tls).run(ready)
@@ -168,6 +169,7 @@ class Bouncer:
             await nursery.start(self.beacon.run)
             if ident is not None:
                 nursery.start_soon(identd.serve, ident, self._idents)
+            nursery.start_soon(self._stay_alone)
             nursery.start_soon(chores.tick, self.hubs)
             nursery.start_soon(chores.save_cursors, self._cursors)
             nursery.start_soon(chores.redact_owed, self.store)
@@ -384,6 +386,14 @@ class Bouncer:
         await self._say_goodbye()
         assert self._nursery is not None
         self._nursery.cancel_scope.cancel()
+
+    async def _stay_alone(self) -> None:
+        try:
+            await self.store.stay_alone()
+        except Taken as error:
+            log.error("stopping", reason=str(error))
+            await self._say_goodbye()
+            raise
 
     async def _say_goodbye(self) -> None:
         with trio.move_on_after(GOODBYE_S):

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, insert, select, text, true, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage import migrations, schema
+from storage import migrations, schema, solitude
 from storage.engine import Engines, make_engines
 from storage.errors import AlreadyThere, StorageError
 from storage.index import IDENTITY
@@ -92,8 +92,10 @@ def move(source_url: str, target_url: str, progress: Progress | None = None) -> 
 
 
 def _move(source: Engines, target: Engines, progress: Progress | None) -> int:
-    # Beginning takes the write lock of the source: nobody changes it under us.
+    # Beginning takes the write lock of a file: nobody changes it under us.
     with source.writing.begin() as old, target.writing.begin() as new:
+        solitude.reserve(old)
+        solitude.reserve(new)
         migrations.upgrade(old)
         migrations.upgrade(new)
         for table in schema.metadata.sorted_tables:

@@ -24,5 +24,9 @@ class OutOfReach(StorageError):
     """The database cannot be opened now, and later it may: locked, no room, its server away."""
 
 
+class Taken(OutOfReach):
+    """Another bouncer serves from the database, since this one had lost it for a moment."""
+
+
 class NotWritten(StorageError):
     """Writing is not possible now (disk full, read-only, locked, gone). The text says why."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ from storage import (
 from storage.backup import backup
 from storage.directory import get_meta, put_meta
 from storage.engine import Engines, make_engines, wait_for_others
-from storage.errors import NotWritten, OutOfReach, StorageError, Unusable
+from storage.errors import NotWritten, OutOfReach, StorageError, Taken, Unusable
 from storage.imports import LAST_IMPORTED_ID
 from storage.index import IDENTITY
 from storage.indexer import DAMAGED_INDEX, Indexer
@@ -54,6 +54,7 @@ Progress = Callable[[int], None]
 
 NO_LIMIT = Keep()
 OPENING_S = 30.0  # how long somebody else may make the tables, or bring them up to date
+LOOK_S = 2.0  # between two looks whether the server has ended our session
 PAUSE_S = 0.01  # between two steps of pruning: others get at the writer
 
 
@@ -144,18 +145,13 @@ class Store:
         self._readers.put(Job(fn, args, then))
 
     async def prune(
-        self,
-        keep: Keep = NO_LIMIT,
-        now_ms: int | None = None,
-        progress: Progress | None = None,
-        *,
-        alone: bool = True,
+        self, keep: Keep = NO_LIMIT, now_ms: int | None = None, progress: Progress | None = None
     ) -> int:
         """Remove what is kept too long or takes too much room; how many messages it were.
 
         `keep.age_s` is the server's own limit, for whom no nearer one is set. `progress` is called
-        with the number so far. Not `alone`: another process appends, and remembers the numbers of
-        senders; those of whom nothing is left are then for its own next `prune`.
+        with the number so far. No other process may append meanwhile: it remembers the numbers of
+        senders.
         """
         now_ms = int(time.time() * 1000) if now_ms is None else now_ms
         await self._note_last_id()
@@ -167,7 +163,7 @@ class Store:
                 if progress is not None:
                     progress(gone)
                 await trio.sleep(PAUSE_S)
-        if alone and await self.run(retention.is_sweep_due, now_ms):
+        if await self.run(retention.is_sweep_due, now_ms):
             await self._sweep_sources()
         await self._give_back()
         return gone
@@ -262,15 +258,19 @@ class Store:
             left, before = await self.run(retention.give_back), left
         await self._in_index(self._indexer.give_back)
 
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """Be the only one that serves from a server: see `storage.solitude`. Raises OutOfReach."""
-        held = await trio.to_thread.run_sync(solitude.reserve, self._engines)
-        try:
-            yield
-        finally:
-            if held is not None:
-                held.close()
+    async def be_alone(self) -> None:
+        """Be the only one that serves from a server, until the store is closed: see
+        `storage.solitude`. Raises OutOfReach."""
+        await self.run(solitude.reserve)
+
+    async def stay_alone(self) -> None:
+        """See to it for as long as this runs. Raises Taken when another bouncer has taken over."""
+        while not self._engines.is_sqlite:
+            await trio.sleep(LOOK_S)
+            with suppress(NotWritten):
+                await self.run(solitude.look)
+            if self._trouble is not None and self._trouble.cause is Cause.TAKEN:
+                raise Taken(f"the database {self.url} {Cause.TAKEN.value}")
 
     async def backup(self, path: str) -> int:
         """Copy the SQLite database to a new file; its size in bytes."""

@@ -11,6 +11,8 @@ from enum import Enum
 
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
+from storage.errors import Taken
+
 
 class Cause(Enum):
     """Why nothing can be written, and what to do: the value completes "the database ..."."""
@@ -20,6 +22,7 @@ class Cause(Enum):
     LOCKED = "is locked by another process. Let that one end"
     CORRUPT = "is damaged. Stop Muster and restore a backup, or try sqlite3's .recover"
     GONE = "cannot be reached. Check the server, or the file and its folder"
+    TAKEN = "is served by another bouncer now. Stop one of the two"
     FAILING = "fails to write: the disk reports errors. Check the disk"
 
 
@@ -89,4 +92,6 @@ def cause_of(error: BaseException) -> Cause | None:
         return _SQLSTATE.get(state)
     if isinstance(error, OSError | TimeoutError):
         return Cause.GONE
+    if isinstance(error, Taken):
+        return Cause.TAKEN
     return None

@@ -45,6 +45,8 @@ RETRY_S = 1.0
 RETRY_LOCK_S = 0.05
 SPILL_STEP = 1000  # rows per commit when the spill is written
 
+_OF_THE_SERVER = {Cause.FULL, Cause.LOCKED}  # a new session with it would change nothing
+
 
 class Batch:
     """What has been handed in since the thread last looked: rows that share one commit."""
@@ -316,15 +318,7 @@ class Writer:
     def _retry(self) -> None:
         """Open the database anew and write the spill; leave trouble when all of it is written."""
         try:
-            with suppress(SQLAlchemyError):
-                self._connection.invalidate()
-                self._connection.close()
-            # Connecting would make a new one where it is gone.
-            before, self._file = self._file, self._engines.file()
-            self._connection = self._engines.writing.connect()
-            if self._file != before:
-                self._opened_other = True
-            self._appender = Appender(self._connection)
+            self._open_anew()
             # Who appends meanwhile waits for this: a lock that is still held must show at once.
             self._engines.wait_for_lock(self._connection, RETRY_LOCK_S)
             if self._opened_other:
@@ -345,6 +339,23 @@ class Writer:
         lost = self._trouble.lost if self._trouble else 0
         log.warning("the database can be written again; %d messages were lost", lost)
         self._change(None)
+
+    def _open_anew(self) -> None:
+        is_open = not (self._connection.closed or self._connection.invalidated)
+        if is_open and not self._engines.is_sqlite and self._outlives_trouble():
+            return  # what it holds alone (see `solitude`) must not be let go for a moment
+        with suppress(SQLAlchemyError):
+            self._connection.invalidate()
+            self._connection.close()
+        # Connecting would make a new one where it is gone.
+        before, self._file = self._file, self._engines.file()
+        self._connection = self._engines.writing.connect()
+        if self._file != before:
+            self._opened_other = True
+        self._appender = Appender(self._connection)
+
+    def _outlives_trouble(self) -> bool:
+        return self._trouble is not None and self._trouble.cause in _OF_THE_SERVER
 
     def _change(self, trouble: Trouble | None, *, tell: bool = True) -> None:
         self._trouble = trouble

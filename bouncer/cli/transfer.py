@@ -75,11 +75,11 @@ def import_(words: list[str], option: Path | None) -> int:
     password = sys.stdin.readline().rstrip("\r\n") if typed else ""
 
     async def bring(store: Store) -> Report:
-        async with store.alone():
-            with _bar() as moving:
-                if chosen.kind == "znc":
-                    return await import_znc(store, chosen.place, moving, password)
-                return await import_soju(store, chosen.place, moving, chosen.logs)
+        await store.be_alone()
+        with _bar() as moving:
+            if chosen.kind == "znc":
+                return await import_znc(store, chosen.place, moving, password)
+            return await import_soju(store, chosen.place, moving, chosen.logs)
 
     with _told(), _alone(settings):
         report = _with_store(settings, bring)
@@ -202,8 +202,8 @@ def rekey(words: list[str], option: Path | None) -> int:
     path = settings.data_dir / KEY_FILE
 
     async def seal(store: Store) -> int:
-        async with store.alone():
-            count = await store.run(database_copy.seal_anew)
+        await store.be_alone()
+        count = await store.run(database_copy.seal_anew)
         await store.read(sealed.check)
         return count
 
@@ -228,6 +228,7 @@ def _forget(settings: Config) -> None:
     async def run() -> list[sealed.Given]:
         key = load_key(path) if path.exists() else None
         async with open_store(settings.database.url, key=key) as store:
+            await store.be_alone()
             return await store.run(sealed.forget)
 
     reach(settings)

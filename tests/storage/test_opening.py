@@ -53,15 +53,3 @@ async def test_a_server_that_is_away_may_come_back() -> None:
     with pytest.raises(OutOfReach, match="cannot be reached"):
         async with open_store("postgresql://muster@/muster?host=/nowhere"):
             pass
-
-
-async def test_one_alone_serves_from_a_server(postgresql_url: str) -> None:
-    """As where somebody starts the spare machine, and the first one still serves."""
-    async with open_store(postgresql_url) as first, open_store(postgresql_url) as second:
-        async with first.alone():
-            with pytest.raises(OutOfReach, match="another bouncer, or an import, works on"):
-                async with second.alone():
-                    pass
-            assert await second.read(accounts.list_users) == [], "to look is allowed"
-        async with second.alone():
-            pass
