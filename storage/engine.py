@@ -25,9 +25,10 @@ from storage.vault import Vault
 from storage.words import without_signs
 
 BUSY_TIMEOUT_S = 1.5  # how long another process may hold the write lock before it is trouble
-# Pages in the WAL before the writer itself copies it back (32 MiB), which holds up a commit; the
-# indexer's thread does so earlier and holds up nobody.
-CHECKPOINT_PAGES = 8192
+# Pages in the WAL before the writer itself copies it back (128 MiB), which holds up a commit; the
+# indexer's thread does so earlier. The commit after that waits for the disk once, so it is not done
+# often.
+CHECKPOINT_PAGES = 32_768
 _INCREMENTAL = 2  # what SQLite calls it
 INDEX_SUFFIX = "-search"
 READ_CACHE_KIB = 16 * 1024

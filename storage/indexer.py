@@ -21,11 +21,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage import index, retention
+from storage import index, retention, wal
 from storage.directory import get_meta
 from storage.engine import Engines, wait_for_others
 from storage.errors import StorageError
@@ -42,7 +43,7 @@ MAX_TAIL = 500_000  # to scan them for a word takes SQLite a third of a second
 REST = 2.0  # as long as the step took
 NICENESS = 5  # where the processor is short, who relays comes first
 DAMAGED_INDEX = "the search index is damaged and is built anew; try again in a moment"
-CHECKPOINT_BYTES = 8 << 20  # of WAL; the writer itself checkpoints at four times that
+CHECKPOINT_BYTES = 32 << 20  # of WAL; the writer itself checkpoints at four times that
 
 
 def prepare(engines: Engines) -> int:
@@ -87,7 +88,7 @@ class Indexer:
         self._on_renewed = on_renewed
         self._suspected = False
         self._was_rebuilt = False
-        self._copied_at_ns = 0  # when what was copied back last had been written
+        self._copied = wal.EMPTY  # the WAL when it was copied back last
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._connection = engines.indexing.connect()
@@ -194,12 +195,10 @@ class Indexer:
     def _checkpoint(self) -> None:
         if not self._engines.is_sqlite:
             return
-        try:
-            wal = os.stat(f"{self._engines.url.database}-wal")
-        except FileNotFoundError:
-            return
-        if wal.st_size > CHECKPOINT_BYTES and wal.st_mtime_ns != self._copied_at_ns:
-            self._copied_at_ns = wal.st_mtime_ns
+        now = wal.read(Path(f"{self._engines.url.database}-wal"))
+        copied = self._copied.octets if self._copied.salts == now.salts else 0
+        if now.octets - copied > CHECKPOINT_BYTES:
+            self._copied = now
             with self._lock:
                 driver = self._connection.connection.driver_connection
                 assert driver is not None
