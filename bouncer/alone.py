@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from storage.errors import Unusable
 from storage.ownership import give_like
 
 DATA_MODE = 0o700
@@ -25,13 +26,27 @@ class Occupied(OSError):
     """Somebody else has it. The text is the operator's message."""
 
 
+def make(data_dir: Path) -> None:
+    """Make the directory where it is missing. Raises Unusable, or OSError where it cannot be."""
+    try:
+        data_dir.mkdir(mode=DATA_MODE, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise Unusable(f"data_dir: {in_the_way(data_dir)}") from None
+
+
+def in_the_way(data_dir: Path) -> str:
+    """What stands where the directory, or one that it is in, should be; "" for nothing."""
+    lowest = next(each for each in (data_dir, *data_dir.parents) if each.exists())
+    return "" if lowest.is_dir() else f"{lowest} is no directory; name another"
+
+
 @contextmanager
 def alone(data_dir: Path, flock: Flock = fcntl.flock) -> Iterator[str]:
-    """Be the only one in it; makes the directory where it is missing. Raises Occupied.
+    """Be the only one in it; makes the directory where it is missing. Raises Occupied, Unusable.
 
     Gives why nobody can be kept out, in words for the operator; "" where they can.
     """
-    data_dir.mkdir(mode=DATA_MODE, parents=True, exist_ok=True)
+    make(data_dir)
     held, fault = _lock(data_dir, os.O_RDONLY | os.O_DIRECTORY, flock)
     if fault:
         os.close(held)

@@ -81,10 +81,10 @@ def run(config: Config, *, ready: Callable[[Store], None] = lambda _store: None)
 
 async def serve(config: Config, *, ready: Callable[[Store], None] = lambda _store: None) -> None:
     """The same as a task."""
-    tls = server_tls(config) if any(listen.tls for listen in config.listen) else None
     with alone(config.data_dir) as lockless:
         if lockless:
             log.warning("not locked", reason=lockless)
+        tls = server_tls(config) if any(listen.tls for listen in config.listen) else None
         async with open_database(config) as store:
             await store.be_alone()
             if lost := await store.read(lost_mesh_key, config):

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bouncer import database, place
 from bouncer.admin import answers
-from bouncer.alone import lockless
+from bouncer.alone import in_the_way, lockless
 from bouncer.cli import Exit, remote
 from bouncer.config import Config, Listen
 from bouncer.mesh.keys import KeyFault, MeshKey
@@ -163,14 +163,15 @@ def own_file(config: Config) -> Iterator[str]:
 def data_dir(config: Config) -> Iterator[str]:
     """The data directory: ours to write, and nobody else's to read."""
     path = config.data_dir
+    if fault := in_the_way(path):
+        yield f"data_dir: {fault}"
+        return
     if not path.exists():
         parent = next(each for each in path.parents if each.exists())
         if not os.access(parent, os.W_OK | os.X_OK):
             yield f"data_dir: {path} is missing and cannot be made; make it for the bouncer's user"
         return
-    if not path.is_dir():
-        yield f"data_dir: {path} is no directory; name another"
-    elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         yield f"data_dir: {path} is not ours to write; {_advice(path)}"
     elif stat.S_IMODE(path.stat().st_mode) & 0o007:
         yield f"data_dir: {path} is open to everybody; chmod 700 {path}"

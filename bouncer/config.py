@@ -194,6 +194,13 @@ class Config(Table):
     metrics: MetricsOn | None = None  # where Prometheus asks; loopback only
     source: Path | None = Field(default=None, exclude=True)
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        if value == "":  # the folder of this file, to a path
+            raise ValueError("is empty; name a directory, or remove it")
+        return value
+
     @field_validator("server_name")
     @classmethod
     def _is_server_name(cls, value: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 from sqlalchemy import Connection
 
-from bouncer.alone import DATA_MODE
+from bouncer import alone
 from bouncer.config import Config
 from storage import accounts
 from storage.engine import parse_url
@@ -27,7 +27,7 @@ async def open_database(config: Config) -> AsyncIterator[Store]:
 
     Raises StorageError, or OSError for a data directory that cannot be made.
     """
-    config.data_dir.mkdir(mode=DATA_MODE, parents=True, exist_ok=True)
+    alone.make(config.data_dir)
     key = await trio.to_thread.run_sync(key_of, config)
     database = config.database
     async with open_store(

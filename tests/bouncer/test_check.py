@@ -190,10 +190,11 @@ async def test_a_data_directory_open_to_all_is_named(tmp_path: Path) -> None:
     assert "is open to everybody; chmod 700" in fault
 
 
-async def test_a_data_directory_that_is_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("")
-    found = await faults(tmp_path)
-    assert any("is no directory" in fault for fault in found)
+@pytest.mark.parametrize("data_dir", ["file", "file/in/it"])
+async def test_a_data_directory_that_is_a_file_is_named(data_dir: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    fault, *_ = await faults(tmp_path, data_dir=data_dir)
+    assert fault == f"data_dir: {tmp_path}/file is no directory; name another"
 
 
 async def test_a_damaged_database_is_named(tmp_path: Path) -> None:

@@ -245,6 +245,18 @@ def test_run_without_its_certificate_exits_2(site: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("words", [("run",), ("user", "list")])
+@pytest.mark.parametrize("data_dir", ["file", "file/in/it"])
+def test_where_a_file_is_in_the_way_of_the_data_it_is_named(
+    words: tuple[str, ...], data_dir: str, site: Path
+) -> None:
+    (site / "file").touch()
+    (site / "bouncer.toml").write_text(TOML.replace('"data"', f'"{data_dir}"'))
+    said = bouncer(*words, cwd=site)
+    assert said.returncode == 2
+    assert said.stderr == f"bouncer: data_dir: {site}/file is no directory; name another\n"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -170,6 +170,7 @@ def test_all_faults_are_told_at_once_each_with_its_key_and_what_to_do(tmp_path: 
     [
         ("listen = []", "listen: is empty; keep at least one, or remove it for the defaults"),
         ("tls = 3", "tls: is not a table; write [tls]"),
+        ("data_dir = ''", "data_dir: is empty; name a directory, or remove it"),
         (
             "[tls]\nzebra = 1",
             "tls.zebra: is not known here; remove it (known: certificate, key, sts_days)",
