@@ -52,7 +52,7 @@ _PROOF = (
     Option("--sasl-scram", ("LOGIN",), "log in by SASL SCRAM-SHA-256, likewise", readers.word),
     Option("--sasl-external", (), "log in by SASL EXTERNAL, with the certificate"),
     Option("--sasl-none", (), "log in no more"),
-    Option("--password", ("PASSWORD",), "the password of the SASL login", readers.line),
+    Option("--password", ("PASSWORD",), "the password of the SASL login", readers.secret),
     Option(
         "--sasl-required",
         ("true|false",),

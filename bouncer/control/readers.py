@@ -72,6 +72,20 @@ def word(text: str) -> str:
     return line(text)
 
 
+def secret(text: str) -> str:
+    """A password that fits into a line."""
+    if not text:
+        raise ValueError("it is empty")
+    return line(text)
+
+
+def login(text: str) -> str:
+    """An account of a network's services."""
+    if not text:
+        raise ValueError("it is empty; `sasl reset` logs in no more")
+    return word(text)
+
+
 def key(text: str) -> str:
     """A channel's key; '' for none. One JOIN names several, with commas between them."""
     if "," in text:

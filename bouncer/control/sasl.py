@@ -74,7 +74,7 @@ COMMANDS = (
         Permission.USER,
         "log in to a network by SASL PLAIN",
         set_plain,
-        (_NETWORK, Argument("LOGIN", readers.word), Argument("PASSWORD", readers.line)),
+        (_NETWORK, Argument("LOGIN", readers.login), Argument("PASSWORD", readers.secret)),
         owned=True,
     ),
     Command(

@@ -48,7 +48,7 @@ _ADMIN = Option("--admin", ("true|false",), "may manage users and server", reade
 
 async def add(desk: Desk, request: Request) -> list[str]:
     given = request.option("--password")
-    password = given or passwords.new_password()
+    password = passwords.new_password() if given is None else given
     hashed = await desk.hasher.make(password)
     user = User(
         request["NAME"],
@@ -59,7 +59,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
     )
     await desk.store.run(accounts.add_user, user)
     await desk.refresh(user.name)
-    made = "" if given else f"; password, shown only now: {password}"
+    made = "" if given is not None else f"; password, shown only now: {password}"
     return [f"user {user.name} added{' as admin' if user.admin else ''}{made}"]
 
 
@@ -92,7 +92,7 @@ async def passwd(desk: Desk, request: Request) -> list[str]:
             "nothing was changed; give the new password, by --password, or let one be made and "
             "shown, by --generate"
         )
-    password = given or passwords.new_password()
+    password = passwords.new_password() if given is None else given
     hashed = await desk.hasher.make(password)
 
     def write(connection: Connection) -> User:
@@ -102,7 +102,7 @@ async def passwd(desk: Desk, request: Request) -> list[str]:
         )
 
     user = await desk.store.run(write)
-    made = "" if given else f"; it is, shown only now: {password}"
+    made = "" if given is not None else f"; it is, shown only now: {password}"
     return [f"password of {user.name} changed{made}"]
 
 

@@ -85,6 +85,7 @@ async def test_how_a_network_is_logged_in_to(
     [
         ("--sasl-plain al", "needs the password"),
         ("--sasl-plain ''", "needs a login"),
+        ("--sasl-plain al --password ''", "--password: it is empty"),
         ("--password pw", "belongs to a login"),
         ("--sasl-external --password pw", "needs no password"),
         ("--sasl-external --sasl-plain al", "exclude each other"),
@@ -95,6 +96,24 @@ async def test_half_a_login_is_refused(line: str, complaint: str, tmp_path: Path
         await dispatch(ALICE, OPERATOR, desk)
         with pytest.raises(ControlError, match=complaint):
             await dispatch(f"{LIBERA} {line}", OPERATOR, desk)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("network set alice libera --password ''", "--password: it is empty"),
+        ("sasl set-plain alice libera al ''", "PASSWORD: it is empty"),
+        ("sasl set-plain alice libera '' pw", "LOGIN: it is empty; `sasl reset`"),
+    ],
+)
+async def test_an_empty_login_replaces_no_other(line: str, complaint: str, tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        await dispatch(f"{LIBERA} --sasl-plain old --password oldpw", OPERATOR, desk)
+        with pytest.raises(ControlError, match=complaint):
+            await dispatch(line, OPERATOR, desk)
+        network = (await desk.store.read(accounts.list_networks))[0]
+    assert (network.sasl_login, network.sasl_password) == ("old", "oldpw")
 
 
 @pytest.mark.parametrize("login", ["al:pw@", "al@", "@"])

@@ -211,6 +211,17 @@ async def test_who_shows_a_certificate_takes_it_from_who_has_only_named_it(tmp_p
             await dispatch(f"certfp add {CERT}", bob, desk)
 
 
+async def test_an_empty_password_is_not_taken_for_a_wish_to_have_one_made(tmp_path: Path) -> None:
+    """As where a script's variable is empty: nobody is locked out by it."""
+    async with open_desk(tmp_path) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        before = await desk.store.read(accounts.get_user, "alice")
+        for line in ("user passwd alice --password ''", "user add bob --password ''"):
+            with pytest.raises(ControlError, match="the password is empty"):
+                await dispatch(line, OPERATOR, desk)
+        assert await desk.store.read(accounts.list_users) == [before]
+
+
 async def test_certificates_and_named_clients_are_bounded(tmp_path: Path) -> None:
     alice = Actor(Door.SERVICE, user="alice")
     async with open_desk(tmp_path) as desk:
