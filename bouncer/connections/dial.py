@@ -66,6 +66,8 @@ class ServerAddress:
             )
         try:
             port = parts.port
+            if port == 0:
+                raise ValueError
         except ValueError:
             raise AddressError(f"{uri!r}: the port must be a number from 1 to 65535") from None
         if not parts.hostname or parts.path not in ("", "/"):

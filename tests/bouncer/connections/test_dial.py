@@ -36,7 +36,16 @@ def test_addresses(uri: str, host: str, port: int, tls: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["irc://plain.example", "unix:", "ircs://", "ircs://h:99999", "ircs://h:x", "http://h"]
+    "uri",
+    [
+        "irc://plain.example",
+        "unix:",
+        "ircs://",
+        "ircs://h:99999",
+        "ircs://h:0",
+        "ircs://h:x",
+        "http://h",
+    ],
 )
 def test_what_is_no_address_says_how_to_write_one(uri: str) -> None:
     with pytest.raises(AddressError, match=r"unix:|ircs://|port"):
