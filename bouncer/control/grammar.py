@@ -17,6 +17,8 @@ from typing import Any
 from bouncer.control.actors import Actor
 
 _SHORT = re.compile("-[a-z][a-z-]*")
+# What stands quoted in a line, and an apostrophe within a word.
+_QUOTED = re.compile(r"""\\.|"(?:\\.|[^"\\])*"|(?<=[^\W_])'(?=[^\W_])|'[^']*'""")
 
 Reader = Callable[[str], Any]  # text -> value; raises ValueError whose text says what is wanted
 
@@ -108,12 +110,17 @@ class Request:
         return sorted(flag.removeprefix("--") for flag in self.options if flag != "--user")
 
 
-def split_line(line: str) -> list[str]:
-    """The words of a line, quoted as in a shell. Raises WrongUse."""
+def split_line(line: str, *, spoken: bool = False) -> list[str]:
+    """The words of a line, quoted as in a shell; where people speak, the apostrophe of `it's` is
+    none of its quotation marks. Raises WrongUse."""
+    if spoken:
+        line = _QUOTED.sub(lambda found: "\\'" if found[0] == "'" else found[0], line)
     try:
         return shlex.split(line)
     except ValueError:
-        raise WrongUse('a quotation mark is not closed; close it, or write it as \\"') from None
+        raise WrongUse(
+            "a quotation mark is not closed; close it, or write a backslash before it"
+        ) from None
 
 
 def read_words(

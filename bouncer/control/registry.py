@@ -61,7 +61,7 @@ async def dispatch(words: str | Sequence[str], actor: Actor, desk: Desk) -> list
     text is the answer.
     """
     if isinstance(words, str):
-        words = split_line(words)
+        words = znc.typed(words, actor) or split_line(words, spoken=actor.door is not Door.SOCKET)
     try:
         "".join(words).encode()
     except UnicodeEncodeError:  # octets of a command line that are no text

@@ -17,15 +17,19 @@ HERE, REST = "{network}", "{rest}"
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """`becomes` are the words of a command; without them, `says` is the answer."""
+    """`becomes` are the words of a command; without them, `says` is the answer.
+
+    What follows an `as_typed` one is a text with its quotation marks, as ZNC has it: not words.
+    """
 
     name: str
     becomes: tuple[str, ...] = ()
     says: str = ""
+    as_typed: bool = False
 
 
-def _word(name: str, becomes: str) -> Word:
-    return Word(name, tuple(becomes.split()))
+def _word(name: str, becomes: str, *, as_typed: bool = False) -> Word:
+    return Word(name, tuple(becomes.split()), as_typed=as_typed)
 
 
 def _words(names: str, says: str) -> tuple[Word, ...]:
@@ -42,7 +46,7 @@ WORDS = (
     _word("Connect", "network set {network} --enabled true"),
     _word("Disconnect", "network set {network} --enabled false"),
     _word("SetNick", "network set {network} --nick {rest}"),
-    _word("Quote", "network quote {network} {rest}"),
+    _word("Quote", "network quote {network} {rest}", as_typed=True),
     _word("ListChans", "channel list {network}"),
     _word("AddChan", "channel add {network} {rest}"),
     _word("JoinChan", "channel add {network} {rest}"),
@@ -59,7 +63,7 @@ WORDS = (
     _word("ListUsers", "user list"),
     _word("AddUser", "user add {rest}"),
     _word("DelUser", "user remove {rest}"),
-    _word("Broadcast", "server notice {rest}"),
+    _word("Broadcast", "server notice {rest}", as_typed=True),
     _word("Rehash", "server reload"),
     _word("Uptime", "server status"),
     _word("ListAllUserNetworks", "user list"),
@@ -105,19 +109,34 @@ WORDS = (
 _BY_NAME = {word.name.casefold(): word for word in WORDS}
 
 
+def typed(line: str, actor: Actor) -> list[str] | None:
+    """The words of a line whose last one is a text as it was typed; None for any other line."""
+    word = _word_of(line.split(maxsplit=1), actor)
+    if word is None or not word.as_typed:
+        return None
+    names_network = HERE in word.becomes and not actor.network
+    return line.split(maxsplit=2 if names_network else 1)
+
+
+def _word_of(words: Sequence[str], actor: Actor) -> Word | None:
+    return _BY_NAME.get(words[0].casefold()) if words and actor.door is Door.SERVICE else None
+
+
 def translated(words: Sequence[str], actor: Actor) -> Sequence[str]:
     """The words of the registry for a word of ZNC's; any others as they are.
 
     Raises ControlError with what explains a word that has no counterpart, or lacks something.
     """
-    word = _BY_NAME.get(words[0].casefold()) if words and actor.door is Door.SERVICE else None
+    word = _word_of(words, actor)
     if word is None:
         return words
     if not word.becomes:
         raise ControlError(f"{word.name}: {word.says}")
     rest = list(words[1:])
     if REST in word.becomes and not rest:
-        raise WrongUse(f"{word.name}: say what; it is `{' '.join(word.becomes)}` here")
+        shown = {HERE: actor.network or "NETWORK", REST: "…"}
+        here = " ".join(shown.get(each, each) for each in word.becomes)
+        raise WrongUse(f"{word.name}: say what; it is `{here}` here")
     if HERE in word.becomes and not actor.network:
         if not rest:
             raise WrongUse(f"{word.name}: say which network, or log in to one as USER/NETWORK")

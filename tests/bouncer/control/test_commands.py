@@ -15,7 +15,7 @@ from bouncer import admin
 from bouncer.cli import remote
 from bouncer.control.actors import OPERATOR, Actor, Door, Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import ControlError, NotAllowed, WrongUse
+from bouncer.control.grammar import ControlError, NotAllowed, WrongUse, split_line
 from bouncer.control.registry import COMMANDS, dispatch
 from tests.bouncer.control.cases import (
     ALICE,
@@ -223,6 +223,26 @@ async def test_unclear_words_are_refused(line: str, complaint: str, tmp_path: Pa
     async with open_desk(tmp_path) as desk:
         with pytest.raises(ControlError, match=complaint):
             await dispatch(line, OPERATOR, desk)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("it's Bob's switch", ["it's", "Bob's", "switch"]),
+        ("a 'b c' d", ["a", "b c", "d"]),
+        ("--join='#a b,#c'", ["--join=#a b,#c"]),
+        (""""it's" don\\'t""", ["it's", "don't"]),
+        (shlex.join(["it's", "a 'b' c", 'd"e']), ["it's", "a 'b' c", 'd"e']),
+    ],
+)
+def test_an_apostrophe_in_a_word_is_a_letter_where_people_speak(
+    line: str, words: list[str]
+) -> None:
+    assert split_line(line, spoken=True) == words
+
+
+def test_the_socket_s_lines_are_a_shell_s() -> None:
+    assert split_line("a'b c'd") == ["ab cd"]
 
 
 async def test_a_user_reaches_only_their_own_things(tmp_path: Path) -> None:

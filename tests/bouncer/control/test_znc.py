@@ -52,7 +52,7 @@ async def test_the_words_of_znc_work_or_say_what_takes_their_place(
             return
         assert await dispatch([word.name.lower(), *rest], alice, desk)
         if rest:
-            with pytest.raises(WrongUse, match="say what"):
+            with pytest.raises(WrongUse, match=r"say what; it is `[a-z]+ [^{}]*…[^{}]*` here"):
                 await dispatch([word.name], alice, desk)
         if znc.HERE in word.becomes and not rest:
             nowhere = replace(alice, network="")
@@ -61,3 +61,16 @@ async def test_the_words_of_znc_work_or_say_what_takes_their_place(
             assert await dispatch([word.name, "libera"], nowhere, desk)
         with pytest.raises(WrongUse, match="there is no"):
             await dispatch([word.name, *rest], OPERATOR, desk)  # for the service alone
+
+
+@pytest.mark.parametrize("network", ["libera", ""])
+async def test_a_text_is_sent_as_it_was_typed(network: str, tmp_path: Path) -> None:
+    alice = Actor(Door.SERVICE, user="alice", admin=True, network=network)
+    here = "" if network else "libera "
+    async with open_desk(tmp_path, live := Noted()) as desk:
+        for line in ZNC_BEFORE:
+            await dispatch(line, OPERATOR, desk)
+        await dispatch(f"""quote {here}PRIVMSG #ops :it's "so"  --really""", alice, desk)
+        await dispatch('Broadcast it\'s "late"', alice, desk)
+    assert live.quoted == [("alice", "libera", """PRIVMSG #ops :it's "so"  --really""")]
+    assert live.notices == ['it\'s "late"']

@@ -106,9 +106,15 @@ async def test_in_private_the_mark_may_be_left_out(desk: Desk) -> None:
 
 async def test_wrong_words_are_answered_in_one_line(desk: Desk) -> None:
     assert await opsbot.answer("!status 'full", desk, holder="alice") == [
-        'a quotation mark is not closed; close it, or write it as \\"'
+        "a quotation mark is not closed; close it, or write a backslash before it"
     ]
     assert len(await opsbot.answer("!status a b c", desk, holder="alice")) == 1
+
+
+async def test_an_apostrophe_is_a_letter_in_the_channel(desk: Desk) -> None:
+    await opsbot.answer("!maintenance now 30min it's Bob's switch", desk, holder="boss")
+    [line] = await opsbot.answer("!maintenance list", desk, holder="boss")
+    assert line.endswith(" it's Bob's switch")
 
 
 async def test_nothing_but_reading_is_possible_in_the_channel(desk: Desk) -> None:
