@@ -156,6 +156,7 @@ class Bouncer:
         opened = [(listen, await listeners.open_listeners(listen)) for listen in config.listen]
         at = config.ident.listen
         ident = await listeners.open_listeners(Listen(address=at, tls=False)) if at else None
+        self.beacon.bind()
         async with trio.open_nursery() as self._nursery:
             nursery = self._nursery
             await nursery.start(self._handle_signals)

@@ -25,7 +25,7 @@ from bouncer import database, place
 from bouncer.admin import answers
 from bouncer.alone import in_the_way, lockless
 from bouncer.cli import Exit, remote
-from bouncer.config import Config, Listen
+from bouncer.config import Address, Config, Listen
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.push.webpush import KEY_FILE as VAPID_KEY
 from bouncer.session.stamps import AHEAD_MS
@@ -147,6 +147,9 @@ def _addresses(config: Config) -> Iterator[str]:
         if address is not None:
             for fault in listening(Listen(address=address, tls=False), ours=running):
                 yield f"{name}: {fault}"
+    if config.mesh.address is not None:
+        for fault in bound(config.mesh.address, socket.SOCK_DGRAM, ours=running):
+            yield f"mesh.address: {fault}"
 
 
 def own_file(config: Config) -> Iterator[str]:
@@ -355,17 +358,21 @@ def listening(listen: Listen, *, ours: bool) -> Iterator[str]:
         if len(os.fsencode(address.path)) > place.MAX_SOCKET_PATH:
             yield f"{address} is longer than a socket's path may be; take a shorter one"
         return
+    yield from bound(address, socket.SOCK_STREAM, ours=ours)
+
+
+def bound(address: Address, kind: socket.SocketKind, *, ours: bool) -> Iterator[str]:
+    """Whether a port can be had, as in `listening`."""
     try:
-        found = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
+        found = socket.getaddrinfo(address.host, address.port, type=kind, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
         yield f'"{address.host}" is no address of this machine: {error.strerror}'
         return
-    for family, kind, protocol, _, where in found:
+    for family, _, protocol, _, where in found:
         try:
             with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if kind == socket.SOCK_STREAM:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 probe.bind(where)

@@ -100,7 +100,7 @@ class Beacon:
         """Beat until cancelled; first sends nothing until the roster is read from the store."""
         await self._load_roster()
         await self._windows.load()
-        self._ports = self._open_ports()
+        self.bind()
         try:
             async with trio.open_nursery() as nursery:
                 for port in self._ports:
@@ -257,11 +257,19 @@ class Beacon:
 
     # -- datagrams --------------------------------------------------------------------------------
 
+    def bind(self) -> None:
+        """Take the ports to send from; `run` does so where nobody has. Raises OSError, its text for
+        the operator."""
+        self._ports = self._ports or self._open_ports()
+
     def _open_ports(self) -> list[Port]:
         """One port per family the host has; the configured address binds its own family."""
         if self._address is None:
             return open_ports("", 0)
-        ports = open_ports(self._address.host, self._address.port)
+        try:
+            ports = open_ports(self._address.host, self._address.port)
+        except OSError as error:
+            raise OSError(f"mesh.address: cannot take {self._address}: {error.strerror}") from None
         other = "0.0.0.0" if ":" in self._address.host else "::"
         if len(ports) == 1:
             with suppress(OSError):

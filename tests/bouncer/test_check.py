@@ -114,6 +114,11 @@ async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
         ):
             (fault,) = await faults(tmp_path, **tables)
             assert fault.startswith(f"{key}: {address} cannot be listened on: another program")
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        (fault,) = await faults(tmp_path, mesh={"address": address})
+        assert fault.startswith(f"mesh.address: {address} cannot be listened on: another program")
 
 
 async def test_a_bouncer_that_runs_is_asked_and_its_addresses_are_no_fault(tmp_path: Path) -> None:

@@ -105,18 +105,6 @@ def test_with_one_it_acts_at_once_and_by_ctl_too(site: Path) -> None:
     assert all(entry.startswith("{") for entry in logged.splitlines()), logged
 
 
-def test_a_port_for_metrics_that_is_taken_is_named_before_anything_begins(site: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        (site / "bouncer.toml").write_text(f'metrics = "127.0.0.1:{port}"\n{TOML}')
-        said = bouncer("run", cwd=site)
-    assert said.returncode == 1
-    assert f"metrics: cannot listen on 127.0.0.1:{port}: Address already in use" in said.stderr
-    assert "serving" not in said.stderr
-
-
 def test_a_socket_s_path_that_is_too_long_is_told_by_every_command(site: Path) -> None:
     deep = "x" * 60
     (site / "bouncer.toml").write_text(TOML.replace('"data"', f'"{deep}/{deep}"'))
@@ -224,37 +212,6 @@ def test_check_tells_each_fault_in_one_line_and_exits_2(site: Path) -> None:
     assert 'did you mean "limits"?' in said.stderr
     for command in (("run",), ("user", "list")):
         assert bouncer(*command, cwd=site).returncode == 2
-
-
-def test_run_without_its_database_server_exits_1(site: Path) -> None:
-    """As after a power cut: it is back later, and the unit goes on trying."""
-    database = '[database]\nurl = "postgresql://muster@/muster?host=/nowhere"\n'
-    (site / "bouncer.toml").write_text(TOML + database)
-    said = bouncer("run", cwd=site)
-    assert said.returncode == 1
-    assert "cannot be reached" in said.stderr
-
-
-def test_run_without_its_certificate_exits_2(site: Path) -> None:
-    toml = TOML + '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\n'
-    (site / "bouncer.toml").write_text(toml)
-    said = bouncer("run", cwd=site)
-    assert said.returncode == 2
-    assert said.stderr == (
-        f"bouncer: {site}/c.pem: No such file or directory; name the file that is there\n"
-    )
-
-
-@pytest.mark.parametrize("words", [("run",), ("user", "list")])
-@pytest.mark.parametrize("data_dir", ["file", "file/in/it"])
-def test_where_a_file_is_in_the_way_of_the_data_it_is_named(
-    words: tuple[str, ...], data_dir: str, site: Path
-) -> None:
-    (site / "file").touch()
-    (site / "bouncer.toml").write_text(TOML.replace('"data"', f'"{data_dir}"'))
-    said = bouncer(*words, cwd=site)
-    assert said.returncode == 2
-    assert said.stderr == f"bouncer: data_dir: {site}/file is no directory; name another\n"
 
 
 @pytest.mark.parametrize(
