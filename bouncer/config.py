@@ -29,6 +29,7 @@ from bouncer.irc.sts import Policy
 __all__ = ["Address", "Config", "ConfigError", "ListenOn", "MetricsOn", "Table", "load", "parse"]
 
 DATABASE_FILE = "muster.db"
+MOST = 100_000  # of what is counted: more than anybody wants, and databases can reckon with it
 RELOADED = ("limits", "tls", "user_defaults", "history", "ops")  # without a restart
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s?#]+")  # RFC 6454 section 6.2
 _SERVER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
@@ -107,9 +108,9 @@ class Limits(Table):
     """0 turns a limit off; loopback addresses are never gated."""
 
     upstream_lines_per_s: float = Field(default=0.5, ge=0, le=1000)  # Libera.Chat: 1 per 2 s
-    connects_per_min: int = Field(default=10, ge=0)  # per (source address, network)
-    login_per_min: int = Field(default=10, ge=0)  # failed logins, per address and per account
-    chathistory_max: int = Field(default=1000, ge=0)  # messages per page
+    connects_per_min: int = Field(default=10, ge=0, le=MOST)  # per (source address, network)
+    login_per_min: int = Field(default=10, ge=0, le=MOST)  # failed, per address and per account
+    chathistory_max: int = Field(default=1000, ge=0, le=MOST)  # messages per page
 
 
 class UserDefaults(Table):
@@ -122,7 +123,7 @@ class UserDefaults(Table):
 class History(Table):
     """How long messages are kept where no user, network or channel says otherwise."""
 
-    keep_days: int = Field(default=0, ge=0)  # 0 keeps them for ever
+    keep_days: int = Field(default=0, ge=0, le=36_500)  # 0 keeps them for ever
 
     @property
     def keep_s(self) -> int | None:
@@ -134,12 +135,12 @@ class Ops(Table):
 
     user: str = Field(min_length=1)
     network: str = Field(min_length=1)
-    channel: str = Field(min_length=2)
+    channel: str = Field(min_length=1)
 
     @field_validator("channel")
     @classmethod
     def _is_channel(cls, value: str) -> str:
-        if value[0] not in "#&+!" or re.search(r"[ ,\a]", value):
+        if value[0] not in "#&+!" or len(value) < 2 or re.search(r"[ ,\a]", value):
             raise ValueError(f'"{value}" is not a channel; write it with its "#", no spaces')
         return value
 

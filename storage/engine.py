@@ -108,6 +108,11 @@ def parse_url(text: str) -> URL:
             f"{text!r} is not a database URL; try sqlite:///muster.db "
             "or postgresql+psycopg://user@host/database"
         ) from None
+    except ValueError:  # its text may be a part of a password
+        raise Unusable(
+            "the port of the database's URL is no number; write postgresql+psycopg://user@host:5432"
+            "/database, an IPv6 address in brackets, and %3A for a colon in a password"
+        ) from None
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
             raise Unusable("an in-memory database loses its history; name a file: sqlite:///FILE")

@@ -172,6 +172,16 @@ def test_all_faults_are_told_at_once_each_with_its_key_and_what_to_do(tmp_path: 
         ("tls = 3", "tls: is not a table; write [tls]"),
         ("data_dir = ''", "data_dir: is empty; name a directory, or remove it"),
         (
+            "[history]\nkeep_days = 99_999_999_999_999",
+            "history.keep_days: is too large; write 36500",
+        ),
+        (
+            "[limits]\nchathistory_max = 99_999_999_999_999_999_999",
+            "limits.chathistory_max: is too l",
+        ),
+        ("[ops]\nuser='a'\nnetwork='b'\nchannel='c'", 'ops.channel: "c" is not a channel'),
+        ("[ops]\nuser='a'\nnetwork='b'\nchannel=''", "ops.channel: is empty; fill it in"),
+        (
             "[tls]\nzebra = 1",
             "tls.zebra: is not known here; remove it (known: certificate, key, sts_days)",
         ),

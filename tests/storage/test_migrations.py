@@ -63,6 +63,8 @@ async def test_wrong_urls_are_explained() -> None:
         "nonsense": "not a database URL",
         "sqlite://": "in-memory",
         "mysql://host/db": "mysql is not supported",
+        "postgresql://host:port/db": "the port of the database's URL is no number",
+        "postgresql://::1/db": "an IPv6 address in brackets",
     }.items():
         with pytest.raises(Unusable, match=why):
             async with open_store(url):
