@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,14 @@ with _without_rich():
 FORMATS = ("console", "json")
 
 
+def _printable(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Any:
+    """What networks and clients have sent stands in a terminal, too: no control characters."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[key] = repr(value)[1:-1]
+    return event
+
+
 def set_up(form: str, *, quiet: bool = False) -> None:
     """Send all logs to stderr in one of FORMATS; `quiet` keeps to warnings and worse."""
     level = logging.WARNING if quiet else logging.INFO
@@ -46,10 +54,11 @@ def set_up(form: str, *, quiet: bool = False) -> None:
         ]
     else:
         rendering = [
+            _printable,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
                 exception_formatter=structlog.dev.plain_traceback,
-            )
+            ),
         ]
     structlog.configure(
         processors=[*shared, *rendering],

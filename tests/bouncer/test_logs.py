@@ -20,6 +20,7 @@ try:
     login("hunter" + str(1 + 1))
 except RuntimeError:
     log.exception("failed")
+log.warning("disconnected", reason="\\x1b[2Jgone", nick="a\\u202eb")
 import logging
 logging.getLogger("storage.writer").error("the disk is %s", "full")
 """
@@ -33,11 +34,12 @@ def logged(form: str, *, quiet: bool = False) -> str:
 
 
 def test_json_is_one_object_a_line() -> None:
-    first, second, third = [json.loads(line) for line in logged("json").splitlines()]
+    first, second, odd, third = [json.loads(line) for line in logged("json").splitlines()]
     assert (first["event"], first["level"]) == ("serving", "info")
     assert first["address"] == "127.0.0.1:6697"
     assert first["timestamp"].endswith("Z")
     assert second["exception"][0]["exc_type"] == "RuntimeError"
+    assert odd["reason"] == "\x1b[2Jgone"
     assert (third["event"], third["level"]) == ("the disk is full", "error")
     assert (third["logger"], third["timestamp"][-1]) == ("storage.writer", "Z")
 
@@ -47,6 +49,14 @@ def test_a_traceback_shows_no_variables(form: str) -> None:
     text = logged(form)
     assert "no such luck" in text
     assert "hunter2" not in text
+
+
+def test_a_terminal_is_sent_no_control_characters() -> None:
+    """They come from networks and clients, and would be obeyed."""
+    text = logged("console")
+    assert r"\x1b[2Jgone" in text
+    assert r"a\u202eb" in text
+    assert all(line.isprintable() for line in text.splitlines())
 
 
 def test_quiet_keeps_to_what_is_wrong() -> None:
