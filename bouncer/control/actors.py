@@ -11,7 +11,7 @@ class Door(enum.Enum):
 
     SOCKET = "socket"  # the command line: the machine's operator, nobody's user
     SERVICE = "service"  # a user's message to the service nick
-    OPS = "ops"  # `!word` in the ops channel, or a private message to the ops bot
+    OPS = "ops"  # `!word` in the ops channel
 
 
 class Permission(enum.IntEnum):
@@ -35,6 +35,11 @@ class Actor:
     handle: str = ""  # their entry on the roster, where the door knows it
     proof: str = ""  # by what the door knows them: "account bobby on home", for the record
     waits: bool = False  # for as long as it takes: nobody's next command is behind theirs
+
+    @property
+    def mark(self) -> str:
+        """What a command begins with at their door."""
+        return "!" if self.door is Door.OPS else ""
 
     @property
     def name(self) -> str:

@@ -15,7 +15,8 @@ from bouncer.control.grammar import Argument, ControlError, Request
 from bouncer.mesh.beacon import Announced, Beacon
 from bouncer.mesh.heartbeat import MAX_MAINTENANCE_S, Maintenance, called
 
-_DURATION = re.compile(r"(\d{1,6})(s|m|min|h)")
+LEAST_HOLD_S = 60.0  # as agents have it
+_DURATION = re.compile(r"(\d{1,6})\s*(s|m|min|h)")
 _UNIT_S = {"s": 1, "m": 60, "min": 60, "h": 3600}
 NOBODY = "no agents are paired, so nobody was told; `agent add` pairs one"
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)[Zz]?")
@@ -117,6 +118,13 @@ def read_seconds(text: str) -> float:
     return float(seconds)
 
 
+def read_hold(text: str) -> float:
+    """The same for a hold, of a minute at least. Raises ValueError."""
+    if (seconds := read_seconds(text)) < LEAST_HOLD_S:
+        raise ValueError(f"{seconds:.0f}s is no time to hold: 1min at least, 12h at most")
+    return seconds
+
+
 def read_clock(text: str) -> tuple[int, int]:
     """Hour and minute of `14:00`. Raises ValueError that says what to write."""
     match = _CLOCK.fullmatch(text)
@@ -173,7 +181,7 @@ COMMANDS = (
         Permission.ADMIN,
         "keep the incident open for so long, whatever is ordered",
         hold,
-        (_LENGTH,),
+        (Argument("DURATION", read_hold, rest=True),),
         doors=EVERYWHERE,
     ),
 )

@@ -95,9 +95,10 @@ async def _known(actor: Actor, desk: Desk) -> Actor:
 def find(words: Sequence[str], actor: Actor) -> tuple[Command, Sequence[str]]:
     """The command that `words` begin with, and the words after it. Raises WrongUse."""
     if not words:
-        raise WrongUse("say what to do; `help` lists the commands")
+        raise WrongUse(f"say what to do; `{actor.mark}help` lists the commands")
     here = [command for command in COMMANDS if actor.door in command.doors]
-    group = _pick(words[0], {each.words[0]: each.words[0] for each in here}, "help")
+    help_ = f"{actor.mark}help"
+    group = _pick(words[0], {each.words[0]: each.words[0] for each in here}, help_)
     members = [command for command in here if command.words[0] == group]
     if len(members[0].words) == 1:
         return members[0], words[1:]
@@ -106,8 +107,8 @@ def find(words: Sequence[str], actor: Actor) -> tuple[Command, Sequence[str]]:
         which = ", ".join(each.words[-1] for each in members if actor.may(each.permission))
         if not which:
             raise NotAllowed(f"{group} is for {_FOR[min(each.permission for each in members)]}")
-        raise WrongUse(f"{group}: say which: {which}; `help {group}` explains them")
-    return _pick(words[1], names, f"help {group}"), words[2:]
+        raise WrongUse(f"{group}: say which: {which}; `{help_} {group}` explains them")
+    return _pick(words[1], names, f"{help_} {group}"), words[2:]
 
 
 def read(command: Command, words: Sequence[str], actor: Actor) -> Request:
@@ -154,7 +155,7 @@ async def show_help(_desk: Desk, request: Request) -> list[str]:
 
 def help_lines(text: str, actor: Actor) -> list[str]:
     """What there is for this actor, or how the command or group that `text` names is used."""
-    mark = "!" if actor.door is Door.OPS else ""
+    mark = actor.mark
     here = [each for each in COMMANDS if actor.door in each.doors and actor.may(each.permission)]
     words = text.removeprefix("!").split()
     if not words:
@@ -165,7 +166,7 @@ def help_lines(text: str, actor: Actor) -> list[str]:
     exact = [each for each in here if each.words[0] == first]
     group = exact or [each for each in here if each.words[0].startswith(first)]
     if len(words) == 1 and (len(group) > 1 or (group and len(group[0].words) > 1)):
-        return [f"{each.usage(actor)}: {each.help}" for each in group]
+        return [f"{mark}{each.usage(actor)}: {each.help}" for each in group]
     command, _ = find(words, actor)
     options = [f"  {option.usage}: {option.help}" for option in command.options]
     return [f"{mark}{command.usage(actor)}: {command.help}", *options]

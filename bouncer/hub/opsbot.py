@@ -33,17 +33,14 @@ UNKNOWN_EVERY_S = 10.0  # it is said no oftener: strangers must not fill the lin
 _WORDS = {each.words[0] for each in COMMANDS if Door.OPS in each.doors}
 
 
-async def answer(
-    text: str, desk: Desk, *, account: str = "", holder: str = "", private: bool = False
-) -> list[str]:
+async def answer(text: str, desk: Desk, *, account: str = "", holder: str = "") -> list[str]:
     """What to say to `text`; nothing where it is not for us.
 
     `account` is the sender's services account as the network tells it, `holder` the user whose
-    own connection, held by this bouncer, the sender's is; "" for neither. In private the `!` may
-    be left out.
+    own connection, held by this bouncer, the sender's is; "" for neither.
     """
     word = (text.split() or [""])[0]
-    if not private and (word[:1] != "!" or word[1:].casefold() not in _WORDS):
+    if word[:1] != "!" or word[1:].casefold() not in _WORDS:
         return []  # other bots listen to exclamation marks, too
     actor = await identify(desk, account=account, holder=holder)
     if actor is None:

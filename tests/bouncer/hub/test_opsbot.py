@@ -9,8 +9,9 @@ from typing import cast
 
 import pytest
 
-from bouncer.control.actors import OPERATOR
+from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.command import Desk
+from bouncer.control.grammar import ControlError
 from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
 from bouncer.hub import opsbot
@@ -98,12 +99,6 @@ async def test_what_is_not_for_us_gets_no_answer(desk: Desk, text: str) -> None:
     assert await opsbot.answer(text, desk, holder="boss") == []
 
 
-async def test_in_private_the_mark_may_be_left_out(desk: Desk) -> None:
-    for text in ("status", "!status"):
-        lines = await opsbot.answer(text, desk, holder="alice", private=True)
-        assert lines[0].startswith("UP")
-
-
 async def test_wrong_words_are_answered_in_one_line(desk: Desk) -> None:
     assert await opsbot.answer("!status 'full", desk, holder="alice") == [
         "a quotation mark is not closed; close it, or write a backslash before it"
@@ -117,9 +112,25 @@ async def test_an_apostrophe_is_a_letter_in_the_channel(desk: Desk) -> None:
     assert line.endswith(" it's Bob's switch")
 
 
+@pytest.mark.parametrize("text", ["!maintenance", "!maintenance soon"])
+async def test_what_it_says_to_type_is_heard(text: str, desk: Desk) -> None:
+    [said] = await opsbot.answer(text, desk, holder="boss")
+    assert "`!help maintenance`" in said
+    for line in await opsbot.answer("!help maintenance", desk, holder="boss"):
+        assert line.startswith("!maintenance ")
+
+
+async def test_a_hold_is_ordered_as_in_an_agent_s_room(desk: Desk) -> None:
+    [said] = await opsbot.answer("!hold 10 min", desk, holder="boss")
+    assert said.startswith("no agents are paired")
+    [said] = await opsbot.answer("!hold 30s", desk, holder="boss")
+    assert said.startswith("hold: DURATION: 30s is no time to hold: 1min at least, 12h at most")
+
+
 async def test_nothing_but_reading_is_possible_in_the_channel(desk: Desk) -> None:
-    lines = await opsbot.answer("user remove alice", desk, holder="boss", private=True)
-    assert lines == ['there is no "user"; `help` lists what there is']
+    assert await opsbot.answer("!user remove alice", desk, holder="boss") == []
+    with pytest.raises(ControlError, match='there is no "user"; `!help` lists what there is'):
+        await dispatch("user remove alice", Actor(Door.OPS, admin=True, staff=True), desk)
 
 
 CAME = ":alice!user@host JOIN #ops"
