@@ -88,6 +88,8 @@ async def listing(desk: Desk, request: Request) -> list[str]:
             number = sum(1 for each, _ in person.keys if each == kind)
             parts += [f"{number} {what}{'' if number == 1 else 's'}"] if number else []
         lines.append(f"{person.handle}: {', '.join(parts)}")
+    if people and not lines:
+        return [f"nobody on the roster with role {request['ROLE']}"]
     return lines or ["nobody on the roster; `staff add HANDLE` adds somebody"]
 
 
@@ -143,7 +145,7 @@ async def codes(desk: Desk, request: Request) -> list[str]:
 
 
 async def roster(desk: Desk, request: Request) -> list[str]:
-    """Who is where, in one line: `alice=alice_ (bouncer) oncall; bob=?`."""
+    """Who is where: `alice=alice_ (bouncer) oncall; bob=?`, in one line where they fit."""
     people = await desk.store.read(accounts.list_staff)
     if request["ROLE"]:
         people = [person for person in people if person.role == request["ROLE"]]
@@ -151,7 +153,14 @@ async def roster(desk: Desk, request: Request) -> list[str]:
         role = f" with role {request['ROLE']}" if request["ROLE"] else ""
         return [f"nobody on the roster{role}"]
     people.sort(key=lambda person: (person.oncall or len(people) + 99, person.handle))
-    return ["; ".join(_where(desk, person) for person in people)]
+    lines: list[str] = []
+    for person in people:
+        said = _where(desk, person)
+        if lines and len(f"{lines[-1]}; {said}".encode()) <= readers.MAX_TEXT:
+            lines[-1] += f"; {said}"
+        else:
+            lines.append(said)
+    return lines
 
 
 def _where(desk: Desk, person: Staff) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bouncer.irc.split import room_for_text, split_text
 from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message, format_tags
 from bouncer.session.effects import Effects
@@ -107,7 +108,13 @@ def service_said(session: Session, event: ServiceSaid, out: Effects) -> None:
     client = session.clients.by_id.get(command.client)
     if client is None:
         return
-    lines = [session.service_line(client, line, command.service) for line in event.lines]
+    service = f"{command.service}!{command.service}@{session.server_name}"
+    room = room_for_text("NOTICE", client.nick, service)
+    lines = [
+        session.service_line(client, piece, command.service)
+        for line in event.lines
+        for piece in split_text(line, room)
+    ]
     if command.label and client.dialect.echo:  # the answer begins with the echo
         lines.insert(0, service_echo(session, client, command.service, command.text))
     session.answer(client, command.label, lines, out)

@@ -19,6 +19,7 @@ from bouncer.irc.known import MAX_CHANNELS
 from bouncer.irc.labels import label_lines
 from bouncer.irc.people import Channel
 from bouncer.irc.registration import UpstreamRegistration
+from bouncer.irc.split import room_for_text, split_text
 from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
 from bouncer.session import (
@@ -248,9 +249,11 @@ class Session:
     # --- commands to the bouncer ---
 
     def bot_says(self, event: BotSays, out: Effects) -> None:
-        if self.ready:
-            for line in event.lines:
-                message = Message("NOTICE", (event.target, line))
+        mask = self.state.mask if "@" in self.state.mask else ""
+        room = room_for_text("NOTICE", event.target, mask, self.state.isupport.linelen)
+        for line in event.lines if self.ready else ():
+            for piece in split_text(line, room):
+                message = Message("NOTICE", (event.target, piece))
                 from_client.say_to(self, from_client.BOT, message, out)
 
     def change_network(self, **changes: Any) -> None:

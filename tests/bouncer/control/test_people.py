@@ -222,6 +222,19 @@ async def test_an_empty_password_is_not_taken_for_a_wish_to_have_one_made(tmp_pa
         assert await desk.store.read(accounts.list_users) == [before]
 
 
+async def test_a_large_team_s_roster_is_in_lines_that_irc_takes(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        for number in range(60):
+            await dispatch(f"staff add person{number:02} --role r{number}", OPERATOR, desk)
+        lines = await dispatch("roster", OPERATOR, desk)
+        assert len(lines) == 2
+        assert max(map(len, lines)) <= 400
+        said = [each for line in lines for each in line.split("; ")]
+        assert said == [f"person{number:02}=?" for number in range(60)]
+        [none] = await dispatch("staff list x", OPERATOR, desk)
+        assert none == "nobody on the roster with role x"
+
+
 async def test_certificates_and_named_clients_are_bounded(tmp_path: Path) -> None:
     alice = Actor(Door.SERVICE, user="alice")
     async with open_desk(tmp_path) as desk:

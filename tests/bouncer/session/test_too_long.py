@@ -10,6 +10,8 @@ from __future__ import annotations
 import pytest
 
 from bouncer.irc.wire import MAX_LINE, Message
+from bouncer.session.effects import ServiceCommand
+from bouncer.session.events import BotSays, ServiceSaid
 from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
 
 LONG = "".join(f"word {number} and ünïcödé " for number in range(150))
@@ -126,3 +128,28 @@ def test_a_secret_is_not_torn_apart() -> None:
     talk.types(1, f"PRIVMSG NickServ :identify me {'p' * 600}")
     assert len(talk.heard()) == 1
     assert talk.kept == []
+
+
+PEOPLE = " ".join(f"person{number}=?;" for number in range(60))
+
+
+def test_what_the_ops_bot_says_is_said_whole() -> None:
+    talk = connected()
+    talk.event(BotSays("#ops", [PEOPLE, "two"]))
+    heard = talk.heard()
+    assert all(len(as_others_see(line)) <= MAX_LINE for line in heard)
+    *pieces, last = texts(heard)
+    assert ("".join(pieces), last) == (PEOPLE, "two")
+
+
+def test_what_the_service_answers_is_said_whole() -> None:
+    talk = connected()
+    talk.attach(1, ())
+    talk.types(1, "PRIVMSG BouncerServ :roster")
+    command = talk.others[-1]
+    assert isinstance(command, ServiceCommand)
+    talk.event(ServiceSaid(command, [PEOPLE, "two"]))
+    seen = talk.seen(1)
+    assert all(len(f"{line}\r\n".encode()) <= MAX_LINE for line in seen)
+    *pieces, last = texts(seen)
+    assert ("".join(pieces), last) == (PEOPLE, "two")
