@@ -6,7 +6,7 @@ Sources: RFC 2812 section 3.6.1, IRCv3 whox (`WHO <mask> %<fields>,<token>`).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from bouncer.irc import numerics
@@ -15,7 +15,7 @@ from bouncer.irc.state import NetworkState
 from bouncer.irc.wire import Message
 
 FIELDS = "tcuihsnfdlaor"  # in this order a reply has them, in whatever order they are asked for
-_PREFIXES = re.compile(r"([~&@%+!])[~&@%+!]+")
+PREFIXES = "~&@%+!"  # in use for memberships, beside those that a server names in PREFIX
 MAX_TOKEN = 3  # digits: whox, querytype
 
 
@@ -82,7 +82,7 @@ def extended(
         return message
     _, channel, name, host, server, nick, flags, last = message.params[:8]
     if "multi-prefix" not in caps:
-        flags = first_prefix(flags)
+        flags = first_prefix(flags, state.isupport.symbols)
     known = state.user_named(nick)
     account = known.account if known is not None else None
     values = {"c": channel, "u": name, "h": host, "s": server, "n": nick, "f": flags}
@@ -92,9 +92,10 @@ def extended(
     return Message(numerics.RPL_WHOSPCRPL, (state.nick, *params), message.source, message.raw_tags)
 
 
-def first_prefix(flags: str) -> str:
+def first_prefix(flags: str, symbols: Iterable[str] = ()) -> str:
     """The flags of a WHO with the highest prefix alone: who has no multi-prefix gets no more."""
-    return _PREFIXES.sub(r"\1", flags)
+    several = re.escape("".join({*PREFIXES, *symbols}))
+    return re.sub(f"([{several}])[{several}]+", r"\1", flags)
 
 
 def _line(

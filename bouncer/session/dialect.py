@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from bouncer.irc.multiline import batch_of, is_packed, single_lines
 from bouncer.irc.split import room_for_text, split_text
 from bouncer.irc.timestamps import format_time
-from bouncer.irc.who import first_prefix
+from bouncer.irc.who import PREFIXES, first_prefix
 from bouncer.irc.wire import Message, format_tags, parse_tags
 from storage.message import Row, msgid_of, own_msgid
 
@@ -159,10 +159,18 @@ class Dialect:
         return " ".join(filter(None, (f"{tags}:{row.source}", row.command, where, text)))
 
     def adapt(
-        self, message: Message, time: str, msgid: str = "", batch: str = "", *, to_me: bool = False
+        self,
+        message: Message,
+        time: str,
+        msgid: str = "",
+        batch: str = "",
+        *,
+        to_me: bool = False,
+        symbols: Iterable[str] = (),
     ) -> str:
         """Any other message from the network, or '' where this client must not see it. `batch` is
-        the tag of the batch that it is in, for clients that know batches."""
+        the tag of the batch that it is in, for clients that know batches; `symbols` are those of
+        the network's memberships."""
         command = message.command
         needed = NEEDS_CAP.get(command)
         if needed is not None and needed not in self.caps:
@@ -175,21 +183,22 @@ class Dialect:
         elif command == "INVITE" and not to_me and "invite-notify" not in self.caps:
             return ""
         elif command == "353" and len(params) >= 4:
-            params = (*params[:3], self.names(params[3]))
+            params = (*params[:3], self.names(params[3], symbols))
         elif command == "352" and len(params) >= 8 and "multi-prefix" not in self.caps:
-            params = (*params[:6], first_prefix(params[6]), *params[7:])
+            params = (*params[:6], first_prefix(params[6], symbols), *params[7:])
         tags = self.tags(time, msgid, message.raw_tags, batch if self.batch else "")
         return tags + str(Message(command, params, message.source))
 
-    def names(self, text: str) -> str:
+    def names(self, text: str, symbols: Iterable[str] = ()) -> str:
         """The members of a 353 with as many prefixes, and the hosts, that this client can read."""
         all_prefixes = "multi-prefix" in self.caps
         hosts = "userhost-in-names" in self.caps
         if all_prefixes and hosts:
             return text
         out = []
+        known = "".join((PREFIXES, "*.", *symbols))
         for member in text.split(" "):
-            nick = member.lstrip("~&@%+!*.")
+            nick = member.lstrip(known)
             prefixes = member[: len(member) - len(nick)]
             if not hosts:
                 nick = nick.partition("!")[0]

@@ -86,6 +86,8 @@ def take(session: Session, message: Message, out: Effects) -> None:
             message = happenings.keep(session, message, out)
         if message.command in netsplit.KINDS:
             session.netsplit.take(session, message, out)
+        else:
+            session.netsplit.is_over()
         HANDLERS.get(message.command, other)(session, message, out)
         if message.command in SEEN:
             session.monitoring.seen(session, message, out)

@@ -50,6 +50,10 @@ class Netsplit:
         """The tag of the message in hand, for clients that know batches."""
         return self._tag if message.command in KINDS else ""
 
+    def is_over(self) -> None:
+        """What is told of next is no part of it, QUIT or JOIN as it may be."""
+        self._tag = ""
+
     def close(self, session: Session, out: Effects) -> None:
         """The network has nothing more to say for now."""
         if self._open is not None:

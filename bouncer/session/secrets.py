@@ -5,7 +5,7 @@ They reach the network and nobody else: no history, no echo, no other client.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 from bouncer.irc.multiline import is_packed, single_lines
 
@@ -22,12 +22,10 @@ SECRET_WORDS = frozenset({
     "cert", "access", "update", "resetpass", "sendpass",
 })  # fmt: skip
 
-# BitlBee is told passwords of other networks too, in its control channel or by its own nick.
-BITLBEE_WORDS = {
-    "&bitlbee": frozenset({"identify", "register", "account"}),
-    "root": frozenset({"identify", "register"}),
-}
-BITLBEE_SHORTEST = 3  # characters of a beginning: `acc`, `ide`, `reg`
+# BitlBee is told passwords of other networks too, in its control channel or by its own nick: by
+# these commands, each with the shortest beginning that no other has.
+_LOGINS = {"id": "identify", "reg": "register"}
+BITLBEE_WORDS = {"&bitlbee": _LOGINS | {"ac": "account"}, "root": _LOGINS}
 
 PROOF_WORDS = frozenset({"claim", "proof"})  # to an off-site agent, under any nick
 
@@ -52,9 +50,9 @@ def is_secret(target: str, text: str) -> bool:
     return name in SERVICES and first in SECRET_WORDS
 
 
-def _is_for_bitlbee(words: Sequence[str], secret: Collection[str]) -> bool:
-    """It takes commands after its own nick, too, and any beginning that only one of them has."""
+def _is_for_bitlbee(words: Sequence[str], secret: Mapping[str, str]) -> bool:
+    """In its control channel a command may stand after its nick."""
     first, *rest = words or [""]
     if first in ("root:", "root,"):
         first = rest[0] if rest else ""
-    return len(first) >= BITLBEE_SHORTEST and any(word.startswith(first) for word in secret)
+    return any(first.startswith(least) and word.startswith(first) for least, word in secret.items())

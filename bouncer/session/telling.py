@@ -91,7 +91,7 @@ def event(
     if only is None and session.screened and session.screen.hides(session, message):
         return
     time_ms, msgid, tags = stamps.read(session, message.raw_tags, out)
-    time = format_time(time_ms)
+    time, symbols = format_time(time_ms), session.state.isupport.symbols
     bare = message._replace(raw_tags=tags)
     for dialect, clients, _ in session.clients.groups:
         line = ""
@@ -100,7 +100,7 @@ def event(
         for client in clients:
             if only is None or client.id == only:
                 line = line or dialect.adapt(
-                    bare, time, msgid, session.netsplit.of(message), to_me=to_me
+                    bare, time, msgid, session.netsplit.of(message), to_me=to_me, symbols=symbols
                 )
                 if not line:
                     break

@@ -86,3 +86,13 @@ def test_who_goes_or_comes_alone_is_in_no_batch(line: str) -> None:
     talk.says(":irc.test BATCH +x example.org/other", line)
     assert not any("BATCH" in seen or "batch=" in seen for seen in talk.seen(2))
     assert len(talk.seen(1)) == 1
+
+
+def test_who_gets_another_host_while_others_go_is_not_of_the_split() -> None:
+    """chghost: "servers SHOULD send fallback messages to simulate the client reconnecting": that is
+    no split."""
+    talk = company()
+    talk.says(SPLIT[0], ":carl!c@h CHGHOST c elsewhere")
+    _, bob, *moved, _ = talk.seen(2)
+    assert bob.startswith("@batch=")
+    assert moved == [":carl!c@h QUIT :Changing host", ":carl!c@elsewhere JOIN #ops"]

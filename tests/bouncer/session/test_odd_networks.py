@@ -95,3 +95,20 @@ def test_a_reply_is_for_who_asked_also_where_it_mostly_answers_something_else(
     if label and not command.startswith("PRIVMSG"):  # whose answer is its echo
         assert [m.tags.get("label") for m in seen] == ["l"]
     assert not [line for line in talk.seen(2) if reply[:3] in line]
+
+
+def test_a_prefix_that_only_this_network_has_is_one_for_clients_too() -> None:
+    """modern.ircdocs.horse, PREFIX: "The prefixes in this parameter are in descending order, from
+    the prefix that gives the most privileges to the prefix that gives the least." """
+    talk = Dialogue()
+    talk.connect(isupport="CHANTYPES=# PREFIX=(fov)^@+")
+    talk.attach(1, ())
+    talk.attach(2, {"multi-prefix", "userhost-in-names"})
+    names = ":irc.test 353 me = #ops :^@me ^bob!b@h @+zed"
+    who = ":irc.test 352 me #ops u h irc.test me H^@ :0 Me"
+    talk.says(names, who)
+    assert talk.seen(1) == [
+        ":irc.test 353 me = #ops :^me ^bob @zed",
+        ":irc.test 352 me #ops u h irc.test me H^ :0 Me",
+    ]
+    assert talk.seen(2) == [names, who]

@@ -167,6 +167,7 @@ def test_an_own_private_message_is_hidden_from_clients_that_cannot_show_it() -> 
         "PRIVMSG NickServ :  IDENTIFY hunter2",
         "PRIVMSG &bitlbee :identify hunter2",
         "PRIVMSG &bitlbee :account add jabber me@example.org hunter2",
+        "PRIVMSG &bitlbee :id hunter2",
         "PRIVMSG &bitlbee :root: acc add jabber me@example.org hunter2",
         "PRIVMSG root :register hunter2",
         "PRIVMSG nickserv@services.test :identify me hunter2",
