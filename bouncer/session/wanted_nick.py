@@ -22,6 +22,8 @@ ISON_MS = 60_000  # between looks at a network that has no MONITOR
 ANSWER_MS = 10_000  # what services and WHOIS get to answer
 FIRST_RETRY_MS = 15_000  # a nick just left may be held by services or by a nick delay
 LONGEST_RETRY_MS = 300_000
+LONGEST_REST_MS = 1_800_000  # where services take it from us again and again
+REST_GROWS = 4
 SERVICE = "NickServ"
 # What gives a nick back, by the words of services in use: Atheme has the first, Anope the second,
 # old ones the third. The next is tried when services do not know one.
@@ -51,6 +53,13 @@ class WantedNick:
         self._account = ""  # of whoever holds it, as WHOIS tells
         self._words: tuple[str, ...] = WORDS
         self._watched = ""
+        self._held_ms = 0  # since when it is ours
+        self._rest()
+
+    def _rest(self) -> None:
+        """Nobody has taken it from us."""
+        self._rest_ms = 0
+        self._rested_ms = 0  # until then it is not taken back
 
     # --- what its user says ---
 
@@ -73,6 +82,7 @@ class WantedNick:
 
     def _want(self, session: Session, nick: str, out: Effects) -> None:
         if session.network.nick != nick:
+            self._rest()
             session.change_network(nick=nick)
             out.others.append(RememberNick(nick))
 
@@ -88,12 +98,14 @@ class WantedNick:
 
     def begin_again(self, session: Session, out: Effects) -> None:
         """We are logged in now: services may help."""
+        self._rest()
         if self.step is Step.WATCHING:
             self._words = WORDS
             self._look(session, out)
 
     def changed(self, session: Session, out: Effects) -> None:
         """A command has set another nick to want."""
+        self._rest()
         if session.ready and not self._is_held(session):
             self._take(session, out)
             self._watch(session, out)
@@ -126,10 +138,19 @@ class WantedNick:
             else:
                 self.chosen = ""
                 if self.step is Step.HELD:
+                    self._was_taken(session)
                     self._watch(session, out)
                     self._wait(session)
         else:
             self._left(session, message, out)
+
+    def _was_taken(self, session: Session) -> None:
+        """Services have renamed us, or two servers' users of one nick have met. Who does not log in
+        is renamed each time: to take it back at once would go on for ever, before everybody."""
+        if session.now_ms - self._held_ms > LONGEST_REST_MS:
+            self._rest()
+        self._rest_ms = min(self._rest_ms * REST_GROWS or FIRST_RETRY_MS, LONGEST_REST_MS)
+        self._rested_ms = session.now_ms + self._rest_ms
 
     def _left(self, session: Session, message: Message, out: Effects) -> None:
         if self.step is not Step.HELD and self._is_wanted(session, message.nick):
@@ -227,6 +248,8 @@ class WantedNick:
         return session.state.fold(nick) == session.state.fold(session.network.nick)
 
     def _held(self, session: Session, out: Effects) -> None:
+        if self.step is not Step.HELD or not self._held_ms:
+            self._held_ms = session.now_ms
         self.step = Step.HELD
         self._retry_ms = FIRST_RETRY_MS
         self._words = WORDS
@@ -251,6 +274,8 @@ class WantedNick:
     def _take(self, session: Session, out: Effects) -> None:
         self._free = True  # until we hear otherwise
         self._wait(session)
+        if session.now_ms < self._rested_ms:
+            return
         ask(session, Message("NICK", (session.network.nick,)), out)
 
     def _wait(self, session: Session) -> None:
@@ -260,6 +285,7 @@ class WantedNick:
             self._retry_ms = min(self._retry_ms * 2, LONGEST_RETRY_MS)
         else:
             self._due_ms = session.now_ms + ISON_MS
+        self._due_ms = max(self._due_ms, self._rested_ms)
 
 
 def _second(message: Message) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bouncer.session.effects import RememberNick
 from bouncer.session.events import Connected, NetworkSet, Tick
 from bouncer.session.wanted_nick import ISON_MS, LONGEST_RETRY_MS
@@ -197,6 +199,31 @@ def test_a_forced_rename_is_not_a_wish() -> None:
     assert talk.session.network.nick == "me"
     pass_time(talk, 120_000)
     assert "ISON me" in talk.heard()
+
+
+@pytest.mark.parametrize("isupport", ["CHANTYPES=#", MONITOR])
+def test_services_that_rename_us_each_time_are_not_fought(isupport: str) -> None:
+    """Atheme and Anope rename who has not logged in half a minute after they took the nick."""
+    talk = Dialogue([], NET)
+    talk.connect(isupport=isupport)
+    taken_at = []
+    for second in range(3_600):
+        nick = talk.session.state.nick
+        if nick == "me" and (not taken_at or second - taken_at[-1] >= 30):
+            talk.says(":me!user@host NICK Guest1", ":irc.test 731 Guest1 :me")
+        pass_time(talk, 1_000)
+        for line in talk.heard():
+            if line == "NICK me":
+                taken_at.append(second)
+                talk.says(":Guest1!user@host NICK me")
+            elif line.startswith("ISON"):
+                talk.says(":irc.test 303 Guest1 :")
+            elif line.startswith("PING"):
+                talk.says(":irc.test PONG irc.test muster")
+    assert taken_at[0] < 120, "once it may have been an accident"
+    assert 2 <= len(taken_at) <= 6
+    talk.says(":irc.test 900 Guest1 Guest1!user@host me :You are now logged in as me")
+    assert "WHOIS me" in talk.heard(), "now it is ours"
 
 
 def test_a_nick_that_the_network_has_cut_is_the_wanted_one() -> None:
