@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 
 import outcome
 import structlog
@@ -27,6 +26,7 @@ from bouncer.session.lookups import (
     Targets,
     Unsubscribe,
 )
+from bouncer.session.screen import matches
 from bouncer.session.stamps import AHEAD_MS
 from storage import accounts, messages, search, subscriptions
 from storage.errors import StorageError
@@ -122,7 +122,7 @@ def _since(connection: Connection, network_id: int, question: PlaySince) -> Rows
         before = Position.after_ms(question.to_ms)
     found = []
     for target in messages.buffer_targets(connection, network_id):
-        if any(fnmatchcase(target, wanted) for wanted in question.buffers):
+        if any(matches(wanted, target) for wanted in question.buffers):
             found += messages.before(
                 connection, network_id, target, before, MAX_PLAYED, after, events=False
             )

@@ -223,7 +223,10 @@ def nick(session: Session, message: Message, out: Effects) -> None:
 
 def join_refused(session: Session, message: Message, out: Effects) -> None:
     """An error about a channel: the session's own when it answers a JOIN of its own."""
-    if session.reply is not None or not session.upkeep.places.refused(session, message, out):
+    name = "".join(message.params[1:2])
+    asked = session.keys.pop(session.state.fold(name), None) is not None  # by a client
+    asked = asked or session.reply is not None
+    if asked or not session.upkeep.places.refused(session, message, out):
         other(session, message, out)
 
 

@@ -158,8 +158,6 @@ class Places:
         trial = self._trials.get(folded)
         if trial is None or not trial.asked or folded not in session.wanted:
             return False
-        if session.keys.pop(folded, None) is not None:
-            return False  # a client asked, too: it is answered
         text = message.params[-1]
         trial.asked = False
         trial.due_ms = session.now_ms + trial.delay_ms

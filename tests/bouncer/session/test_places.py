@@ -186,6 +186,20 @@ def test_what_a_client_asked_is_answered_to_the_client() -> None:
     assert pass_time(talk, LONGEST_MS) == []  # it is not wanted: nobody was let in
 
 
+def test_who_was_refused_does_not_hear_of_our_own_tries() -> None:
+    talk = Dialogue(["#ops"], NET)
+    welcome(talk)
+    talk.says(REFUSED)
+    talk.attach(1, caps=())
+    talk.types(1, "JOIN #ops")
+    talk.says(REFUSED)
+    assert talk.seen(1) == [REFUSED]
+    talk.heard()
+    assert "JOIN #ops" in pass_time(talk, 2 * REFUSED_MS)
+    talk.says(REFUSED)
+    assert talk.seen(1) == []
+
+
 def test_a_channel_that_is_wanted_no_more_is_left_alone() -> None:
     talk = Dialogue(["#ops"], NET)
     welcome(talk)

@@ -38,6 +38,16 @@ async def test_who_asks_for_everything_gets_what_it_asks_for(tmp_path: Path) -> 
         assert texts(await talk.ask(1, "ZNC *playback PLAY * 1767323045.5")) == ["6", "7"]
 
 
+async def test_a_bracket_in_a_nick_is_no_wildcard(tmp_path: Path) -> None:
+    """ZNC's wildcards are `*` and `?`; nicks may have brackets, which ASCII folding leaves so."""
+    async with stored(tmp_path) as talk:
+        talk.connect(isupport="CHANTYPES=# CASEMAPPING=ascii")
+        talk.says(":bob[w]!b@h PRIVMSG me :one", ":bobw!b@h PRIVMSG me :two")
+        talk.attach(1, PLAYBACK)
+        assert texts(await talk.ask(1, "PRIVMSG *playback :PLAY bob[w] 0")) == ["one"]
+        assert texts(await talk.ask(1, "PRIVMSG *playback :PLAY bob?w* 0")) == ["one"]
+
+
 def test_every_other_word_is_for_the_status_module() -> None:
     talk = Dialogue()
     talk.connect()
