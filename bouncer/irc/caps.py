@@ -39,7 +39,8 @@ def _where_network_has(*names: str) -> Offer:
 
 ALWAYS = Offer()
 
-# In the order they are listed: a client that cannot take a long list gets the first that fit.
+# In the order they are listed: a client that cannot take a long list gets the first that fit. Those
+# are old ones: what they may know goes before drafts and extensions.
 DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "sts": Offer(served=False, told=True),  # sts: on for who sets `sts_days`
     "sasl": Offer("PLAIN,EXTERNAL,SCRAM-SHA-256"),  # sasl-3.2: the value lists mechanisms
@@ -59,6 +60,10 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "account-tag": _where_network_has("account-tag"),  # account-tag
     "extended-join": _where_network_has("extended-join"),  # extended-join
     "chghost": _where_network_has("chghost"),  # chghost
+    "znc.in/self-message": ALWAYS,  # ZNC: own messages with our own source
+    "znc.in/playback": ALWAYS,  # ZNC playback module
+    "znc.in/server-time-iso": ALWAYS,  # ZNC: server-time by its first name
+    "znc.in/batch": ALWAYS,  # ZNC: batch by its first name
     "extended-monitor": _where_network_has("extended-monitor", "draft/extended-monitor"),
     "draft/extended-monitor": _where_network_has("extended-monitor", "draft/extended-monitor"),
     "draft/channel-rename": _where_network_has("draft/channel-rename"),  # channel-rename
@@ -79,10 +84,6 @@ DOWNSTREAM_OFFERED: Mapping[str, Offer] = {
     "soju.im/no-implicit-names": ALWAYS,
     "soju.im/account-required": Offer(told=True),  # soju doc/ext/account-required.md
     "soju.im/webpush": ALWAYS,  # soju doc/ext/webpush.md
-    "znc.in/self-message": ALWAYS,  # ZNC: own messages with our own source
-    "znc.in/playback": ALWAYS,  # ZNC playback module
-    "znc.in/server-time-iso": ALWAYS,  # ZNC: server-time by its first name
-    "znc.in/batch": ALWAYS,  # ZNC: batch by its first name
 }
 
 # "Clients MUST NOT request this capability (CAP REQ)": sts; the same of account-required.

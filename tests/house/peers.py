@@ -66,6 +66,10 @@ TO_CLIENTS = {
     "account-tag": f"{ROLES} test_a_client_without_capabilities_gets_plain_lines",
     "extended-join": f"{ROLES} test_extended_join_is_cut_for_clients_without_it",
     "chghost": f"{ROLES} test_a_host_that_changes_leaves_ones_own_place_and_hidden_ones_alone",
+    "znc.in/self-message": "test_self_message_shows_own_private_messages_to_old_clients",
+    "znc.in/playback": "test_znc_playback_plays_what_was_asked_for",
+    "znc.in/server-time-iso": "test_server_time_by_its_first_name",
+    "znc.in/batch": "test_batches_by_their_first_name",
     "extended-monitor": "test_who_is_watched_is_told_of_by_extended_monitor_alone",
     "draft/extended-monitor": "test_what_only_a_network_knows_is_offered_with_it",
     "draft/channel-rename": "test_who_does_not_know_renames_sees_the_channel_left_and_entered",
@@ -91,10 +95,6 @@ TO_CLIENTS = {
     "soju.im/account-required": "test_what_is_only_told_cannot_be_requested",
     "soju.im/webpush": """test_private_messages_and_highlights_are_pushed
         test_a_name_for_an_address_inside_is_refused""",
-    "znc.in/self-message": "test_self_message_shows_own_private_messages_to_old_clients",
-    "znc.in/playback": "test_znc_playback_plays_what_was_asked_for",
-    "znc.in/server-time-iso": "test_server_time_by_its_first_name",
-    "znc.in/batch": "test_batches_by_their_first_name",
 }
 
 # Capability -> the tests that show what it is for when a network has it.

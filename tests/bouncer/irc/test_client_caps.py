@@ -3,7 +3,7 @@ capability-negotiation."""
 
 from __future__ import annotations
 
-from bouncer.irc.caps import offered
+from bouncer.irc.caps import UPSTREAM_WANTED, offered
 from bouncer.irc.registration import DownstreamRegistration
 from bouncer.irc.wire import MAX_LINE, Message
 from tests.bouncer.irc.newcomer import NICK_AND_USER, OFFERED, SERVER, Client, registered
@@ -19,6 +19,15 @@ def test_cap_ls_without_a_version_has_no_values_and_one_line() -> None:
     assert line.startswith("CAP * LS :sasl vendor.example/capability-number-0 ")
     assert "=" not in line
     assert len(line) <= MAX_LINE
+
+
+def test_an_old_client_is_listed_what_it_may_know() -> None:
+    """What does not fit into its one line are drafts, and extensions of clients that say 302."""
+    client = Client(offered(UPSTREAM_WANTED))
+    (line,) = client.says("CAP LS")
+    left_out = set(offered(UPSTREAM_WANTED)) - set(line.partition(" :")[2].split(" "))
+    assert left_out
+    assert all(name.startswith(("draft/", "soju.im/")) for name in left_out)
 
 
 def test_cap_ls_302_takes_lines_as_it_needs() -> None:
