@@ -112,6 +112,11 @@ class SendQueue:
         self._wake.set()
         return refused
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is more than may be sent now."""
+        return bool(self._paced or self._asked)
+
     def unsent(self) -> int:
         """How many messages of people wait for their turn."""
         return sum(message.command in CHAT for message in self._paced)
@@ -215,6 +220,10 @@ class Upstream:
     def put(self, messages: Sequence[Message]) -> list[Message]:
         """Send `messages` at the network's pace; give back those that could not be queued."""
         return self._queue.put(messages) if self._queue else list(messages)
+
+    @property
+    def is_waiting(self) -> bool:  # not all has been sent
+        return self._queue is not None and self._queue.is_waiting
 
     def registered(self) -> None:
         """The network has let us in: the registration's time limit is over."""

@@ -179,7 +179,8 @@ class Hub:
             if self._undone.is_full:
                 return
             if link.upstream is not None or link.session.clients.by_id:
-                self._as_own(self._decide, link, Tick())
+                waiting = link.upstream is not None and link.upstream.is_waiting
+                self._as_own(self._decide, link, Tick(waiting))
 
     # --- clients ---
 

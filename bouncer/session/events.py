@@ -151,7 +151,10 @@ class SubscriptionGone:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed; sent about once a second."""
+    """Time has passed; sent about once a second. `waiting`: not all that the network is to hear has
+    been sent, for it would be too much at once."""
+
+    waiting: bool = False
 
 
 Event = (

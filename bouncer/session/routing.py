@@ -178,6 +178,11 @@ class Routing:
         self._last: Asked | None = None
         self._speakers: dict[str, Asked] = {}
         self._now_ms = 0
+        self._waited_ms = 0  # until then not all had been sent
+
+    def is_waiting(self, now_ms: int) -> None:
+        """Questions wait to be sent, and nobody knows which: their answers are still to come."""
+        self._waited_ms = now_ms
 
     def note(self, target: str, said: Asked) -> None:
         """Something was said to `target`: errors about it are for who said it."""
@@ -189,6 +194,8 @@ class Routing:
         """What is too old, and what had to make room since the last call: it is forgotten."""
         gone, self._pushed_out = self._pushed_out, []
         self._now_ms = now_ms
+        if now_ms - self._waited_ms <= PATIENCE_MS:
+            return gone
         old = [question for question in self._open if now_ms - question.heard_ms > PATIENCE_MS]
         for question in old:
             self.end(question)

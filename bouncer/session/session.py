@@ -262,7 +262,9 @@ class Session:
 
     # --- time ---
 
-    def tick(self, _event: Tick, out: Effects) -> None:
+    def tick(self, event: Tick, out: Effects) -> None:
+        if event.waiting:
+            self.routing.is_waiting(self.now_ms)
         for client_id in self.clients.by_id:
             self._ask_for_confirmation(client_id, out)
         answers.give_up(self.routing.expired(self.now_ms), out)

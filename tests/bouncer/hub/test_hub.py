@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from bouncer import config
 from bouncer.connections import upstream
 from bouncer.connections.outbox import Outbox
+from bouncer.connections.supervise import Bucket
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.hub import keeping
@@ -74,6 +75,21 @@ async def test_what_follows_an_errand_waits_for_it(tmp_path: Path) -> None:
         await client.hears("later")
         marks = await muster.store.read(accounts.list_marks, muster.session.network.id)
         assert marks == {("#ops", "soju.im/pinned"): "1"}
+
+
+async def test_a_session_knows_that_the_network_has_not_been_asked_all(tmp_path: Path) -> None:
+    asked = [f"WHO nobody{number}" for number in range(20)]
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client("alice/net", MODERN)
+        link = muster.hub.links["net"]
+        assert link.upstream is not None
+        muster.hub.tick()
+        assert not link.session.routing._waited_ms
+        link.upstream._queue.bucket = Bucket(0.01, burst=1)
+        await client.says(*asked)
+        await until(lambda: link.upstream.is_waiting)
+        muster.hub.tick()
+        assert link.session.routing._waited_ms
 
 
 async def test_who_posts_too_much_waits_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bouncer.session.effects import ForgetChannel, RememberChannel
+from bouncer.session.events import Tick
+from bouncer.session.routing import PATIENCE_MS
 from tests.bouncer.session.dialogue import Dialogue, texts
 
 
@@ -48,6 +50,29 @@ def test_what_has_no_answer_takes_none_from_who_asks_next(
     talk.types(2, asked)
     talk.says(f":irc.test {reply}")
     assert talk.seen(2) == [f":irc.test {reply}"]
+
+
+def test_who_asks_more_than_may_be_sent_at_once_hears_all_answers_alone() -> None:
+    """A client that enters 60 channels asks of each of them; a network takes a line in 2 s."""
+    channels = [f"#c{number}" for number in range(60)]
+    talk = Dialogue(channels)
+    talk.connect()
+    talk.attach(1, ())
+    talk.attach(2, ())
+    talk.types(1, *(f"WHO {name}" for name in channels))
+    for name in channels:
+        for _ in range(2):
+            talk.now_ms += 1_000
+            talk.event(Tick(waiting=name != channels[-1]))
+        talk.says(f":irc.test 352 me {name} u h irc.test bob H :0 Bob")
+        talk.says(f":irc.test 315 me {name} :The end")
+    assert len(talk.seen(1)) == 120
+    assert talk.seen(2) == []
+    talk.types(1, "WHO #c1")
+    talk.now_ms += PATIENCE_MS + 1
+    talk.event(Tick())
+    talk.says(":irc.test 315 me #c1 :The end")
+    assert talk.seen(2) == [":irc.test 315 me #c1 :The end"], "nobody waits for ever"
 
 
 @pytest.mark.parametrize("numeric", ["401", "404", "408", "439", "440", "486", "492", "494"])
