@@ -12,7 +12,7 @@ from bouncer.irc.wire import REPLACEMENT
 from bouncer.session.folding import Fold
 from bouncer.session.routing import Asked
 
-MAX_ECHOES = 256  # full: the echo of the oldest goes to every client
+MAX_ECHOES = 2_000  # as many as may wait to be sent; full: the oldest's goes to every client
 
 
 # bold, reset, monospace, reverse, italics, strikethrough, underline; colours by number and by hex

@@ -178,11 +178,18 @@ class Routing:
         self._last: Asked | None = None
         self._speakers: dict[str, Asked] = {}
         self._now_ms = 0
+        self._ticked_ms = 0
         self._waited_ms = 0  # until then not all had been sent
+        self.waits_since_ms = 0  # since when not all has been sent; 0 where it has
 
-    def is_waiting(self, now_ms: int) -> None:
-        """Questions wait to be sent, and nobody knows which: their answers are still to come."""
-        self._waited_ms = now_ms
+    def ticked(self, now_ms: int, *, waiting: bool) -> None:
+        """What waits to be sent, and nobody knows which that is, is still to be answered."""
+        if waiting:
+            self.waits_since_ms = self.waits_since_ms or self._ticked_ms
+            self._waited_ms = now_ms
+        else:
+            self.waits_since_ms = 0
+        self._ticked_ms = now_ms
 
     def note(self, target: str, said: Asked) -> None:
         """Something was said to `target`: errors about it are for who said it."""
@@ -283,6 +290,7 @@ class Routing:
         self._labels.clear()
         self._speakers.clear()
         self._last = None
+        self.waits_since_ms = 0
         return lost
 
     def route(self, message: Message) -> Reply | None:

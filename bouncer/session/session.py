@@ -263,8 +263,7 @@ class Session:
     # --- time ---
 
     def tick(self, event: Tick, out: Effects) -> None:
-        if event.waiting:
-            self.routing.is_waiting(self.now_ms)
+        self.routing.ticked(self.now_ms, waiting=event.waiting)
         for client_id in self.clients.by_id:
             self._ask_for_confirmation(client_id, out)
         answers.give_up(self.routing.expired(self.now_ms), out)

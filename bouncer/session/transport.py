@@ -14,7 +14,7 @@ from bouncer.session.effects import DropNetwork, Effects, WantsTls
 from bouncer.session.events import Lost
 from bouncer.session.services import sasl_login
 
-UNCONFIRMED_MS = 120_000  # a network that takes longer for an answer is dropped before
+UNCONFIRMED_MS = 120_000  # a network that takes longer to answer what it has is dropped before
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -69,7 +69,8 @@ def drop_failed(session: Session, out: Effects) -> None:
 def keep_unconfirmed(session: Session, out: Effects) -> int:
     """What its user has said and the network has not said back, as echo-message does, may have been
     heard: it is kept. How many these are."""
-    awaited = session.echoes.give_up(session.now_ms - UNCONFIRMED_MS)
+    since_ms = session.routing.waits_since_ms or session.now_ms
+    awaited = session.echoes.give_up(since_ms - UNCONFIRMED_MS)
     said = [echo for echo in awaited if echo.command in CHAT]
     for echo in said:
         row = session.own_row(echo.command, echo.said.subject, echo.text, "")

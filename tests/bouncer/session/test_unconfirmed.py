@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bouncer.session.events import Lost
+from bouncer.connections.upstream import QUEUE_LINES
+from bouncer.session.events import Lost, Tick
 from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
 
 NOT_SURE = "The last messages, {} of them, may not have reached net"
@@ -63,6 +64,33 @@ def test_nor_what_has_had_no_echo_for_so_long_that_none_was_to_come() -> None:
         talk.says(":irc.test PONG irc.test x")
     talk.event(Lost("reset by peer"))
     assert talk.kept == []
+
+
+def test_what_waits_for_its_turn_is_not_lost_however_long() -> None:
+    """A paste of 100 lines takes 200 s."""
+    talk = echoing()
+    talk.passes(1_000)
+    talk.types(1, *(f"PRIVMSG #ops :{number}" for number in range(100)))
+    for number in range(75):
+        talk.now_ms += 2_000
+        talk.event(Tick(waiting=True))
+        talk.says(f":me!user@host PRIVMSG #ops :{number}")
+    talk.event(Lost("reset by peer", unsent=24))
+    assert [row.text for row in talk.kept] == [str(number) for number in range(100)]
+    assert texts(talk.seen(2))[-2:] == [
+        "The last messages, 24 of them, did not reach net",
+        "The last messages, 1 before these, may not have reached net",
+    ]
+
+
+def test_as_many_echoes_are_known_as_lines_may_wait() -> None:
+    talk = echoing()
+    talk.attach(3, ())
+    lines = [f"PRIVMSG #ops :{number}" for number in range(QUEUE_LINES)]
+    talk.types(3, *lines)
+    talk.says(*(f":me!user@host {line}" for line in lines))
+    assert len(texts(talk.seen(1))) == QUEUE_LINES
+    assert texts(talk.seen(3)) == [], "it has no echo-message"
 
 
 def test_a_labelled_one_has_it_as_its_answer() -> None:
