@@ -122,12 +122,15 @@ class Places:
             self._trials[folded] = Trial(session.now_ms + ANSWER_MS)
 
     def _modes(self, session: Session, message: Message, out: Effects) -> None:
-        """The key of a wanted channel may be another now; some servers say `*` in its place."""
-        wanted = session.wanted.get(session.state.fold("".join(message.params[:1])))
-        if wanted is None:
+        """The key of a wanted channel may be another now, or is told to members with how it stands
+        (324); some servers say `*` in its place."""
+        _, *told = message.params if message.command == "324" else ("", *message.params)
+        place, *words = told or [""]
+        wanted = session.wanted.get(session.state.fold(place))
+        if wanted is None or session.state.channel(place) is None:
             return
         name, key = wanted
-        for change in parse_modes(session.state.isupport, message.params[1:]):
+        for change in parse_modes(session.state.isupport, words):
             if change.letter == "k":
                 new = change.argument or ""
                 key = "" if not change.add else key if new in ("", "*") else new
@@ -176,6 +179,7 @@ HEARS: dict[str, Handler] = {
     "JOIN": Places._joined,
     "KICK": Places._kicked,
     "MODE": Places._modes,
+    "324": Places._modes,
     "INVITE": Places._invited,
     "900": Places.logged_in,
 }

@@ -70,7 +70,7 @@ class Upkeep:
 
     def notice(self, session: Session, nick: str, text: str, out: Effects) -> None:
         """A private notice, which may be NickServ's."""
-        if nick.lower() == NICKSERV.lower():
+        if session.ready and nick.lower() == NICKSERV.lower():  # before, nothing has begun
             self.services.said(session, text, out)
             self.nick.services_said(session, text, out)
             self._go_on(session, out)

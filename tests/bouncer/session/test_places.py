@@ -240,6 +240,26 @@ def test_there_are_no_channels_to_leave_where_the_network_is_not_there() -> None
     assert talk.heard() == []
 
 
+def test_a_key_that_is_told_to_who_was_invited_is_the_one_to_come_back_with() -> None:
+    talk = Dialogue(["#ops", "#shut"], NET)
+    talk.connect()
+    talk.says(":bob!b@h KICK #shut me", ":irc.test 324 me #shut +k <key>")
+    talk.says(":irc.test 324 me #ops +nk sesame", ":irc.test 324 me #ops +k *")
+    assert talk.session.wanted == {"#ops": ("#ops", "sesame"), "#shut": ("#shut", "")}
+    assert RememberChannel("#ops", "sesame") in talk.others
+
+
+def test_what_services_say_amid_the_greeting_lets_us_in_nowhere() -> None:
+    """The login, which joins wait for, is said when the greeting is over."""
+    talk = Dialogue(["#ops"], replace(NET, sasl_password="hunter2"))
+    talk.greeted()
+    talk.heard()
+    talk.says(":NickServ!s@services. NOTICE me :This nickname is registered.")
+    assert talk.heard() == []
+    talk.says(":irc.test 422 me :no MOTD")
+    assert talk.heard() == ["PRIVMSG NickServ :IDENTIFY hunter2"]
+
+
 def test_a_channel_left_while_the_network_is_away_is_left_before_all_clients() -> None:
     talk = Dialogue(["#ops"], NET)
     talk.connect()
