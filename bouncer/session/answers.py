@@ -28,9 +28,11 @@ FENCE = "muster-end-"  # our PING's token behind a command: this and the answer'
 
 
 class Answer:
-    """The answer to one labelled command of a client. `open` counts what it still waits for."""
+    """The answer to one labelled command of a client. `open` counts what it still waits for. What
+    is said while the command is in hand is only gathered, until `begin`."""
 
     __slots__ = (
+        "_gathered",
         "_held",
         "_held_rest",
         "_in_batch",
@@ -49,15 +51,24 @@ class Answer:
         self.source = source
         self.open = 0
         self.closed = False
+        self._gathered: list[tuple[str, list[str]]] | None = []
         self._held = ""
         self._held_rest: list[str] = []
         self._in_batch = False
+
+    def begin(self, lines: list[str], out: Effects) -> None:
+        """The command has been dealt with, and the client was told these lines of it."""
+        gathered, self._gathered = self._gathered or [], None
+        for line, rest in [*((line, list[str]()) for line in lines), *gathered]:
+            self.say(line, out, rest)
 
     def say(self, line: str, out: Effects, rest: list[str] | None = None) -> None:
         """Add a line; one that comes after the end goes without the label. `rest` are the lines
         of the batch that it opens, if it does."""
         rest = rest or []
-        if self.closed:
+        if self._gathered is not None:
+            self._gathered.append((line, rest))
+        elif self.closed:
             self._tell(line, rest, out)
         elif self._in_batch:
             self._tell(self._inside(line), rest, out)

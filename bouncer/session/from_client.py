@@ -64,11 +64,10 @@ def receive(session: Session, client: Client, message: Message, out: Effects) ->
     if session.label:
         session.answer(client, session.take_label(), said, out)
         return
-    for line in said:  # the rest of the answer comes later
-        if answer is not None:
-            answer.say(line, out)
-        else:
-            out.tell(client.id, line)
+    if answer is not None:  # the rest of it comes later
+        answer.begin(said, out)
+    else:
+        out.tell_lines(client.id, said)
 
 
 def _handle(session: Session, client: Client, message: Message, out: Effects) -> None:

@@ -369,6 +369,23 @@ def test_the_answer_to_a_nick_is_from_who_we_were() -> None:
     assert talk.session.state.user_named("me") is None
 
 
+@pytest.mark.parametrize("line", ["PRIVMSG #ops,bob :hi", f"PRIVMSG #ops :{'x' * 600}"])
+def test_what_a_network_does_not_echo_is_one_batch_where_it_is_several(line: str) -> None:
+    """ "If a response consists of more than one message, a batch MUST be used to group them into a
+    single logical response." """
+    talk = Dialogue()
+    talk.connect(NETWORK_LABELS)
+    talk.attach(1, ECHO)
+    talk.types(1, f"@label=s {line}")
+    first, second = [sent.split()[0] for sent in talk.heard()]
+    talk.says(f"{first} :irc.test ACK", f"{second} :irc.test ACK")
+    lines = said(talk)
+    assert shape(lines) == ["+BATCH", "PRIVMSG", "PRIVMSG", "-BATCH"]
+    assert labelled(lines) == [("BATCH", "s")]
+    reference = lines[0].params[0][1:]
+    assert [each.tags.get("batch") for each in lines] == [None, reference, reference, None]
+
+
 def test_what_answers_a_longer_name_does_not_answer_a_shorter_one() -> None:
     """ "Servers MUST include the tag in exactly one logical message": that of this command."""
     talk = Dialogue(["#ops"])
