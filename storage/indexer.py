@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from storage import index, retention, wal
 from storage.directory import get_meta
-from storage.engine import Engines, wait_for_others
+from storage.engine import WAL_OCTETS, Engines, wait_for_others
 from storage.errors import StorageError
 from storage.trouble import Cause, cause_of, in_a_line
 
@@ -43,7 +43,6 @@ MAX_TAIL = 500_000  # to scan them for a word takes SQLite a third of a second
 REST = 2.0  # as long as the step took
 NICENESS = 5  # where the processor is short, who relays comes first
 DAMAGED_INDEX = "the search index is damaged and is built anew; try again in a moment"
-CHECKPOINT_BYTES = 32 << 20  # of WAL; the writer itself checkpoints at four times that
 
 
 def prepare(engines: Engines) -> int:
@@ -197,7 +196,7 @@ class Indexer:
             return
         now = wal.read(Path(f"{self._engines.url.database}-wal"))
         copied = self._copied.octets if self._copied.salts == now.salts else 0
-        if now.octets - copied > CHECKPOINT_BYTES:
+        if now.octets - copied > WAL_OCTETS:
             self._copied = now
             with self._lock:
                 driver = self._connection.connection.driver_connection

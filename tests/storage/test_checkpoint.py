@@ -11,8 +11,7 @@ import pytest
 import trio
 
 from storage import wal
-from storage.engine import CHECKPOINT_PAGES
-from storage.indexer import CHECKPOINT_BYTES
+from storage.engine import CHECKPOINT_PAGES, WAL_OCTETS
 from storage.store import open_store
 from tests.complaints.venue import until
 from tests.storage.test_messages import a_network, said
@@ -25,9 +24,9 @@ async def test_the_wal_is_copied_back_before_the_writer_must(tmp_path: Path) -> 
     database, log = tmp_path / "muster.db", tmp_path / "muster.db-wal"
     async with open_store(f"sqlite:///{database}") as store:
         network = await a_network(store)
-        while log.stat().st_size <= CHECKPOINT_BYTES:
+        while log.stat().st_size <= WAL_OCTETS:
             await store.append([said(store, network, "x" * 4_000, 1) for _ in range(200)])
-        await until(lambda: database.stat().st_size > CHECKPOINT_BYTES / 2)
+        await until(lambda: database.stat().st_size > WAL_OCTETS / 2)
         assert log.stat().st_size < CHECKPOINT_PAGES * PAGE  # so it was not the writer
         salts = wal.read(log).salts
         with trio.fail_after(30):
