@@ -18,7 +18,7 @@ from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from bouncer.tls import policies
 from storage import accounts
-from storage.records import Network
+from storage.records import Network, User
 
 _WARNING = (
     "WARNING: who wants to read passwords on the way holds up TLS until somebody does just this. "
@@ -32,13 +32,13 @@ async def sts(desk: Desk, request: Request) -> list[str]:
     if dropped is not None and not request.actor.admin:
         raise ControlError("--drop is for administrators: it counts for everybody of this bouncer")
 
-    def read(connection: Connection) -> tuple[Network, str, policies.Kept | None]:
+    def read(connection: Connection) -> tuple[User, Network, str, policies.Kept | None]:
         user = accounts.get_user(connection, request.owner)
         network = accounts.get_network(connection, user.id, request["NAME"])
         host = _host(network)
-        return network, host, policies.kept(connection, host, desk.wall())
+        return user, network, host, policies.kept(connection, host, desk.wall())
 
-    network, host, kept = await desk.store.read(read)
+    user, network, host, kept = await desk.store.read(read)
     if kept is None:
         return [f"{network.name}: {host} has not asked for TLS alone, or no longer"]
     until = f"{datetime.fromtimestamp(kept.until_s, UTC):%Y-%m-%d %H:%M}Z"
@@ -59,7 +59,7 @@ async def sts(desk: Desk, request: Request) -> list[str]:
     ]
     if ServerAddress.parse(network.uri).tls:
         lines.append(f"{network.name} is gone to by TLS still: its address {network.uri} says so")
-    elif _is_connected(desk, request.owner, network):
+    elif _is_connected(desk, user, network):
         lines.append(
             f"{network.name} is connected by TLS now, and asks anew when that ends: "
             f"disable it first, then drop"
@@ -74,8 +74,8 @@ def _host(network: Network) -> str:
     return address.host.lower()
 
 
-def _is_connected(desk: Desk, owner: str, network: Network) -> bool:
-    found = desk.live.network_status(owner) if desk.live is not None else []
+def _is_connected(desk: Desk, user: User, network: Network) -> bool:
+    found = desk.live.network_status(user.name) if desk.live is not None else []
     return any(each.name == network.name and each.state == "connected" for each in found)
 
 

@@ -89,5 +89,5 @@ async def test_where_dropping_it_is_not_enough(
 ) -> None:
     live = Noted(networks={"alice": [NetworkStatus("home", state)]})
     async with asked_for(tmp_path, live, f"network add alice home {uri}") as desk:
-        said = await dispatch("network sts alice home --drop irc.home.example", OPERATOR, desk)
+        said = await dispatch("network sts Alice home --drop irc.home.example", OPERATOR, desk)
         assert said[2].startswith(also)
