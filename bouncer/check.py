@@ -23,24 +23,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bouncer import database, place
 from bouncer.admin import answers
-from bouncer.alone import in_the_way, lockless
+from bouncer.alone import in_the_way
 from bouncer.cli import Exit, remote
 from bouncer.config import Address, Config, Listen
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.push.webpush import KEY_FILE as VAPID_KEY
-from bouncer.session.stamps import AHEAD_MS
 from bouncer.tls import certificates
 from bouncer.tls import contexts as tls
-from bouncer.tls.certificates import CertificateFault, Standing, Urgency
-from storage import accounts, future, sealed
-from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines, parse_url
+from bouncer.tls.certificates import CertificateFault, Urgency
+from storage import accounts, sealed
+from storage.engine import BUSY_TIMEOUT_S, Engines, make_engines
 from storage.errors import NotFound, StorageError
 from storage.migrations import REVISIONS, revision_of
 from storage.trouble import Cause, cause_of, in_a_line
 from storage.vault import Vault, read_key
 
 NO_ROOM_BYTES = 256 << 10
-LITTLE_ROOM_BYTES = 256 << 20
 LOOK_S = 5.0  # for damages: ten million messages take a minute
 
 
@@ -59,73 +57,6 @@ async def faults(config: Config, descend: Callable[[], None] = lambda: None) -> 
     found = await trio.to_thread.run_sync(look)
     where = str(config.source) if config.source else "no configuration"
     return [f"{where}: {fault}" for fault in found]
-
-
-async def warnings(config: Config) -> list[str]:
-    """What works and had better be otherwise."""
-    return await trio.to_thread.run_sync(lambda: list(_warnings(config)))
-
-
-def _warnings(config: Config) -> Iterator[str]:
-    for number, listen in enumerate(config.listen, 1):
-        if not listen.tls and not listen.address.loopback:
-            yield (
-                f"listen[{number}]: {listen.address} is open to others without TLS: passwords can "
-                "be read on the way"
-            )
-    yield from _little_room(config)
-    yield from _from_future(config)
-    if said := lockless(config.data_dir):
-        yield f"data_dir: {said}"
-    chain, _ = tls.paths(config)
-    try:
-        found = certificates.read(chain) if chain.exists() else None
-    except CertificateFault:
-        return  # a fault, and said as one
-    if found is not None and (said := certificates.sentence(Standing(found, found), time.time())):
-        yield f"tls.certificate: {said}"
-
-
-def _little_room(config: Config) -> Iterator[str]:
-    """Said before the disk is full; full, it is a fault."""
-    try:
-        url = parse_url(config.database.url)
-    except StorageError:
-        return  # a fault, and said as one
-    if url.get_backend_name() != "sqlite" or not Path(str(url.database)).exists():
-        return
-    folder = Path(str(url.database)).parent
-    free = shutil.disk_usage(folder).free
-    if NO_ROOM_BYTES <= free < LITTLE_ROOM_BYTES:
-        yield (
-            f"database.url: only {free >> 20} MiB are free in {folder}; make room, or let go of "
-            "old history (`bouncer history prune --older-than AGE`)"
-        )
-
-
-def _from_future(config: Config) -> Iterator[str]:
-    """Lines that stand last in their conversations until their time has come."""
-    try:
-        url = parse_url(config.database.url)
-        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-            return
-        engines = make_engines(config.database.url, Vault(None))
-        try:
-            with engines.reading.connect() as connection:
-                if revision_of(connection) != REVISIONS[-1]:
-                    return
-                latest_ms = int(time.time() * 1000) + AHEAD_MS
-                found = future.conversations(connection, latest_ms)
-        finally:
-            engines.dispose()
-    except (StorageError, SQLAlchemyError):
-        return  # a fault, and said as one
-    if found:
-        yield (
-            f"database.url: {len(found):,} conversations hold lines that are dated in the future, "
-            "and show them last; if this machine's clock is right, `bouncer history redate` puts "
-            "them where they came"
-        )
 
 
 def _faults(config: Config) -> Iterator[str]:
@@ -231,9 +162,8 @@ def certificate(config: Config) -> Iterator[str]:
 
 def stored(config: Config) -> Iterator[str]:
     """The database: reachable, opened by its key file, and holding the user of [ops]."""
-    key_file = config.data_dir / database.KEY_FILE
     try:
-        vault = Vault(read_key(key_file) if os.access(key_file, os.R_OK) else None)
+        opened_by = vault(config)
     except StorageError as error:
         yield f"data_dir: {error}"
         return
@@ -247,7 +177,7 @@ def stored(config: Config) -> Iterator[str]:
             if not os.access(path, os.R_OK | os.W_OK):
                 yield f"database.url: {path} is not ours to write; {_advice(Path(path))}"
                 return
-        engines = make_engines(config.database.url, vault, config.database.synchronous)
+        engines = make_engines(config.database.url, opened_by, config.database.synchronous)
     except StorageError as error:
         yield f"database.url: {error}"
         return
@@ -263,6 +193,12 @@ def stored(config: Config) -> Iterator[str]:
         yield f"database.url: {why}"
     finally:
         engines.dispose()
+
+
+def vault(config: Config) -> Vault:
+    """What opens the secrets in the database, where we may read its key. Raises StorageError."""
+    key_file = config.data_dir / database.KEY_FILE
+    return Vault(read_key(key_file) if os.access(key_file, os.R_OK) else None)
 
 
 def _content(config: Config, engines: Engines) -> Iterator[str]:

@@ -76,7 +76,8 @@ def check(words: list[str], option: Path | None) -> int:
     parser.parse_args(words)
     settings = _load(option)
     logs.set_up("console", quiet=True)
-    from bouncer.check import faults, warnings
+    from bouncer.cautions import warnings
+    from bouncer.check import faults
     from bouncer.cli.direct import become_owner
 
     found = trio.run(faults, settings, lambda: become_owner(settings.data_dir))

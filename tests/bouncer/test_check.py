@@ -21,7 +21,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from bouncer import admin, app, check, config
+from bouncer import admin, app, cautions, check, config
 from bouncer.control.actors import OPERATOR
 from bouncer.control.command import Desk
 from bouncer.control.grammar import ControlError
@@ -72,10 +72,10 @@ async def test_what_works_and_had_better_not_is_a_warning(tmp_path: Path) -> Non
         "listen": [{"address": "0.0.0.0:0", "tls": False}],
     }
     assert await faults(tmp_path, **tables) == []
-    plain, urgent = await check.warnings(settings(tmp_path, **tables))
+    plain, urgent = await cautions.warnings(settings(tmp_path, **tables))
     assert plain.startswith("listen[1]: 0.0.0.0:0 is open to others without TLS")
     assert urgent.startswith("tls.certificate: certificate urgent: 49d left")
-    assert await check.warnings(settings(tmp_path)) == []
+    assert await cautions.warnings(settings(tmp_path)) == []
 
 
 async def test_lines_from_the_future_are_a_warning_until_they_are_dated_anew(
@@ -85,7 +85,7 @@ async def test_lines_from_the_future_are_a_warning_until_they_are_dated_anew(
     async with open_database(conf) as store:
         network = await add_network(store)
         await store.append([said(store, network, "x", int((time.time() + 86_400) * 1000))])
-    [told] = await check.warnings(conf)
+    [told] = await cautions.warnings(conf)
     assert "1 conversations hold lines that are dated in the future" in told
     assert "`bouncer history redate`" in told
     async with open_database(conf) as store:
@@ -95,7 +95,7 @@ async def test_lines_from_the_future_are_a_warning_until_they_are_dated_anew(
             await dispatch(["history", "redate"], OPERATOR, behind)
         [said_of_it] = await dispatch(["history", "redate"], OPERATOR, desk)
         assert said_of_it.startswith("1 messages were dated in the future")
-    assert await check.warnings(conf) == []
+    assert await cautions.warnings(conf) == []
 
 
 async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
@@ -255,6 +255,23 @@ async def test_another_key_file_than_the_databases_or_none_is_named(tmp_path: Pa
     key.write_bytes(new_key())
     key.chmod(0o644)
     assert any("others may read" in fault for fault in await faults(tmp_path))
+
+
+async def test_an_ops_bot_that_is_not_in_its_channel_is_a_warning(tmp_path: Path) -> None:
+    conf = settings(tmp_path, ops={"user": "bot", "network": "home", "channel": "#Ops"})
+    assert await cautions.warnings(conf) == []
+    add = "channel add bot home '#Ops'"
+    async with open_database(conf) as store:
+        desk = Desk(store, conf, Hasher())
+        for line in ("user add bot", "network add bot home ircs://irc.home.example"):
+            await dispatch(line, OPERATOR, desk)
+        [said] = await cautions.warnings(conf)
+        assert said.startswith("ops.channel: bot is not in #Ops: nobody is heard or told there")
+        assert f"`bouncer {add}`" in said
+        await dispatch(f"{add.lower()} --key secret", OPERATOR, desk)
+        assert await cautions.warnings(conf) == []
+        await dispatch("channel set bot home '#ops' --enabled false", OPERATOR, desk)
+        assert await cautions.warnings(conf) == [said]
 
 
 async def test_an_ops_bot_without_its_user_is_named(tmp_path: Path) -> None:
