@@ -11,6 +11,7 @@ name="${MUSTER_CERTIFICATE:-irc.example.net}"
 target="${MUSTER_TLS:-/etc/muster/tls}"
 
 if [ "$(basename "$RENEWED_LINEAGE")" != "$name" ]; then
+	echo "$0: $RENEWED_LINEAGE is not the bouncer's ($name): left alone; set the name in this file"
 	exit 0
 fi
 

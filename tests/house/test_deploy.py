@@ -195,7 +195,7 @@ def test_a_voter_takes_the_file_that_pairing_prints(role: str) -> None:
     assert config.data_dir == Path("/var/lib/muster-fallback")
 
 
-def run_hook(lineage: Path, target: Path, said: Path) -> None:
+def run_hook(lineage: Path, target: Path, said: Path) -> str:
     environment = {
         "PATH": os.environ["PATH"],
         "RENEWED_LINEAGE": str(lineage),
@@ -203,7 +203,9 @@ def run_hook(lineage: Path, target: Path, said: Path) -> None:
         "MUSTER_GROUP": str(os.getgid()),
         "MUSTER_RELOAD": f"touch {said}",
     }
-    subprocess.run([HOOK], env=environment, check=True, timeout=20)
+    return subprocess.run(
+        [HOOK], env=environment, check=True, timeout=20, capture_output=True, text=True
+    ).stdout
 
 
 def test_the_certbot_hook_hands_over_the_renewed_pair(tmp_path: Path) -> None:
@@ -212,13 +214,21 @@ def test_the_certbot_hook_hands_over_the_renewed_pair(tmp_path: Path) -> None:
     target.mkdir()
     (lineage / "fullchain.pem").write_text("chain")
     (lineage / "privkey.pem").write_text("key")
-    run_hook(lineage, target, tmp_path / "reloaded")
+    assert run_hook(lineage, target, tmp_path / "reloaded") == ""
     assert {each.name: each.read_text() for each in target.iterdir()} == {
         "fullchain.pem": "chain",
         "privkey.pem": "key",
     }
     assert (target / "privkey.pem").stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "reloaded").exists()
+
+
+def test_the_certbot_hook_says_that_it_leaves_another_certificate_alone(tmp_path: Path) -> None:
+    """As where its name was never set: else nothing would tell why nothing is renewed."""
+    lineage = tmp_path / "live/irc.corp.example"
+    said = run_hook(lineage, tmp_path / "tls", tmp_path / "reloaded")
+    assert f"{lineage} is not the bouncer's (irc.example.net): left alone" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_certbot_hook_leaves_other_certificates_alone(tmp_path: Path) -> None:
