@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from bouncer.control.actors import Actor
+from bouncer.control.actors import Actor, Door
 
+_NO_CHANNEL = ("CHANNEL is missing", "needs CHANNELS")
 _SHORT = re.compile("-[a-z][a-z-]*")
 # What stands quoted in a line, and an apostrophe within a word.
 _QUOTED = re.compile(r"""\\.|"(?:\\.|[^"\\])*"|(?<=[^\W_])'(?=[^\W_])|'[^']*'""")
@@ -136,6 +137,8 @@ def read_words(
     """Read `words` (those after the command's own). Raises WrongUse, its text ends with `usage`."""
 
     def wrong(text: str) -> WrongUse:
+        if text.endswith(_NO_CHANNEL) and actor.door is Door.SOCKET:
+            text += "; what begins with # is a comment to a shell, so quote it: '#ops'"
         more = f"; `help {name}` explains more" if "[OPTIONS]" in usage else ""
         return WrongUse(f"{name}: {text}; usage: {usage}{more}")
 

@@ -226,6 +226,21 @@ async def test_unclear_words_are_refused(line: str, complaint: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    "line",
+    ["channel add alice libera", "network set alice libera --join", "channel remove alice x"],
+)
+async def test_a_channel_that_the_shell_took_for_a_comment_is_asked_for(
+    line: str, tmp_path: Path
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        with pytest.raises(WrongUse, match="comment to a shell, so quote it: '#ops'; usage: "):
+            await dispatch(line, OPERATOR, desk)
+        with pytest.raises(WrongUse) as said:
+            await dispatch(line.replace(" alice", ""), Actor(Door.SERVICE, user="alice"), desk)
+        assert "shell" not in str(said.value)
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
         ("it's Bob's switch", ["it's", "Bob's", "switch"]),
