@@ -215,6 +215,8 @@ async def test_words_may_be_short(line: str, meant: str, tmp_path: Path) -> None
         ("user 'a", "a quotation mark is not closed"),
         ("user add m\udcfcller", "these words are no UTF-8"),
         ("network add alice x y --sasl-plain", "--sasl-plain needs LOGIN"),
+        (f"user add {'x' * 65}", '"x{20}…" is no name: it is longer than 64 characters'),
+        (f"staff add {'x' * 65}", '"x{20}…" is no nick: it is longer than 64 characters'),
         ("network add alice x ircs://y --nick a --nick b", "--nick is there twice"),
         ("network add alice x ircs://y --s p", "--s may be --sasl-plain or --sasl-scram"),
     ],
