@@ -37,8 +37,12 @@ async def add(desk: Desk, request: Request) -> list[str]:
         known = accounts.list_agents(connection)
         if len(known) >= MAX_VOTERS:
             raise ControlError(f"there are {MAX_VOTERS} voters already; remove one first")
-        if any(each.key == new.key for each in known):
-            raise ControlError("a voter with that key is paired already; each has its own")
+        for each in known:
+            if each.key == new.key:
+                raise ControlError(
+                    f"{each.name} is paired already, by that key: each voter has its own, of "
+                    f"`fallback key`; `agent remove {each.name}` lets it be paired anew"
+                )
         accounts.add_agent(connection, new)
 
     await desk.store.run(write)

@@ -66,24 +66,25 @@ async def standdown(desk: Desk, request: Request) -> list[str]:
         known_by=request.actor.known_by,
         why=request["WHY"] or "",
     )
-    return [f"closing in 60s; !hold to stop{_received(received, agents)}"] if agents else [NOBODY]
+    return _ordered("closing in 60s; !hold to stop", received, agents)
 
 
 async def hold(desk: Desk, request: Request) -> list[str]:
     seconds: float = request["DURATION"]
     order, actor = _beacon(desk).order, request.actor
     received, agents = await order("hold", actor.name, known_by=actor.known_by, for_s=seconds)
+    until = datetime.fromtimestamp(desk.wall() + seconds, UTC)
+    return _ordered(f"held until {until:%H:%M}Z", received, agents)
+
+
+def _ordered(done: str, received: int, agents: int) -> list[str]:
+    """Success is claimed only for those that have it."""
     if not agents:
         return [NOBODY]
-    until = datetime.fromtimestamp(desk.wall() + seconds, UTC)
-    return [f"held until {until:%H:%M}Z{_received(received, agents)}"]
-
-
-def _received(received: int, agents: int) -> str:
-    """Success is claimed only for those that have it."""
-    return (
-        "" if received == agents else f"; received by {received}/{agents} agents ONLY, say it again"
-    )
+    if not received:
+        return [f"NOT done: none of {agents} agents has received it; say it again"]
+    missing = f"; received by {received}/{agents} agents ONLY, say it again"
+    return [done + (missing if received < agents else "")]
 
 
 def window_text(window: Maintenance) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,6 +13,7 @@ from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.grammar import ControlError, WrongUse
 from bouncer.control.registry import dispatch
 from bouncer.mesh import enrolment
+from bouncer.mesh.beacon import Beacon
 from bouncer.mesh.keys import MeshKey
 from bouncer.mesh.reachable import reachable
 from tests.bouncer.control.cases import (
@@ -25,7 +27,7 @@ async def test_a_voter_is_paired_once(tmp_path: Path) -> None:
     live = Noted()
     async with open_desk(tmp_path, live) as desk:
         await dispatch(AGENT, OPERATOR, desk)
-        with pytest.raises(ControlError, match="paired already"):
+        with pytest.raises(ControlError, match=r"fra is paired already, .* `agent remove fra`"):
             await dispatch(f"agent add hel 192.0.2.2:7000 {KEY}", OPERATOR, desk)
         with pytest.raises(ControlError, match="a mesh key looks like"):
             await dispatch("agent add hel 192.0.2.2:7000 nokey", OPERATOR, desk)
@@ -34,6 +36,36 @@ async def test_a_voter_is_paired_once(tmp_path: Path) -> None:
         with pytest.raises(ControlError, match="this bouncer's own key"):
             await dispatch(f"agent add hel 192.0.2.2:7000 {ours.public}", OPERATOR, desk)
     assert live.rosters == 1
+
+
+class Orders:
+    """The part of a beacon that gives orders: so many of two agents receive them."""
+
+    def __init__(self, received: int) -> None:
+        self.received = received
+
+    async def order(self, *_: object, **__: object) -> tuple[int, int]:
+        return self.received, 2
+
+
+@pytest.mark.parametrize(
+    ("received", "said"),
+    [
+        (0, "NOT done: none of 2 agents has received it; say it again"),
+        (1, "{}; received by 1/2 agents ONLY, say it again"),
+        (2, "{}"),
+    ],
+)
+async def test_an_order_is_done_by_who_has_received_it(
+    received: int, said: str, tmp_path: Path
+) -> None:
+    async with open_desk(tmp_path, live := Noted()) as desk:
+        live.beacon = cast(Beacon, Orders(received))
+        for line, done in (
+            ("standdown", "closing in 60s; !hold to stop"),
+            ("hold 2h", "held until 10:00Z"),
+        ):
+            assert await dispatch(line, OPERATOR, desk) == [said.format(done)]
 
 
 async def test_the_printed_fallback_toml_is_one_that_a_voter_takes(tmp_path: Path) -> None:
