@@ -107,7 +107,8 @@ class Dialect:
         for row in rows:
             number, _, _, name, time_ms, msgid, command, source, tags, addressee, text = row
             if command not in CHAT:
-                lines.append(self.happening(row, extra))
+                if command != "TAGMSG" or self.message_tags:  # else there is nothing in it
+                    lines.append(self.happening(row, extra))
             elif is_packed(text):
                 time = format_time(time_ms)
                 stamp = not self.server_time

@@ -294,6 +294,17 @@ async def test_events_come_back_to_clients_with_event_playback_alone(tmp_path: P
         assert [m.tags["msgid"] for m in back[1:-1]] == [m.tags["msgid"] for m in said]
 
 
+async def test_what_has_only_tags_comes_back_to_clients_with_tags_alone(tmp_path: Path) -> None:
+    """message-tags: "Servers MUST NOT deliver TAGMSG to clients that haven't negotiated the message
+    tags capability." """
+    async with stored(tmp_path) as talk:
+        talk.connect("message-tags")
+        talk.attach(1, EVENTS - {"message-tags"})
+        talk.says("@+draft/react=x :bob!b@h TAGMSG #ops", ":bob!b@h TOPIC #ops :new")
+        back = [Message.parse(line) for line in await talk.ask(1, "CHATHISTORY LATEST #ops * 50")]
+        assert [m.command for m in back[1:-1]] == ["TOPIC"]
+
+
 async def test_a_quit_is_seen_in_every_channel_shared(tmp_path: Path) -> None:
     async with stored(tmp_path) as talk:
         talk.connect()
