@@ -17,7 +17,9 @@ from bouncer.session.secrets import SERVICE_COMMANDS
 if TYPE_CHECKING:
     from bouncer.session.answers import Answer
 
-MAX_QUESTIONS = 256  # full: the oldest is forgotten, its late replies go to every client
+# A client that comes in asks three of each channel, of which networks allow 250; full: the oldest
+# is forgotten, its late replies go to every client
+MAX_QUESTIONS = 1_024
 MAX_SPEAKERS = 1_024  # conversations whose last speaker is known; full: the memory starts anew
 PATIENCE_MS = 60_000  # a question without an end this old is forgotten
 
@@ -301,7 +303,7 @@ class Routing:
         """
         numeric = message.command
         found: Reply | None = None
-        best = -1
+        best, most = -1, 2 + (numeric in STATES)
         for question in self._open:
             if not numeric.isdigit():  # FAIL, WARN, NOTE: the command comes first
                 if question.command == message.params[0].upper():
@@ -311,6 +313,8 @@ class Routing:
             last = self._answers(question, message)
             if last is not None and (fits := self._fits(question, message)) > best:
                 found, best = Reply(question, last), fits
+                if best == most:
+                    break
         if found is not None:
             found.question.heard_ms = self._now_ms
             if numeric not in ENTERING or found.question.command != "JOIN":

@@ -52,6 +52,29 @@ def test_what_has_no_answer_takes_none_from_who_asks_next(
     assert talk.seen(2) == [f":irc.test {reply}"]
 
 
+def test_all_that_is_asked_of_as_many_channels_as_networks_allow_is_remembered() -> None:
+    """irssi asks how each stands, who is there, and who is banned; Libera.Chat allows 250."""
+    asked = [
+        f"{question}{number}{rest}"
+        for number in range(250)
+        for question, rest in (("MODE #c", ""), ("WHO #c", ""), ("MODE #c", " b"))
+    ]
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, ())
+    talk.attach(2, ())
+    talk.types(1, *asked)
+    for number in range(250):
+        talk.says(
+            f":irc.test 324 me #c{number} +nt",
+            f":irc.test 352 me #c{number} u h irc.test bob H :0 Bob",
+            f":irc.test 315 me #c{number} :The end",
+            f":irc.test 368 me #c{number} :The end",
+        )
+    assert len(talk.seen(1)) == 1_000
+    assert talk.seen(2) == []
+
+
 def test_who_asks_more_than_may_be_sent_at_once_hears_all_answers_alone() -> None:
     """A client that enters 60 channels asks of each of them; a network takes a line in 2 s."""
     channels = [f"#c{number}" for number in range(60)]
