@@ -4,8 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Many tests wait for servers: four files at a time keep two processors busy.
-PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
+# Many tests wait for servers: four files at a time keep two processors busy. In the order of
+# tests/conftest.py, which puts the longest first.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+# Where an environment forbids bytecode in the tree, each of the four would compile all tests again.
+unexport PYTHONDONTWRITEBYTECODE
+test check: export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
 .PHONY: run test test-outage drill check bench mutants clean
 

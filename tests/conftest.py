@@ -7,6 +7,7 @@ none.
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,22 @@ from tests.real.needs import skip_is_a_fault
 
 settings.register_profile("muster", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("muster")
+
+# Half a minute and more each: begun last, one of them would be waited for alone.
+LONGEST = """
+bench/test_bench bouncer/test_transfer bouncer/control/test_commands e2e/test_bad_input
+bouncer/test_cli fallback/test_app e2e/test_kept e2e/test_serving fallback/test_dismissed
+storage/test_trouble fallback/desk/test_reception fallback/desk/test_two_agents
+bouncer/control/test_soju storage/test_flat e2e/test_kill
+""".split()  # noqa: SIM905
+_PLACES = {Path(__file__).parent / f"{name}.py": place for place, name in enumerate(LONGEST)}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if gone := [str(path) for path in _PLACES if not path.is_file()]:
+        raise pytest.UsageError(f"LONGEST of tests/conftest.py names what is gone: {gone}")
+    items.sort(key=lambda item: _PLACES.get(item.path, len(_PLACES)))
 
 
 @pytest.hookimpl(wrapper=True)

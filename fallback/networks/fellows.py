@@ -34,6 +34,7 @@ class Fellows:
         self._agents = agents
         self._mesh = mesh
         self._announcers = announcers
+        self.every_s = PRESENT_EVERY_S
         self._nicks: dict[tuple[str, str], str] = {}  # (agent, network) -> its nick there
         self._let_in_at: dict[tuple[str, str], float] = {}  # the same -> when we tried last
 
@@ -47,7 +48,7 @@ class Fellows:
                 body = write_body(PresentSaid(nicks_now))
                 for agent in self._agents():
                     self._mesh.send(agent, Kind.PRESENT, body)
-            await trio.sleep(PRESENT_EVERY_S)
+            await trio.sleep(self.every_s)
 
     def named(self, network: str, nick: str) -> Iterator[str]:
         """The agents that stand there under this nick: one, or none."""

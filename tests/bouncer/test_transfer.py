@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
 
 from bouncer import admin
 from storage import accounts
@@ -99,11 +100,7 @@ async def passwords_of(url: str, key: bytes) -> list[str]:
         return [network.password for network in await store.read(accounts.list_networks)]
 
 
-async def filled(site: Path) -> None:
-    """Alice with a network whose password is a secret, and what was said there."""
-    bouncer(site, "user", "add", "alice", "--password-stdin", given="hunter2\n")
-    words = ("network", "add", "alice", "home", "irc+insecure://127.0.0.1:1", "--enabled", "false")
-    bouncer(site, *words, "--server-password-stdin", given="open sesame\n")
+async def fill(site: Path) -> None:
     key = (site / "data" / "secrets.key").read_bytes()
     async with open_store(url_of(site), key=key) as store:
         (network,) = await store.read(accounts.list_networks)
@@ -128,8 +125,28 @@ async def filled(site: Path) -> None:
         assert await store.append(rows)
 
 
+@pytest.fixture(scope="module")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Alice with a network whose password is a secret, and what was said there."""
+    site = tmp_path_factory.mktemp("filled")
+    (site / "bouncer.toml").write_text(TOML)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MUSTER_CONFIG", raising=False)
+        bouncer(site, "user", "add", "alice", "--password-stdin", given="hunter2\n")
+        words = ("network", "add", "alice", "home", "irc+insecure://127.0.0.1:1")
+        more = ("--enabled", "false", "--server-password-stdin")
+        bouncer(site, *words, *more, given="open sesame\n")
+    trio.run(fill, site)
+    return site / "data"
+
+
+@pytest.fixture
+def filled(site: Path, filled_once: Path) -> None:
+    shutil.copytree(filled_once, site / "data")
+
+
+@pytest.mark.usefixtures("filled")
 async def test_everything_moves_to_postgresql(site: Path, cluster: Cluster) -> None:
-    await filled(site)
     before = await rows_of(url_of(site), site, "home")
     target = cluster.new_database()
     short = target.replace("+psycopg", "")
@@ -171,8 +188,8 @@ async def test_where_nothing_can_be_moved_to(url: str, said: str, site: Path) ->
     assert said in bouncer(site, "history", "move", url, expect=1)
 
 
+@pytest.mark.usefixtures("filled")
 async def test_the_key_is_changed_and_an_interrupted_change_goes_on(site: Path) -> None:
-    await filled(site)
     path = site / "data" / "secrets.key"
     url = url_of(site)
     first = path.read_bytes()
@@ -198,9 +215,9 @@ async def test_the_key_is_changed_and_an_interrupted_change_goes_on(site: Path) 
     assert await passwords_of(url, third) == ["open sesame"]
 
 
+@pytest.mark.usefixtures("filled")
 async def test_a_key_that_opens_nothing_is_not_changed(site: Path) -> None:
     """It would bury the right one, which may still be put back."""
-    await filled(site)
     path = site / "data" / "secrets.key"
     right = path.read_bytes()
     path.write_bytes(new_key())
@@ -223,8 +240,8 @@ async def test_a_key_that_opens_nothing_is_not_changed(site: Path) -> None:
         (("history", "export", "alice", "home", "--out", "x", "--format", "json"), 1),
     ],
 )
+@pytest.mark.usefixtures("filled")
 async def test_a_lost_key_is_not_made_anew(words: tuple[str, ...], code: int, site: Path) -> None:
-    await filled(site)
     path = site / "data" / "secrets.key"
     path.rename(site / "copy")
     said = bouncer(site, *words, expect=code)
@@ -236,10 +253,10 @@ async def test_a_lost_key_is_not_made_anew(words: tuple[str, ...], code: int, si
 
 
 @pytest.mark.parametrize("wrong", [None, new_key()], ids=["missing", "another"])
+@pytest.mark.usefixtures("filled")
 async def test_what_a_lost_key_sealed_is_given_up_by_an_own_word(
     wrong: bytes | None, site: Path
 ) -> None:
-    await filled(site)
     bouncer(site, "channel", "add", "alice", "home", "#ops", "--key", "k3y")
     path = site / "data" / "secrets.key"
     path.unlink()
@@ -254,8 +271,8 @@ async def test_what_a_lost_key_sealed_is_given_up_by_an_own_word(
     assert "forgotten" not in bouncer(site, "history", "rekey", "--forget")
 
 
+@pytest.mark.usefixtures("filled")
 async def test_what_finds_no_room_is_told_as_cut_and_leaves_no_litter(site: Path) -> None:
-    await filled(site)
     small = site / "small"
     small.mkdir()
     with small_disk(small, "32k"):

@@ -124,6 +124,7 @@ class Site_:
         voter = Voter(config)
         for announcer in voter.announcers.values():
             announcer.outgoing.every_s = 0.05
+        voter.reception.fellows.every_s = WAITS["heartbeat"]
         await self.nursery.start(voter.run)
         return voter
 
