@@ -16,6 +16,7 @@ from bouncer.mesh.beacon import Beacon, VoterStatus
 from bouncer.mesh.keys import MeshKey
 from bouncer.tls.certificates import DAY_S, Certificate, Standing
 from storage.store import open_store
+from tests.storage.ready import ready
 
 NOW = 1_800_000_000.0
 SERVED = Certificate(Path("/etc/irc.pem"), "aa", NOW - 13 * DAY_S, NOW + 51 * DAY_S, ())
@@ -105,7 +106,7 @@ async def open_desk(
     """A desk over a fresh SQLite store in `folder`; `tables` go into its configuration."""
     settings = config.parse({"data_dir": str(folder), **tables}, folder / "bouncer.toml")
     folder.mkdir(parents=True, exist_ok=True)
-    async with open_store(settings.database.url) as store:
+    async with open_store(await ready(folder)) as store:
         if isinstance(live, Noted):
             live.beacon = Beacon(store, MeshKey(b"b" * 32), wall=lambda: NOW)
         yield Desk(store, settings, Hasher(), live, wall=lambda: NOW)

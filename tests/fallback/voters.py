@@ -20,6 +20,7 @@ from storage.records import Agent, Staff
 from storage.store import Store, open_store
 from tests.fallback.ircd import Ircd
 from tests.real.ports import free_port
+from tests.storage.ready import ready
 
 WAITS = {
     "heartbeat": 0.4,
@@ -134,7 +135,7 @@ async def open_site(tmp_path: Path) -> AsyncIterator[Site_]:
     async def accepts(stream: trio.SocketStream) -> None:
         await stream.aclose()
 
-    url = f"sqlite:///{tmp_path / 'muster.db'}"
+    url = await ready(tmp_path)
     async with open_store(url, key=None) as store, trio.open_nursery() as nursery:
         ports = []
         for _ in range(2):

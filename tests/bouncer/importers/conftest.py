@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from storage.store import Store, open_store
+from tests.storage.ready import ready
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(f"sqlite:///{tmp_path}/muster.db") as opened:
+    async with open_store(await ready(tmp_path)) as opened:
         yield opened

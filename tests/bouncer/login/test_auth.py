@@ -24,6 +24,7 @@ from storage import accounts
 from storage.errors import StorageError
 from storage.records import Certificate, User
 from storage.store import Store, open_store
+from tests.storage.ready import ready
 
 LIMITS = Limits(login_per_min=3)
 FAR = "192.0.2.7"
@@ -44,7 +45,7 @@ class Place:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with open_store(f"sqlite:///{tmp_path}/m.db") as store:
+    async with open_store(await ready(tmp_path)) as store:
         place = Place(store, Authenticator(store, passwords.Hasher(), LIMITS))
         hashed = place.hashed
         alice = User("alice", password_hash=hashed.password_hash, scram=hashed.scram)

@@ -17,6 +17,7 @@ from storage import accounts
 from storage.records import Network, User
 from storage.store import Store, open_store
 from tests.bouncer.session.dialogue import Dialogue
+from tests.storage.ready import ready
 
 
 async def answer(store: Store, network_id: int, question: Question) -> Answer:
@@ -59,7 +60,7 @@ class Stored(Dialogue):
 
 @asynccontextmanager
 async def stored(path: Path) -> AsyncIterator[Stored]:
-    async with open_store(f"sqlite:///{path / 'history.db'}") as store:
+    async with open_store(await ready(path)) as store:
         user = await store.run(accounts.add_user, User(name="alice"))
         network = Network(user.id, "net", "irc+insecure://irc.test", nick="me")
         yield Stored(store, await store.run(accounts.add_network, network))
