@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bouncer.irc.labels import label_of
 from bouncer.irc.registration.downstream import is_nick
+from bouncer.irc.split import join_lines
 from bouncer.irc.standard_replies import Refused
 from bouncer.irc.wire import Message
 from bouncer.session import answers, arrival, metadata, pasted, tagged, webpush, znc
@@ -202,8 +203,21 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
             session.remember(name, key, out)
             text = f"{session.network.name} is not connected now; {name} is joined when it is"
             out.tell(client.id, session.service_line(client, text))
+    begun = len(out.to_network)
     for each in asked:
         answers.ask(session, client.id, each, out, fence=each is asked[-1])
+    if not answers.network_labels(session):
+        out.to_network[begun:] = _joined(session, out.to_network[begun:])
+
+
+def _joined(session: Session, messages: list[Message]) -> list[Message]:
+    """JOINs of one channel each as few JOINs: each line waits for the rate limit."""
+    joins = [each.params for each in messages if each.command == "JOIN"]
+    pairs = [(name, key[0] if key else "") for name, *key in joins]
+    few = join_lines(pairs, session.state.isupport.targmax("JOIN", unlisted=None))
+    if sum(each.params[0].count(",") + 1 for each in few) < len(pairs):
+        return messages  # the network is to say what is wrong with a name
+    return few + [each for each in messages if each.command != "JOIN"]
 
 
 def part(session: Session, client: Client, message: Message, out: Effects) -> None:

@@ -186,6 +186,23 @@ def test_what_a_client_asked_is_answered_to_the_client() -> None:
     assert pass_time(talk, LONGEST_MS) == []  # it is not wanted: nobody was let in
 
 
+def test_what_a_client_joins_in_one_line_goes_in_as_few_as_the_network_takes() -> None:
+    """Old servers take two seconds for each line; the answers are still told apart."""
+    talk = Dialogue([], NET)
+    talk.connect(isupport="CHANTYPES=# TARGMAX=JOIN:2")
+    talk.attach(1, caps=())
+    talk.attach(2, caps=())
+    talk.types(1, "JOIN #a,#b,#c,#d k1,,k3")
+    assert talk.heard() == ["JOIN #a,#c k1,k3", "JOIN #b,#d"]
+    refused = [f":irc.test 475 me {name} :Cannot join channel (+k)" for name in ("#c", "#b")]
+    talk.says(":me!user@host JOIN #a", refused[0], refused[1], ":me!user@host JOIN #d")
+    assert [line for line in talk.seen(1) if "475" in line] == refused
+    assert not any("475" in line for line in talk.seen(2))
+    assert talk.session.wanted == {"#a": ("#a", "k1"), "#d": ("#d", "")}
+    talk.types(1, "JOIN #a\x07,#e")
+    assert talk.heard() == ["JOIN #a\x07", "JOIN #e"], "the network says what is wrong with it"
+
+
 def test_who_was_refused_does_not_hear_of_our_own_tries() -> None:
     talk = Dialogue(["#ops"], NET)
     welcome(talk)
