@@ -124,8 +124,8 @@ class Places:
     def _modes(self, session: Session, message: Message, out: Effects) -> None:
         """The key of a wanted channel may be another now, or is told to members with how it stands
         (324); some servers say `*` in its place."""
-        _, *told = message.params if message.command == "324" else ("", *message.params)
-        place, *words = told or [""]
+        told = message.params[1:] if message.command == "324" else message.params
+        place, *words = told or ("",)
         wanted = session.wanted.get(session.state.fold(place))
         if wanted is None or session.state.channel(place) is None:
             return
