@@ -12,13 +12,13 @@ import json
 from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from storage import schema
-from storage.message import Row
+from storage import renaming, schema
+from storage.message import Kept, Renamed, Row
 
 CACHED_NAMES = 65_536  # per kind; forgotten wholesale beyond this, and read again
 
@@ -69,11 +69,11 @@ class Appender:
         self._names.clear()
         self._sources.clear()
 
-    def append(self, rows: Sequence[Row]) -> None:
+    def append(self, rows: Sequence[Kept]) -> None:
         """Commit the rows, in one transaction."""
         try:
             if self._is_sqlite and len(rows) <= _SIZES[-1]:
-                with suppress(KeyError):
+                with suppress(KeyError, ValueError):
                     self._insert(self._tuples(rows))
                     return
             with self._connection.begin():
@@ -90,8 +90,21 @@ class Appender:
         with self._connection.begin():
             self._connection.execute(delete(schema.meta).filter_by(key="probe"))
 
-    def insert(self, rows: Sequence[Row]) -> None:
+    def insert(self, rows: Sequence[Kept]) -> None:
         """Insert the rows within the caller's transaction."""
+        for renames, run in groupby(rows, lambda row: isinstance(row, Renamed)):
+            if renames:
+                self._rename([each for each in run if isinstance(each, Renamed)])
+            else:
+                self._insert_rows([each for each in run if isinstance(each, Row)])
+
+    def _rename(self, renames: Sequence[Renamed]) -> None:
+        for each in renames:
+            renaming.rename(self._connection, each)
+            renaming.mark(self._connection, each)
+        self.forget()
+
+    def _insert_rows(self, rows: Sequence[Row]) -> None:
         self._learn(rows)
         values = self._tuples(rows)
         if self._is_sqlite:
@@ -114,8 +127,9 @@ class Appender:
         assert driver is not None
         driver.execute(self._statements[size], flat)
 
-    def _tuples(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-        """What is inserted. Raises KeyError where the rows name something new."""
+    def _tuples(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """What is inserted. Raises KeyError where the rows name something new, and ValueError where
+        a conversation is renamed among them."""
         bufs, sources = self._buffers, self._sources
         return [
             (i, net, bufs[net, target, name], sources[source], at, msgid, command, tags, to, text)

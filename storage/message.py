@@ -32,6 +32,19 @@ class Row(NamedTuple):
     text: str
 
 
+class Renamed(NamedTuple):
+    """Among rows: from here on a conversation is called otherwise, with all that is kept of it.
+    `target` and `new_target` are folded."""
+
+    network_id: int
+    target: str
+    new_target: str
+    new_name: str
+
+
+Kept = Row | Renamed
+
+
 class Position(NamedTuple):
     """A place between messages of a buffer, or at one of them."""
 

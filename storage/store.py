@@ -39,7 +39,7 @@ from storage.imports import LAST_IMPORTED_ID
 from storage.index import IDENTITY
 from storage.indexer import DAMAGED_INDEX, Indexer
 from storage.job import Job, Then
-from storage.message import Row
+from storage.message import Kept, Row
 from storage.numbers import last_given
 from storage.owed import Owed, Redaction
 from storage.readers import Readers
@@ -99,7 +99,7 @@ class Store:
         """Have `listener` called when trouble begins, changes, or ends (None). It must not wait."""
         self._listeners.append(listener)
 
-    def put(self, rows: Sequence[Row]) -> Batch:
+    def put(self, rows: Sequence[Kept]) -> Batch:
         """Hand messages in, a chunk at a time; they may be shown when the batch is finished.
 
         Number rows and put them in one go, without waiting in between: what is stored later must
@@ -112,7 +112,7 @@ class Store:
         """What is put within shares a commit."""
         return self._writer.together()
 
-    async def append(self, rows: Sequence[Row]) -> bool:
+    async def append(self, rows: Sequence[Kept]) -> bool:
         """Keep messages; True when they are committed, False as with `put`."""
         return await self.put(rows).wait() if rows else True
 
@@ -213,7 +213,7 @@ class Store:
             waiting = await self._writer.withdraw(network_id, target, msgid)
             if waiting is not None:
                 return waiting
-        position = await self.read(messages.find_msgid, network_id, target, msgid)
+        position = await self.read(messages.find_wherever, network_id, target, msgid)
         if position is None:
             return None
         row = await self.read(messages.by_id, position.id)

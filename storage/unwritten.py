@@ -14,14 +14,14 @@ from sqlalchemy import Connection, select
 
 from storage import schema
 from storage.appender import Appender
-from storage.message import Row
+from storage.message import Kept, Renamed, Row
 from storage.ownership import give_like
 
 STEP_ROWS = 1_000
 log = logging.getLogger(__name__)
 
 
-def save(path: Path | None, rows: Sequence[Row]) -> None:
+def save(path: Path | None, rows: Sequence[Kept]) -> None:
     """Bounded by the writer's spill. What finds no place is counted in the log."""
     kept = 0
     try:
@@ -51,9 +51,9 @@ def take_in(connection: Connection, path: Path | None) -> None:
     for start in range(0, len(rows), STEP_ROWS):
         step = rows[start : start + STEP_ROWS]
         ids = schema.messages.c.id
-        query = select(ids).where(ids.in_([row.id for row in step]))
+        query = select(ids).where(ids.in_([row.id for row in step if isinstance(row, Row)]))
         known = set(connection.execute(query).scalars())
-        if new := [row for row in step if row.id not in known]:
+        if new := [row for row in step if isinstance(row, Renamed) or row.id not in known]:
             appender.insert(new)
     log.warning("%d messages that had waited in %s are in the database now", len(rows), path)
 
@@ -63,13 +63,18 @@ def done_with(path: Path | None) -> None:
         path.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path) -> list[Kept]:
     """A line that was cut, on a full disk, is none."""
-    rows = {}
+    rows: dict[Kept | int, Kept] = {}
     for line in path.read_text(errors="replace").splitlines():
         try:
-            row = Row(*json.loads(line))
-            rows[row.id] = row
+            values = json.loads(line)
+            if len(values) == len(Renamed._fields):
+                renamed = Renamed(*values)
+                rows[renamed] = renamed
+            else:
+                row = Row(*values)
+                rows[row.id] = row
         except (ValueError, TypeError):
             continue
     return list(rows.values())

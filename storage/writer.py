@@ -31,7 +31,8 @@ from storage.appender import Appender
 from storage.engine import BUSY_TIMEOUT_S, Engines
 from storage.errors import NotWritten, StorageError
 from storage.job import Job
-from storage.message import Row, msgid_of
+from storage.message import Kept, Renamed, Row, msgid_of
+from storage.renaming import names_before
 from storage.trouble import Cause, Trouble, cause_of, in_a_line
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ class Batch:
     __slots__ = ("_callbacks", "committed", "finished", "jobs", "rows", "withdrawals")
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[Kept] = []
         self.jobs: list[tuple[Job, bool]] = []  # each with whether it reshapes
         self.withdrawals: list[Job] = []  # of what waits for trouble to end
         self.committed = False
@@ -115,7 +116,7 @@ class Writer:
         self._closing = False
         # From here on the thread's own.
         self._trouble: Trouble | None = None
-        self._spill: list[Row] = []
+        self._spill: list[Kept] = []
         self._retry_at = 0.0
         self._connection = engines.writing.connect()
         self._appender = Appender(self._connection)
@@ -125,7 +126,7 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="muster-writer", daemon=True)
         self._thread.start()
 
-    def put(self, rows: Sequence[Row]) -> Batch:
+    def put(self, rows: Sequence[Kept]) -> Batch:
         """Hand rows in; they are committed with the batch given back."""
         with self._lock:
             batch = self._open_batch()
@@ -231,7 +232,7 @@ class Writer:
             batch.committed = True
         self._tell(batch.finish)
 
-    def _try(self, rows: Sequence[Row]) -> int:
+    def _try(self, rows: Sequence[Kept]) -> int:
         """How many rows, from the first, are committed, or can never be and were reported."""
         try:
             self._appender.append(rows)
@@ -249,13 +250,8 @@ class Writer:
                 return done
         return len(rows)
 
-    def _try_repaired(self, row: Row, error: Exception) -> int:
-        repaired = Row._make(
-            value.encode(errors="replace").decode().replace("\0", "")
-            if isinstance(value, str)
-            else value
-            for value in row
-        )
+    def _try_repaired(self, row: Kept, error: Exception) -> int:
+        repaired = _repaired(row)
         if repaired != row:
             return self._try([repaired])
         log.error("a message of network %s cannot be kept: %s", row.network_id, in_a_line(error))
@@ -296,7 +292,7 @@ class Writer:
             log.error("%s (%s)", trouble, in_a_line(error))
             self._change(trouble)
 
-    def _keep_in_memory(self, rows: Sequence[Row]) -> None:
+    def _keep_in_memory(self, rows: Sequence[Kept]) -> None:
         room = SPILL_ROWS - len(self._spill)
         self._spill += rows[:room]
         trouble = self._trouble
@@ -307,8 +303,11 @@ class Writer:
             self._change(changed, tell=bool(first_loss))
 
     def _withdraw(self, network_id: int, target: str, msgid: str) -> Row | None:
+        names = names_before(self._spill, network_id, target)
         for place, row in enumerate(self._spill):
-            if (row.network_id, row.target, msgid_of(row)) == (network_id, target, msgid):
+            if not isinstance(row, Row) or row.network_id != network_id:
+                continue
+            if row.target in names and msgid_of(row) == msgid:
                 del self._spill[place]
                 if self._trouble is not None:
                     self._change(replace(self._trouble, waiting=len(self._spill)), tell=False)
@@ -364,3 +363,14 @@ class Writer:
     def _tell(self, fn: Callable[..., None], *args: Any) -> None:
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(fn, *args)
+
+
+def _repaired(row: Kept) -> Kept:
+    """Without what no database holds."""
+    values = [
+        value.encode(errors="replace").decode().replace("\0", "")
+        if isinstance(value, str)
+        else value
+        for value in row
+    ]
+    return Row._make(values) if isinstance(row, Row) else Renamed._make(values)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bouncer.irc.bouncer_networks import Asked
 from bouncer.irc.wire import Message
 from bouncer.session.lookups import Question
-from storage.message import Row
+from storage.message import Kept
 from storage.records import Subscription
 
 
@@ -244,7 +244,7 @@ class Effects:
     changed by the methods alone, for clients that are told the same share a list; `sent_ids` is,
     by client, the last message that it has when those have reached it."""
 
-    keep: list[Row] = field(default_factory=list)
+    keep: list[Kept] = field(default_factory=list)
     to_clients: dict[int, list[str]] = field(default_factory=dict)
     sent_ids: dict[int, int] = field(default_factory=dict)
     to_network: list[Message] = field(default_factory=list)

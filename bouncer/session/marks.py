@@ -55,6 +55,11 @@ class Markers:
         for target, time_ms in known.items():
             self.move(refold(target), time_ms)
 
+    def rename(self, target: str, new: str) -> None:
+        """A conversation is called otherwise now. What is known of the new name stays."""
+        if target in self._known:
+            self._known.setdefault(new, self._known[target])
+
     def move(self, target: str, time_ms: int) -> bool:
         """Take a marker as the store has it now. True when that is news."""
         if time_ms <= self._known.get(target, -1):

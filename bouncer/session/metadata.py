@@ -42,11 +42,12 @@ class Marks:
     def of(self, target: str) -> Mapping[str, str]:
         return self._values.get(target, {})
 
+    def name_of(self, target: str) -> str:
+        return self._names.get(target, target)
+
     def all(self) -> Iterable[tuple[str, Mapping[str, str]]]:
         """(name, values by key)"""
-        return [
-            (self._names.get(target, target), values) for target, values in self._values.items()
-        ]
+        return [(self.name_of(target), values) for target, values in self._values.items()]
 
     def refold(self, refold: Fold) -> None:
         """The network folds names otherwise than before."""
@@ -126,18 +127,37 @@ def _clear(session: Session, client: Client, name: str, _params: list[str], out:
     return _batch(session, name, lines)
 
 
-def _change(
-    session: Session, client: Client, name: str, key: str, value: str, out: Effects
-) -> Message:
-    """Note it here and in the store, and tell the user's other clients."""
-    target = session.target(name).folded
+def rename(session: Session, target: str, new_target: str, new_name: str, out: Effects) -> None:
+    """A conversation is called otherwise now: what is noted of it goes along. What is noted under
+    the new name already stays."""
+    name = session.marks.name_of(target)
+    noted = sorted(session.marks.of(target).items())
+    for key, _ in noted:  # all of it first: that makes room
+        _put(session, target, name, key, "", out)
+    known = session.marks.of(new_target)
+    for key, value in noted:
+        if key not in known:
+            _put(session, new_target, new_name, key, value, out)
+
+
+def _put(
+    session: Session, target: str, name: str, key: str, value: str, out: Effects, but: int = 0
+) -> None:
+    """Note it here and in the store, and tell the user's clients, but for one."""
     if not session.marks.put(target, name, key, value):
         raise Refused("METADATA", "LIMIT_REACHED", name, text="Too much is noted already")
     out.others.append(KeepMark(target, key, value))
-    told = Message("METADATA", (name, key, "*", *([value] if value else [])), session.server_name)
-    for other in session.clients.by_id.values():
-        if other is not client and key in other.subscriptions:
-            out.tell(other.id, str(told))
+    words = (name, key, "*", *([value] if value else []))
+    told = str(Message("METADATA", words, session.server_name))
+    for client in session.clients.by_id.values():
+        if client.id != but and key in client.subscriptions:
+            out.tell(client.id, told)
+
+
+def _change(
+    session: Session, client: Client, name: str, key: str, value: str, out: Effects
+) -> Message:
+    _put(session, session.target(name).folded, name, key, value, out, client.id)
     if value:
         return _value(session, client, name, key, value)
     return _not_set(session, client, name, key)

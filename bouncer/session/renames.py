@@ -1,5 +1,5 @@
 """A channel that is called otherwise from now on: wanted and shown under its new name, with its
-settings. What was said before stays under the old one. Source: IRCv3 channel-rename.
+settings, and with what was said before and noted of it. Source: IRCv3 channel-rename.
 """
 
 from __future__ import annotations
@@ -7,9 +7,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bouncer.irc.wire import Message
-from bouncer.session import answers, arrival
+from bouncer.session import answers, arrival, marks, metadata
 from bouncer.session.effects import Effects, RenameChannel
 from bouncer.session.telling import event
+from storage.message import Renamed
 
 if TYPE_CHECKING:
     from bouncer.session.session import Session
@@ -37,7 +38,10 @@ def heard(session: Session, message: Message, out: Effects) -> None:
     reason = message.params[2:3] if message.params[2:3] != ("",) else ()
     part = str(Message("PART", (name, *reason), session.state.mask))
     for client in session.clients.by_id.values():
-        if CAP not in client.dialect.caps:
+        if CAP in client.dialect.caps:
+            if session.markers.of(session.state.fold(new)) is not None:
+                out.tell_lines(client.id, marks.lines(session, client, new))
+        else:
             for line in (part, *arrival.entering(session, client, channel)):
                 answers.tell(session, client.id, line, out)
 
@@ -53,6 +57,11 @@ def missed(session: Session, name: str, new: str, out: Effects) -> None:
 def _move(session: Session, name: str, new: str, out: Effects) -> bool:
     folded, folded_new = session.state.fold(name), session.state.fold(new)
     session.targets.clear()
+    # In its turn: what was said before goes along, and what is said from now on comes after it.
+    out.keep.append(Renamed(session.network.id, folded, folded_new, new))
+    if folded != folded_new:
+        session.markers.rename(folded, folded_new)
+        metadata.rename(session, folded, folded_new, new, out)
     known = session.wanted.pop(folded, None)
     if known is None:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bouncer.irc.multiline import is_packed
 from bouncer.irc.timestamps import format_time
@@ -26,7 +26,7 @@ def tell_untold(session: Session, out: Effects) -> None:
     """
     if not (untold := out.untold):
         return
-    rows = out.keep[-len(untold) :]
+    rows = cast("list[Row]", out.keep[-len(untold) :])  # what is no chat comes after a call
     out.untold = []
     for dialect, clients, ids in session.clients.groups:
         live = ids

@@ -51,8 +51,9 @@ class Dialogue:
     def event(self, event: Event) -> Effects:
         self.now_ms += 1
         effects = self.session.receive(event, self.now_ms)
-        self.kept += [row for row in effects.keep if row.command in CHAT]
-        self.events += [row for row in effects.keep if row.command not in CHAT]
+        rows = [row for row in effects.keep if isinstance(row, Row)]
+        self.kept += [row for row in rows if row.command in CHAT]
+        self.events += [row for row in rows if row.command not in CHAT]
         for client, lines in effects.to_clients.items():
             if client in self.down:
                 self.down[client] += lines

@@ -9,9 +9,10 @@ import pytest
 
 from bouncer.hub.errands import errand_of
 from bouncer.irc.wire import Message
-from bouncer.session.effects import RenameChannel
+from bouncer.session.effects import KeepMark, RenameChannel
 from bouncer.session.events import ChannelsWanted
 from storage import accounts
+from storage.message import Renamed, Row
 from storage.records import Channel, Network, User
 from storage.store import open_store
 from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
@@ -106,6 +107,39 @@ def test_what_was_renamed_while_we_were_away_is_joined_by_its_new_name() -> None
     assert RenameChannel("#ops", "#Team") in talk.others
     talk.says("FAIL JOIN CHANNEL_RENAMED #unknown #x :The channel has been renamed")
     assert talk.heard() == []
+
+
+def test_what_was_said_and_noted_goes_along() -> None:
+    """ "A channel rename preserves all channel state" """
+    talk = Dialogue()
+    talk.connect(CAP)
+    session = talk.session
+    session.markers.move("#ops", 5_000)
+    session.marks.put("#ops", "#ops", "soju.im/pinned", "1")
+    session.marks.put("#team", "#team", "soju.im/muted", "1")
+    talk.attach(1, MODERN | {CAP, "draft/read-marker", "draft/metadata-2"})
+    talk.types(1, "METADATA * SUB soju.im/pinned")
+    talk.seen(1)
+    before, after = ":bob!b@h PRIVMSG #ops :before", ":bob!b@h PRIVMSG #Team :after"
+    kept = talk.says(before, RENAME, after).keep
+    assert [type(each) for each in kept] == [Row, Renamed, Row]
+    assert kept[1] == Renamed(1, "#ops", "#team", "#Team")
+    assert session.marks.of("#ops") == {}
+    assert session.marks.of("#team") == {"soju.im/pinned": "1", "soju.im/muted": "1"}
+    assert talk.others[-3:] == [
+        KeepMark("#ops", "soju.im/pinned", ""),
+        KeepMark("#team", "soju.im/pinned", "1"),
+        RenameChannel("#ops", "#Team"),
+    ]
+    said = [str(Message.parse(line)._replace(raw_tags="")) for line in talk.seen(1)]
+    assert said == [
+        before,
+        ":muster.test METADATA #ops soju.im/pinned *",
+        ":muster.test METADATA #Team soju.im/pinned * 1",
+        RENAME,
+        ":muster.test MARKREAD #Team timestamp=1970-01-01T00:00:05.000Z",
+        after,
+    ]
 
 
 async def test_the_store_keeps_it_with_its_settings(tmp_path: Path) -> None:

@@ -1,0 +1,112 @@
+"""A conversation that is renamed is read on under its new name, whatever the database does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from storage import accounts, messages
+from storage.message import Kept, Renamed, Row
+from storage.search import search
+from storage.store import Store, open_store
+from tests.real.disk import locked
+from tests.storage.model import add_network, kept, said, until_well
+
+
+def to_team(network: int, old: str = "#ops") -> Renamed:
+    return Renamed(network, old, "#team", "#Team")
+
+
+def renamed(row: Row) -> Row:
+    return row._replace(target="#team", name="#Team")
+
+
+async def named(store: Store, network: int, target: str) -> list[Row]:
+    return await store.read(messages.latest, network, target, 100)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_it_goes_on_under_the_new_name(store: Store, *, at_once: bool) -> None:
+    network = await add_network(store)
+    old = said(store, network, "an old one", 1, msgid="first")
+    assert await store.append([old])
+    assert await store.run(accounts.put_marker, network, "#ops", 7) == 7
+    before = said(store, network, "before it", 2)
+    after = renamed(said(store, network, "after it", 3))
+    stretch: list[Kept] = [before, to_team(network), after]
+    for each in [stretch] if at_once else [[row] for row in stretch]:
+        assert await store.append(each)
+    rows = [renamed(old), renamed(before), after]
+    assert await named(store, network, "#team") == rows
+    assert await named(store, network, "#ops") == []
+    assert await kept(store, network) == rows
+    assert await store.read(messages.targets, network, 0, 99, 9) == [("#Team", 3)]
+    assert await store.read(messages.find_msgid, network, "#team", "first") == (1, old.id)
+    await store.catch_up()
+    assert await store.read(search, network, "it", "", "#team") == rows[1:]
+    assert await store.read(accounts.get_marker, network, "#team") == 7
+    anew = said(store, network, "another channel", 4)
+    assert await store.append([anew])
+    assert await named(store, network, "#ops") == [anew]
+    assert await named(store, network, "#team") == rows
+
+
+async def test_another_case_is_another_name_of_the_same(store: Store) -> None:
+    network = await add_network(store)
+    row = said(store, network, "line", 1)
+    assert await store.append([row, Renamed(network, "#ops", "#ops", "#OPS")])
+    assert await named(store, network, "#ops") == [row._replace(name="#OPS")]
+
+
+async def test_where_something_is_kept_under_the_new_name_both_stay(store: Store) -> None:
+    network, other = await add_network(store), await add_network(store, "oftc")
+    rows = [said(store, network, "ops", 1), renamed(said(store, network, "team", 2))]
+    elsewhere = said(store, other, "elsewhere", 3)
+    assert await store.append([*rows, elsewhere])
+    for name, at_ms in (("#ops", 7), ("#team", 2)):
+        await store.run(accounts.put_marker, network, name, at_ms)
+    assert await store.append([to_team(network)])
+    assert await kept(store, network) == rows
+    assert await store.read(accounts.get_marker, network, "#team") == 2
+    assert await kept(store, other) == [elsewhere]
+    await store.redact(network, "#team", messages.msgid_of(rows[1]))
+    assert await store.append([to_team(network), to_team(network, "#unknown")])
+    assert await kept(store, network) == [renamed(rows[0])], "nothing was kept there any more"
+
+
+async def test_in_trouble_it_happens_later_and_in_its_turn(sqlite_url: str, tmp_path: Path) -> None:
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        first = said(store, network, "first", 1)
+        assert await store.append([first])
+        with locked(tmp_path / "muster.db"):
+            slip = said(store, network, "a slip", 2, msgid="slip")
+            after = renamed(said(store, network, "after", 3))
+            assert not await store.append([slip, to_team(network), after])
+            assert await store.redact(network, "#team", "slip") == slip
+        await until_well(store)
+        assert await kept(store, network) == [renamed(first), after]
+
+
+async def test_it_waits_for_the_next_start(sqlite_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "unwritten"
+    async with open_store(sqlite_url, unwritten=file) as store:
+        network = await add_network(store)
+        first = said(store, network, "first", 1)
+        assert await store.append([first])
+        with locked(tmp_path / "muster.db"):
+            after = renamed(said(store, network, "after", 3))
+            assert not await store.append([to_team(network), after])
+            await store._close()
+    async with open_store(sqlite_url, unwritten=file) as store:
+        assert await kept(store, network) == [renamed(first), after]
+
+
+async def test_what_was_deleted_under_the_old_name_is_deleted_under_the_new(store: Store) -> None:
+    """As where both come in one breath: deleting waits for more than renaming does."""
+    network = await add_network(store)
+    slip = said(store, network, "a slip", 2, msgid="slip")
+    assert await store.append([slip, to_team(network)])
+    assert await store.redact(network, "#ops", "slip") == renamed(slip)
+    assert await kept(store, network) == []
