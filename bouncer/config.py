@@ -226,6 +226,14 @@ class Config(Table):
             raise ValueError("sts_days needs a [[listen]] with tls on a port, not a WebSocket")
         return self
 
+    @model_validator(mode="after")
+    def _ports_once(self) -> Config:
+        taken = {str(listen.address) for listen in self.listen if listen.address.port}
+        for key, address in (("metrics", self.metrics), ("ident.listen", self.ident.listen)):
+            if address is not None and str(address) in taken:
+                raise ValueError(f"{key} is at {address}, where a [[listen]] is; take another port")
+        return self
+
     @property
     def sts_port(self) -> int | None:
         """Where clients that come without TLS are told to go instead."""

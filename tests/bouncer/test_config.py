@@ -196,6 +196,10 @@ def test_all_faults_are_told_at_once_each_with_its_key_and_what_to_do(tmp_path: 
             "[[listen]]\naddress='a:1'\n[[listen]]\naddress='a:1'",
             "listen: a:1 is there more than once; keep one [[listen]] of it",
         ),
+        (
+            "metrics='127.0.0.1:1'\n[[listen]]\naddress='127.0.0.1:1'",
+            "the file: metrics is at 127.0.0.1:1, where a [[listen]] is; take another port",
+        ),
         ("[[listen]]\naddress='a:70000'", 'listen[1].address: "70000" is not a port'),
         (
             "[[listen]]\naddress='a:1'\norigins=['chat.example.net']",
