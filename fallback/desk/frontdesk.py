@@ -28,6 +28,7 @@ from fallback.networks.outgoing import Priority
 
 MAX_NICK_LINE = 350  # characters of temp nicks in one line
 MAX_UNASKED = 8  # people written to in private who did not ask, per network and incident
+WHOIS_AGAIN_S = 10.0  # of one connection: they may log in after they have claimed
 MAX_ASKERS = 4096  # people remembered as having asked; full: the oldest is forgotten
 
 log = structlog.get_logger("frontdesk")
@@ -65,6 +66,8 @@ class FrontDesk:
         self._nicks_in_lobby = nicks_in_lobby
         self._askers: dict[claims.Connection, None] = {}
         self._unasked: set[claims.Connection] = set()
+        self._whois_at: dict[claims.Connection, float] = {}
+        self.whois_again_s = WHOIS_AGAIN_S
 
     def other_agents(self) -> list[str]:
         """The names of the agents besides us."""
@@ -73,10 +76,25 @@ class FrontDesk:
         return [name for name in self._mesh.others if name in agents]
 
     def reply(self, network: str, nick: str, text: str) -> None:
-        """A NOTICE to one person; their host's turn, so that nicks do not multiply turns."""
+        """A NOTICE to one person, in their turn."""
+        self._announcers[network].notice(nick, text, source=self._turn_of(network, nick))
+
+    def _turn_of(self, network: str, nick: str) -> str:
+        """Their host, so that nicks do not multiply turns."""
         user = self._announcers[network].state.user_named(nick)
-        host = (user.host if user else "") or self.host_of(network, nick)
-        self._announcers[network].notice(nick, text, source=host)
+        return (user.host if user else "") or self.host_of(network, nick) or nick
+
+    def ask_account(self, connection: claims.Connection, nick: str) -> None:
+        """Where the network does not tell accounts by itself, ask for this one."""
+        announcer, now = self._announcers[connection.network], self._now()
+        asked_at = self._whois_at.get(connection, float("-inf"))
+        if announcer.tells_accounts or now < asked_at + self.whois_again_s:
+            return
+        self._whois_at[connection] = now
+        while len(self._whois_at) > claims.MAX_UNVERIFIED:
+            del self._whois_at[next(iter(self._whois_at))]
+        turn = self._turn_of(connection.network, nick)
+        announcer.ask(Message("WHOIS", (nick,)), source=turn)
 
     def answer(self, network: str, nick: str, text: str) -> None:
         """The same, with the roster's age where that has a say in what is answered."""
@@ -333,3 +351,4 @@ class FrontDesk:
         self.asked.clear()
         self._askers.clear()
         self._unasked.clear()
+        self._whois_at.clear()

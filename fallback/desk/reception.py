@@ -65,7 +65,6 @@ class Reception:
             for name, announcer in announcers.items()
         }
         self.turns = {name: Turns() for name in announcers}
-        self._asked_whois: dict[claims.Connection, None] = {}
         self.proving = Proving(conduct, me=me, front=front, roster=roster, now=pulse.now)
         self.unheard = Unheard()
         front.host_of = lambda network, nick: self._people[network].host(nick)
@@ -254,16 +253,6 @@ class Reception:
             event = claims.AccountMatched(connection, nick, member.handle, account)
             self.conduct.put_claim(event)
 
-    def _ask_whois(self, network: str, nick: str, connection: claims.Connection) -> None:
-        """Where the network does not tell accounts by itself, ask for this one, once."""
-        announcer = self.announcers[network]
-        if announcer.tells_accounts or connection in self._asked_whois:
-            return
-        self._asked_whois[connection] = None
-        while len(self._asked_whois) > claims.MAX_UNVERIFIED:
-            del self._asked_whois[next(iter(self._asked_whois))]
-        announcer.command(Message("WHOIS", (nick,)))
-
     def _check_account(
         self, network: str, nick: str, connection: claims.Connection, account: str = ""
     ) -> None:
@@ -356,7 +345,7 @@ class Reception:
         words = text.lstrip("!").split()  # as it is said in the room
         match [words[0].casefold() if words else "", *words[1:]]:
             case ["claim", handle]:
-                self._ask_whois(network, message.nick, connection)
+                self.front.ask_account(connection, message.nick)
                 self.proving.claim(connection, message.nick, handle)
             case ["claim", handle, *code] if code:
                 self.proving.code(connection, message.nick, handle, "".join(code))

@@ -99,7 +99,11 @@ class Announcer:
 
     def notice(self, nick: str, text: str, *, source: str = "") -> None:
         """A reply to somebody; `source` (host or account) is whose turn it takes."""
-        self.outgoing.reply(Message("NOTICE", (nick, text)), source or nick)
+        self.ask(Message("NOTICE", (nick, text)), source=source or nick)
+
+    def ask(self, message: Message, *, source: str) -> None:
+        """What the network is asked for somebody's sake; in their turn, like a reply."""
+        self.outgoing.reply(message, source)
         self._wake.set()
 
     def command(self, message: Message, priority: Priority = Priority.VERIFY) -> None:
@@ -115,8 +119,8 @@ class Announcer:
 
     @property
     def tells_accounts(self) -> bool:
-        """Whether the network tells us by itself who is logged in to which account."""
-        return self._registration is not None and "account-notify" in self._registration.caps
+        """Whether the network tells by itself, with each line, of which account its sender is."""
+        return self._registration is not None and "account-tag" in self._registration.caps
 
     @property
     def identified(self) -> bool:
@@ -312,9 +316,6 @@ class Announcer:
 
     # -- what the network says --------------------------------------------------------------------
 
-    def _on_pong(self, message: Message) -> None:
-        self._pings.answered(message)
-
     def _on_join(self, message: Message) -> None:
         if self.state.is_me(message.nick) and message.params:
             self._send_all(self.venue.entered(message.params[0]))
@@ -386,7 +387,7 @@ class Announcer:
 Handler = Callable[[Announcer, Message], None]
 _A = Announcer
 _HANDLERS: dict[str, Handler] = {
-    "PONG": _A._on_pong,
+    "PONG": lambda ours, message: ours._pings.answered(message),
     "JOIN": _A._on_join,
     "PART": lambda ours, _message: ours._check_joined(),
     "KICK": lambda ours, _message: ours._check_joined(),

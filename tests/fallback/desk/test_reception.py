@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import trio
 
 from bouncer.irc.wire import Message
@@ -132,34 +131,6 @@ async def test_an_account_tag_on_a_private_line_is_enough(tmp_path: Path) -> Non
     async with open_scene(tmp_path) as scene:
         await scene.says("bo", "help", tags="@account=BobAcct ")
         assert await scene.ircd.hears("INVITE") == "INVITE bo #room"
-
-
-async def test_where_accounts_are_not_told_whois_is_asked(tmp_path: Path) -> None:
-    """OFTC: 307 says that the nick is identified; the account is the nick."""
-    async with open_scene(tmp_path) as scene:
-        await scene.joins("bobacct")
-        await scene.says("bobacct", "claim bob")
-        assert await scene.ircd.hears("WHOIS") == "WHOIS bobacct"
-        await scene.ircd.says(":irc.test 307 fb-fra bobacct :user has identified to services")
-        assert await scene.ircd.hears("INVITE") == "INVITE bobacct #room"
-
-
-@pytest.mark.parametrize("told", [CERTFP, CERTFP.upper()])
-async def test_a_client_certificate_that_the_network_tells_is_enough(
-    told: str, tmp_path: Path
-) -> None:
-    """ "WHOIS 307/276 on OFTC": its fingerprints are SHA-1."""
-    async with open_scene(tmp_path) as scene:
-        for who in ("eve", "da"):
-            await scene.joins(who)
-            await scene.says(who, "claim dave")
-            assert await scene.ircd.hears("WHOIS") == f"WHOIS {who}"
-        other = "0" + CERTFP[1:]
-        for who, shown in (("eve", other), ("da", told)):
-            words = f"has client certificate fingerprint {shown}"
-            await scene.ircd.says(f":irc.test 276 fb-fra {who} :{words}")
-        assert await scene.ircd.hears("INVITE") == "INVITE da #room"
-        assert "dave is da (account)" in await scene.ircd.hears("PRIVMSG #room")
 
 
 async def test_the_right_nick_proves_nothing(tmp_path: Path) -> None:
