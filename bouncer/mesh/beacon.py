@@ -21,6 +21,7 @@ from bouncer.mesh import enrolment
 from bouncer.mesh.attendant import Attendant, open_datagram
 from bouncer.mesh.datagrams import Port, open_ports, send_by
 from bouncer.mesh.heartbeat import (
+    MAX_ORDER,
     NO_NONCE,
     NONCE_OCTETS,
     Ack,
@@ -32,6 +33,7 @@ from bouncer.mesh.heartbeat import (
     OrderKind,
     Received,
     acked_name,
+    fitted,
     read_body,
     sign_statement,
     write_order,
@@ -180,7 +182,7 @@ class Beacon:
             id, what, admin[:64], round(given_at * 1000), "bouncer", shown=known_by[:250],
             why=why[:100], for_s=for_s,
         )  # fmt: skip
-        statement = sign_statement(self._key, Kind.ORDER, order)
+        statement = sign_statement(self._key, Kind.ORDER, fitted(order, MAX_ORDER))
         agents = [one for one in self._voters.values() if one.voter.role == "agent"]
         with trio.move_on_after(wait_s):
             while pending := [one for one in agents if id not in one.held]:

@@ -20,7 +20,7 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -292,6 +292,16 @@ class OrderGiven:
 
 
 _AGE = struct.Struct("!d")
+MAX_ORDER = MAX_BODY - _AGE.size  # octets of the statement
+MAX_NOTICE = 700  # of a window's: its base64 goes from voter to voter
+Given = TypeVar("Given", Maintenance, OrderGiven)
+
+
+def fitted(given: Given, octets: int) -> Given:
+    """The same with as much of its `why` as lets the statement of it have so many octets."""
+    while given.why and len(write_body(given)) + SIGNATURE_OCTETS > octets:
+        given = replace(given, why=given.why[: len(given.why) * 3 // 4])
+    return given
 
 
 def write_order(age_s: float, statement: bytes) -> bytes:

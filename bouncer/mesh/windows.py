@@ -19,12 +19,14 @@ from sqlalchemy import Connection
 from bouncer.mesh.heartbeat import (
     MAINTENANCE_GRACE_S,
     MAX_MAINTENANCE_S,
+    MAX_NOTICE,
     STOP_NOTICE_S,
     DatagramFault,
     Kind,
     Maintenance,
     acked_name,
     called,
+    fitted,
     read_body,
     sign_statement,
     write_body,
@@ -93,6 +95,7 @@ class Windows:
             why[:300],
             boot=self._boot,
         )
+        window = fitted(window, MAX_NOTICE)
         await self._put(window)
         return window
 

@@ -17,12 +17,14 @@ import structlog
 import trio
 
 from bouncer.mesh.heartbeat import (
+    MAX_ORDER,
     MAX_ORDER_AGE_S,
     MAX_PROOF,
     DatagramFault,
     Kind,
     OrderGiven,
     OrderKind,
+    fitted,
     read_body,
     read_order,
     read_statement,
@@ -142,6 +144,7 @@ class Relay:
             for_s,
             evidence,
         )
+        given = fitted(given, MAX_ORDER)
         self._accept(Held(given, sign_statement(self._key, Kind.ORDER, given), now))
 
     def take(self, body: bytes) -> str | None:

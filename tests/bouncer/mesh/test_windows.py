@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bouncer.mesh.beacon import Beacon
-from bouncer.mesh.heartbeat import Kind, Maintenance, acked_name, called, read_statement
+from bouncer.mesh.heartbeat import (
+    Kind,
+    Maintenance,
+    acked_name,
+    called,
+    read_body,
+    read_statement,
+)
 from bouncer.mesh.keys import MeshKey
 from bouncer.mesh.roster import Voter
 from bouncer.mesh.windows import COUNT, KEPT, MAX_WINDOWS, Windows
+from fallback.mesh.answers import evidence
+from fallback.mesh.gossip import PADDING, Forwarded
 from storage import directory
 from storage.store import Store, open_store
 
@@ -81,6 +92,17 @@ async def test_a_number_given_again_after_a_restore_is_another_window(store: Sto
 async def test_a_bad_window_is_refused(begins: float, ends: float, said: str, store: Store) -> None:
     with pytest.raises(ValueError, match=said):
         await windows(store).begin(begins, ends, "")
+
+
+async def test_words_in_any_script_leave_room_for_the_way_from_voter_to_voter(store: Store) -> None:
+    ours = windows(store)
+    window = await ours.begin(NOW, NOW + 60, "\N{HORSE FACE}\t" * 150)
+    assert window.why.startswith("\N{HORSE FACE}")
+    await ours.end()
+    [(_window, statement)] = ours.to_tell(set())
+    [(kind, body)] = evidence(1, PADDING, heartbeat=None, notices=[statement], answered_s=math.inf)
+    assert kind is Kind.FORWARD
+    assert base64.b64decode(read_body(Forwarded, body).statement) == statement
 
 
 async def test_there_are_only_so_many(store: Store) -> None:

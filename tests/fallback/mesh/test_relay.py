@@ -290,3 +290,15 @@ def test_the_longest_order_fits_one_datagram() -> None:
     revocation = replace(longest, order="revoke", why="", for_s=0.0, evidence="e" * 32)
     for order in (longest, revocation):
         assert len(write_order(1.0, sign_statement(AMS, Kind.ORDER, order))) <= MAX_BODY
+
+
+async def test_words_in_any_script_fit_as_well(tmp_path: Path) -> None:
+    """Else nothing could be said to the other agents any more, after a restart either."""
+    async with open_post(tmp_path) as post:
+        shown = Shown("account", "pub", "AliceAcct", "s" * MAX_PROOF)
+        post.relay.give("declare", "alice", shown, why="\N{HORSE FACE}\x03" * 50)
+        await until(lambda: post.wire.sent)
+        [(name, kind, body)] = post.wire.sent
+        assert (name, kind) == ("ams", Kind.ORDER)
+        assert len(body) <= MAX_BODY
+        assert post.relay.lines()[-1][1].why.startswith("\N{HORSE FACE}")
