@@ -88,7 +88,10 @@ def step(desk: Desk, event: Event, now: float) -> Done:
         case Tick():
             standing = tuple(other for other in desk.remote if now < other.ends)
             return _each(replace(desk, remote=standing), event, now)
-        case NetworkDropped() | Outproved() | NickProved() | CodeTwice() | EvidenceRevoked():
+        case NetworkDropped(network):
+            desk, actions = _each(desk, event, now)
+            return _lose_sight(desk, network), actions
+        case Outproved() | NickProved() | CodeTwice() | EvidenceRevoked():
             return _each(desk, event, now)
         case _:
             return _one(desk, event, now)
@@ -170,8 +173,34 @@ def _back(desk: Desk, event: StillVoiced, now: float) -> Done:
 
 
 def _outprove(desk: Desk, winner: Claim, now: float) -> Done:
+    desk, actions = _forget_former(desk, winner)
     event = Outproved(winner.handle, winner.proof)
-    return _each(desk, event, now, but=winner.connection)
+    desk, more = _each(desk, event, now, but=winner.connection)
+    return desk, [*actions, *more]
+
+
+def _lose_sight(desk: Desk, network: str) -> Desk:
+    """We were off this network: of who stands there still, by account, the number says nothing."""
+    claims = (
+        replace(
+            old, unseen=old.unseen or (old.connection.network == network and old.phase in SHOWN)
+        )
+        for old in desk.claims
+    )
+    return replace(desk, claims=tuple(claims))
+
+
+def _forget_former(desk: Desk, winner: Claim) -> Done:
+    """A network gives a nick to one at a time: who stood under it before we were away is the
+    winner, met again, or there no more. Neither has proved anything elsewhere."""
+    actions: list[Action] = []
+    for old in desk.claims:
+        same = (old.connection.network, old.nick) == (winner.connection.network, winner.nick)
+        if same and old.unseen and old.phase in SHOWN:
+            desk = _put(desk, Claim(old.connection, old.nick))
+            gone = Persist(ClaimFact(replace(old, phase=Phase.OPEN)))
+            actions += [gone, Replicate(replace(old, phase=Phase.EXPIRED))]
+    return desk, actions
 
 
 def _each(desk: Desk, event: Event, now: float, but: Connection | None = None) -> Done:

@@ -87,7 +87,8 @@ class Claim:
 
     `host` is the user@host under which it was voiced in the room, '' before, and `account` what the
     network told of one then, None where it did not. `away`: the agent was off the network since.
-    `recalled`: known again by its voice, so not good for what destroys.
+    `recalled`: known again by its voice, so not good for what destroys. `unseen`: by account, so it
+    outlasts that the agent was off the network; the same person has another number since.
     """
 
     connection: Connection
@@ -106,6 +107,7 @@ class Claim:
     account: str | None = None
     away: bool = False
     recalled: bool = False
+    unseen: bool = False
 
     @property
     def may_return(self) -> bool:

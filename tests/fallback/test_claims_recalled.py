@@ -12,12 +12,15 @@ import pytest
 from fallback import claims
 from fallback.actions import Persist
 from fallback.claims import (
+    AccountMatched,
     Claimed,
     ClaimFact,
     CodeGiven,
     Connection,
     DevoiceNick,
+    Gone,
     IncidentBegan,
+    Lost,
     NetworkDropped,
     NickChanged,
     PeerVerified,
@@ -27,6 +30,7 @@ from fallback.claims import (
     Revoked,
     StillVoiced,
     Stored,
+    TellRoom,
     Tick,
     Voiced,
 )
@@ -278,3 +282,27 @@ def test_who_is_being_asked_for_a_proof_goes_on_with_that() -> None:
     known = back(again)
     assert known is not None
     assert known.phase is Phase.CHALLENGED
+
+
+def test_who_is_known_by_account_stays_one_when_the_agent_was_away() -> None:
+    """ "the agent itself was disconnected (unless by account)": met again under the same nick, they
+    have proved nothing elsewhere, and their QUIT is theirs."""
+    say = fresh()
+    by_account(say)
+    say.at(10, NetworkDropped("libera"))
+    say.at(20, account(BACK))
+    assert [action.text for action in say.said(TellRoom)] == ["alice is al (account)"]
+    told_last = {each.claim.connection: each.claim.phase for each in say.said(Replicate)}
+    assert told_last == {HERE: Phase.EXPIRED, BACK: Phase.VERIFIED}
+    assert [claim.connection for claim in kept(say)] == [BACK]
+    say.at(30, Lost(BACK, Gone.QUIT))
+    assert not claims.standing(say.state)
+
+
+def test_a_nick_that_another_one_has_now_is_the_former_ones_no_more() -> None:
+    say = fresh()
+    by_account(say)
+    say.at(10, NetworkDropped("libera"))
+    say.at(20, AccountMatched(BACK, "al", "bob", "bob-acc"))
+    assert [claim.handle for claim in claims.standing(say.state)] == ["bob"]
+    assert not say.said(DevoiceNick), "the voice is the new one's"
