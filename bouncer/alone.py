@@ -1,4 +1,4 @@
-"""A data directory for one process alone: a bouncer that serves, or a command that must meet none.
+"""A data directory for one process alone: what serves from it, or a command that must meet none.
 
 The lock is on the directory itself, makes no file, and ends with the process, however that ends.
 NFS locks only what is opened to be written: there it is on a file of its own. Where a file system
@@ -11,6 +11,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import Unusable
@@ -24,6 +25,21 @@ Flock = Callable[[int, int], None]
 
 class Occupied(OSError):
     """Somebody else has it. The text is the operator's message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Whom a directory is for, in words for the operator."""
+
+    who: str  # may be in it already
+    harm: str  # what becomes of it where a second one cannot be kept out
+
+
+BOUNCER = Tenant(
+    "a bouncer, an import, a move or a rekey is",
+    "nothing keeps a second bouncer or an import out while one is at work there, and they would "
+    "spoil each other's data",
+)
 
 
 def make(data_dir: Path) -> None:
@@ -41,31 +57,32 @@ def in_the_way(data_dir: Path) -> str:
 
 
 @contextmanager
-def alone(data_dir: Path, flock: Flock = fcntl.flock) -> Iterator[str]:
-    """Be the only one in it; makes the directory where it is missing. Raises Occupied, Unusable.
+def alone(data_dir: Path, flock: Flock = fcntl.flock, *, tenant: Tenant = BOUNCER) -> Iterator[str]:
+    """Be the only one in it; makes the directory where it is missing. Raises Occupied, Unusable;
+    OSError where it cannot be made.
 
     Gives why nobody can be kept out, in words for the operator; "" where they can.
     """
     make(data_dir)
-    held, fault = _lock(data_dir, os.O_RDONLY | os.O_DIRECTORY, flock)
+    held, fault = _lock(data_dir, os.O_RDONLY | os.O_DIRECTORY, flock, tenant)
     if fault:
         os.close(held)
         file = data_dir / LOCK_FILE
-        held, fault = _lock(file, os.O_RDWR | os.O_CREAT, flock)
+        held, fault = _lock(file, os.O_RDWR | os.O_CREAT, flock, tenant)
         give_like(file, data_dir)
     try:
-        yield _said(data_dir, fault)
+        yield _said(data_dir, fault, tenant)
     finally:
         os.close(held)
 
 
-def lockless(data_dir: Path, flock: Flock = fcntl.flock) -> str:
+def lockless(data_dir: Path, flock: Flock = fcntl.flock, *, tenant: Tenant = BOUNCER) -> str:
     """Why nobody can be kept out of it; "" where they can. Makes nothing: of a directory in which
     nobody ever served on such a file system it is not known."""
     fault = ""
     for place, flags in ((data_dir, os.O_RDONLY), (data_dir / LOCK_FILE, os.O_RDWR)):
         try:
-            held, fault = _lock(place, flags, flock)
+            held, fault = _lock(place, flags, flock, tenant)
             os.close(held)
         except Occupied:
             return ""
@@ -73,10 +90,10 @@ def lockless(data_dir: Path, flock: Flock = fcntl.flock) -> str:
             return ""
         if not fault:
             return ""
-    return _said(data_dir, fault)
+    return _said(data_dir, fault, tenant)
 
 
-def _lock(place: Path, flags: int, flock: Flock) -> tuple[int, str]:
+def _lock(place: Path, flags: int, flock: Flock, tenant: Tenant) -> tuple[int, str]:
     """What holds the lock until it is closed, and why it does not. Raises Occupied, OSError."""
     held = os.open(place, flags, 0o600)
     try:
@@ -85,17 +102,14 @@ def _lock(place: Path, flags: int, flock: Flock) -> tuple[int, str]:
         os.close(held)
         folder = place if flags & os.O_DIRECTORY else place.parent
         raise Occupied(
-            f"{folder}: a bouncer, an import, a move or a rekey is running here already; "
-            "stop it, or wait for its end"
+            f"{folder}: {tenant.who} running here already; stop it, or wait for its end"
         ) from None
     except OSError as error:
         return held, str(error.strerror)
     return held, ""
 
 
-def _said(data_dir: Path, fault: str) -> str:
+def _said(data_dir: Path, fault: str, tenant: Tenant) -> str:
     return fault and (
-        f"{data_dir} cannot be locked ({fault}), so nothing keeps a second bouncer or an import "
-        "out while one is at work there, and they would spoil each other's data; put it on a "
-        "local disk"
+        f"{data_dir} cannot be locked ({fault}), so {tenant.harm}; put it on a local disk"
     )

@@ -29,6 +29,7 @@ from fallback.calling import about_role
 from fallback.config import MOVED_FOR_DAYS, Config, NetworkConfig
 from fallback.findings import Finding, Level, fail, ok, read_finding, warn
 from fallback.journal import ROSTER
+from fallback.lock import about_lock
 from fallback.mesh.pairing import PAIR
 from fallback.networks.upkeep import about_network
 from fallback.networks.wording import lately_moved
@@ -62,6 +63,7 @@ async def look(config: Config) -> list[Finding]:
     findings = [
         *about_key(config),
         *about_disk(config),
+        *about_lock(config),
         *about_ways(config),
         *about_secrets(config),
     ]

@@ -1,38 +1,46 @@
-"""One process per data directory, and what keeps a voter from starting."""
+"""One voter per data directory, and what keeps a voter from starting."""
 
 from __future__ import annotations
 
-import fcntl
-import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 
+import structlog
+
+from bouncer.alone import Occupied, Tenant, alone, lockless
 from fallback.config import Config
+from fallback.findings import Finding, warn
+from storage.errors import Unusable
 
-LOCK_FILE = "fallback.lock"
+VOTER = Tenant(
+    "another `fallback run` is",
+    "nothing keeps a second `fallback run` out, and of two with one key neither is heard for long",
+)
+
+log = structlog.get_logger("fallback")
 
 
 class Fault(Exception):
     """The voter cannot start. Its text is the operator's message; exit code 2."""
 
 
-def take_lock(config: Config) -> _Lock:
-    """One process per data directory. Raises Fault."""
-    path = config.data_dir / LOCK_FILE
+def take_lock(config: Config) -> ExitStack:
+    """Be the only one in the data directory until it is closed. Raises Fault."""
+    held = ExitStack()
     try:
-        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        unlocked = held.enter_context(alone(config.data_dir, tenant=VOTER))
+    except Occupied as occupied:
+        raise Fault(str(occupied)) from None
+    except Unusable as fault:
+        raise Fault(str(fault)) from None
     except OSError as error:
-        raise Fault(f"{path}: {error.strerror}") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise Fault(f"{config.data_dir} is in use: another `fallback run` holds it") from None
-    return _Lock(handle)
+        raise Fault(f"{config.data_dir}: {error.strerror}") from None
+    if unlocked:
+        log.warning("not locked", reason=unlocked)
+    return held
 
 
-class _Lock:
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-
-    def close(self) -> None:
-        os.close(self._handle)
+def about_lock(config: Config) -> Iterator[Finding]:
+    """Whether a second one would be kept out."""
+    if said := lockless(config.data_dir, tenant=VOTER):
+        yield warn("the data directory has no lock", said)

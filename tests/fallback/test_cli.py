@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,8 +122,40 @@ async def test_two_never_run_on_one_folder(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site:
         config = await site.pairs("hel", role="witness")
         await site.starts(config)
-        with pytest.raises(app.Fault, match="is in use"):
+        with pytest.raises(app.Fault, match="another `fallback run` is running here already"):
             app.Voter(config)
+
+
+# The command line on a file system without locks.
+WITHOUT = """
+import errno, fcntl, os, sys
+def flock(held, how):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+fcntl.flock = flock
+from fallback.cli import main
+sys.exit(main())
+"""
+
+
+def test_where_a_second_one_cannot_be_kept_out_it_is_said(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    MeshKey.load_or_make(tmp_path / "state" / "mesh.key")
+    words = [sys.executable, "-c", WITHOUT, "run", "--config", str(config)]
+    said = f"{tmp_path}/state cannot be locked (No locks available), so nothing keeps a second"
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if "serving" in line:
+                break
+        checked = subprocess.run(
+            [*words[:3], "check", *words[4:]], capture_output=True, text=True, check=False
+        )
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert said in "".join(lines)
+    assert f"warn  the data directory has no lock: {said}" in checked.stdout
 
 
 async def test_metrics_are_served_on_loopback_and_nothing_else(tmp_path: Path) -> None:
