@@ -5,6 +5,7 @@ Cancelling the tree is the shutdown. Whatever must survive is on disk already.
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -29,7 +30,7 @@ from fallback.desk.frontdesk import FrontDesk
 from fallback.desk.reception import Reception
 from fallback.findings import Finding
 from fallback.journal import Journal
-from fallback.lock import Fault as Fault, take_lock
+from fallback.lock import Fault as Fault, Hindrance as Hindrance, take_lock
 from fallback.mesh.agreement import about_settings, our_settings
 from fallback.mesh.gossip import SettingsSaid
 from fallback.mesh.hearing import Hearing
@@ -69,7 +70,7 @@ class Voter:
         except KeyFault as fault:
             raise Fault(f"{fault}; `fallback key` makes one") from None
         except IncidentsError as error:
-            raise Fault(str(error)) from None
+            raise (Hindrance if error.passes else Fault)(str(error)) from None
         waits = config.waits()
         self.pulse = Pulse(waits.self_stall_s)
         boot = secrets.token_hex(8)
@@ -202,8 +203,10 @@ class Voter:
                 self._nursery = nursery
                 try:
                     await nursery.start(self.mesh.run)
-                except OSError as error:
-                    raise Fault(f"mesh {self.config.mesh}: {error.strerror}") from None
+                except OSError as error:  # another has the port, or the address is yet to come
+                    never = error.errno == errno.EACCES
+                    text = f"mesh {self.config.mesh}: {error.strerror}"
+                    raise (Fault if never else Hindrance)(text) from None
                 nursery.start_soon(self.journal.run)
                 nursery.start_soon(self._take_documents)
                 nursery.start_soon(self.conduct.run, self.remembered.kept, self.remembered.stored)

@@ -113,16 +113,14 @@ def _run(chosen: argparse.Namespace) -> int:
     logs.set_up(chosen.log_format)
     try:
         running.run(settings)
-    except app.Fault as fault:
-        print(fault, file=sys.stderr)
-        return WRONG_USE
-    except BaseExceptionGroup as group:
-        faults, rest = group.split(app.Fault)
-        if faults is None or rest is not None:
+    except (app.Fault, BaseExceptionGroup) as raised:
+        faults = _leaves(raised)
+        if not all(isinstance(each, app.Fault) for each in faults):
             raise
-        for each in _leaves(faults):
+        for each in faults:
             print(each, file=sys.stderr)
-        return WRONG_USE
+        passes = all(isinstance(each, app.Hindrance) for each in faults)
+        return FAILED if passes else WRONG_USE
     return DONE
 
 

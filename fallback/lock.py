@@ -24,13 +24,18 @@ class Fault(Exception):
     """The voter cannot start. Its text is the operator's message; exit code 2."""
 
 
+class Hindrance(Fault):
+    """It cannot start now, and may soon, without anybody's help: exit code 1, so that the unit
+    tries again."""
+
+
 def take_lock(config: Config) -> ExitStack:
     """Be the only one in the data directory until it is closed. Raises Fault."""
     held = ExitStack()
     try:
         unlocked = held.enter_context(alone(config.data_dir, tenant=VOTER))
     except Occupied as occupied:
-        raise Fault(str(occupied)) from None
+        raise Hindrance(str(occupied)) from None
     except Unusable as fault:
         raise Fault(str(fault)) from None
     except OSError as error:

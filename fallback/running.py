@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from fallback import watch
-from fallback.app import Fault, Voter, read_hooks, read_secrets
+from fallback.app import Fault, Hindrance, Voter, read_hooks, read_secrets
 from fallback.config import Config
 from fallback.voter import VoterState
 from storage.incidents import MOVE_AWAY, IncidentsError
@@ -126,6 +126,8 @@ def _new(config: Config) -> Voter:
     try:
         return Voter(config)
     except IncidentsError as error:
+        if error.passes:
+            raise Hindrance(str(error)) from None
         raise Fault(f"{error}; {MOVE_AWAY}") from None
 
 

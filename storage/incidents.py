@@ -16,6 +16,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from storage.trouble import Cause, cause_of
+
 FORMAT = 1
 MAX_JOURNAL = 200_000  # rows; the oldest go first
 MAX_BURNED = 100_000
@@ -85,8 +87,16 @@ MOVE_AWAY = (
 )
 
 
+PASSING = frozenset({Cause.FULL, Cause.LOCKED, Cause.FAILING})
+
+
 class IncidentsError(Exception):
-    """The agent's file cannot be used. Its text is the operator's message."""
+    """The agent's file cannot be used. Its text is the operator's message. `passes`: it may be
+    otherwise soon, and nothing is wrong with the file."""
+
+    def __init__(self, text: str, *, passes: bool = False) -> None:
+        super().__init__(text)
+        self.passes = passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,25 +134,17 @@ class Incidents:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Callers hop between worker threads, one at a time.
-            self._engine = sa.create_engine(
-                f"sqlite:///{path}",
-                poolclass=sa.StaticPool,
-                connect_args={"check_same_thread": False},
-            )
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-                # FULL: a burned code must stay burned when the power fails a moment later.
-                connection.exec_driver_sql("PRAGMA synchronous = FULL")
-                held = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-                if held > FORMAT:
-                    raise IncidentsError(f"{path}: was written by a newer release; update this one")
-                METADATA.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
-                connection.commit()
+            try:
+                self._engine = _open(path)
+            except sa.exc.SQLAlchemyError as error:
+                if cause_of(error) is not Cause.FULL:
+                    raise
+                # What processes share it by has no room. Alone, what it holds can be read.
+                self._engine = _open(path, exclusive=True)
             path.chmod(0o600)
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            raise IncidentsError(f"{path}: {_reason(error)}") from None
+            passes = cause_of(error) in PASSING
+            raise IncidentsError(f"{path}: {_reason(error)}", passes=passes) from None
 
     def close(self) -> None:
         self._engine.dispose()
@@ -324,7 +326,36 @@ class Incidents:
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
-            raise IncidentsError(f"{self.path}: {_reason(error)}") from None
+            passes = cause_of(error) in PASSING
+            raise IncidentsError(f"{self.path}: {_reason(error)}", passes=passes) from None
+
+
+def _open(path: Path, *, exclusive: bool = False) -> sa.Engine:
+    """Raises SQLAlchemyError, IncidentsError. Nothing is written to a file that is whole."""
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        poolclass=sa.StaticPool,
+        # Callers hop between worker threads, one at a time.
+        connect_args={"check_same_thread": False},
+    )
+    try:
+        with engine.connect() as connection:
+            if exclusive:
+                connection.exec_driver_sql("PRAGMA locking_mode = EXCLUSIVE")
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            # FULL: a burned code must stay burned when the power fails a moment later.
+            connection.exec_driver_sql("PRAGMA synchronous = FULL")
+            held = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            if held > FORMAT:
+                raise IncidentsError(f"{path}: was written by a newer release; update this one")
+            METADATA.create_all(connection)
+            if held != FORMAT:
+                connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
+            connection.commit()
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
 
 
 def _reason(error: BaseException) -> str:

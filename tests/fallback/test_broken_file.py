@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from fallback.check import kept_roster
 from fallback.config import Config, parse
 from fallback.journal import ROSTER, Journal
 from storage.incidents import Incidents, IncidentsError, Line
+from tests.real.disk import small_disk
 
 PAGE = 4096
 
@@ -90,3 +92,38 @@ def test_a_voter_with_a_broken_file_says_what_to_do(whole: bytes, tmp_path: Path
     assert "used codes are forgotten" in str(raised.value)
     [finding] = kept_roster(config)[1]
     assert "move it away" in finding.todo
+
+
+@pytest.mark.parametrize("opened_before", [False, True], ids=["empty", "kept"])
+async def test_a_full_disk_keeps_no_voter_from_starting(
+    opened_before: bool, tmp_path: Path
+) -> None:
+    """ "Silence is the failure": what it holds it reads, and what it cannot keep it tells of."""
+    place = tmp_path / "small"
+    place.mkdir()
+    with small_disk(place, "400k"):
+        config = configured(place)
+        if opened_before:
+            before = Incidents(config.database_file)
+            before.put_facts({"armed": b"{}"})
+            before.close()
+        fill(place)
+        if not opened_before:
+            with pytest.raises(app.Hindrance, match="disk"):
+                app.Voter(config)
+            return
+        voter = app.Voter(config)
+        assert voter.remembered.kept.armed
+        with pytest.raises(IncidentsError, match="full") as raised:
+            voter.incidents.put_facts({"notices": b"{}"})
+        assert raised.value.passes
+        (place / "rest").unlink()
+        voter.incidents.put_facts({"notices": b"{}"})
+        voter.journal.close()
+
+
+def fill(place: Path) -> None:
+    """Until not an octet fits."""
+    with (place / "rest").open("wb", buffering=0) as rest, suppress(OSError):
+        while True:
+            rest.write(bytes(PAGE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -124,6 +125,26 @@ async def test_two_never_run_on_one_folder(tmp_path: Path) -> None:
         await site.starts(config)
         with pytest.raises(app.Fault, match="another `fallback run` is running here already"):
             app.Voter(config)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "told"),
+    [
+        ("127.0.0.1:{taken}", "Address already in use"),
+        ("192.0.2.1:7000", "Cannot assign requested address"),  # not yet, as the network comes up
+    ],
+)
+def test_what_may_pass_is_no_fault_of_the_configuration(
+    mesh: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1, after which the unit tries again: "It is never given up"."""
+    MeshKey.load_or_make(tmp_path / "state" / "mesh.key")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        where = mesh.format(taken=other.getsockname()[1])
+        config = write_config(tmp_path, mesh=f'"{where}"')
+        assert main(["run", "--config", str(config)]) == 1
+    assert f"mesh {where}: {told}" in capsys.readouterr().err
 
 
 # The command line on a file system without locks.
