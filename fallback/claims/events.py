@@ -87,12 +87,17 @@ class CodeSpilled:
 
 @dataclass(frozen=True, slots=True)
 class Vouched:
-    """`!vouch NICK HANDLE` by an admin who is verified by ssh or account."""
+    """`!vouch NICK HANDLE` by an admin who is verified by ssh or account.
+
+    `overheard`: another agent answers it, who knows the admin. So it is a first vouch here, too:
+    the second may be ours to answer. It never is the second, or both agents would verify.
+    """
 
     connection: Connection
     nick: str
     handle: str
     admin: str
+    overheard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ def vouch_evidence(case: Case, event: Vouched) -> str:
 
 def vouched_twice(case: Case, event: Vouched, _now: float) -> bool:
     evidence = vouch_evidence(case, event)
-    good = bool(evidence) and not revoked(case, evidence)
+    good = bool(evidence) and not revoked(case, evidence) and not event.overheard
     return good and bool(event.handle) and closed_desk(case) is None
 
 

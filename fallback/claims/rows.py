@@ -292,6 +292,7 @@ _TOLD_LATE = (
     " this one was away"
 )
 _LOST = "an invitation may be lost, and who is verified has no other way to ask for one"
+_TWO_AGENTS = "else two admins who are known to two agents could not vouch together"
 _NICK_ONLY = "every row that answers must know the nick it answers to"
 
 TABLE: Table[Case, Action] = Table(
@@ -337,7 +338,8 @@ TABLE: Table[Case, Action] = Table(
         Row(_TRY | _LOCK, Vouched, on.vouched_twice, Phase.VERIFIED, _by_vouch,
             "second admin vouches | 4 h, no admin rights; voice, invite"),
         Row(_TRY | _LOCK, Vouched, on.vouched_once, None, _first_vouch,
-            "an admin vouches | wait for a second one"),
+            "an admin vouches, to us or to another agent | wait for a second one",
+            _TWO_AGENTS),
         Row(_CH, Tick, on.timed_out, Phase.OPEN, _reopen, "timeout | nothing"),
         Row(_CH, NickChanged, on.renamed, Phase.OPEN, _reopen_renamed, "nick change | nothing"),
         Row(_LOCK, Tick, on.timed_out, Phase.OPEN, _reopen, "10 min | nothing"),

@@ -7,7 +7,7 @@ destructive commands need an account or an ssh signature, never a recovery code 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -72,9 +72,11 @@ def run(reception: Reception, network: str, nick: str, text: str, *, room: bool)
             reception.reply(network, nick, wording.HELP if name else wording.UNKNOWN)
         return
     person = reception.person(network, nick)
-    if room and not _is_ours(reception, network, nick, person, max(order.who, Who.VERIFIED)):
-        return
     call = Call(reception, network, nick, tuple(words[1:]), person)
+    if room and not _is_ours(reception, network, nick, person, max(order.who, Who.VERIFIED)):
+        if order.run is vouch and len(call.words) >= order.least:
+            _overhear(call)
+        return
     if order.who > rights(person):
         answer = [_refusal(call, order.who)]
     elif order.room_only and not room:
@@ -233,14 +235,30 @@ def vouch(call: Call) -> list[str]:
     nick, handle = call.words[:2]
     if call.reception.front.too_old():
         return [f"{nick} is not vouched for"]
+    event = _vouched(call, call.admin)
+    if event is None:
+        return [f"{nick} or {handle} is not known here"]
+    call.reception.conduct.put_claim(event)
+    return [f"vouched for {nick} as {event.handle}; two admins make it count: 4h, no admin rights"]
+
+
+def _vouched(call: Call, admin: str) -> claims.Vouched | None:
+    nick, handle = call.words[:2]
     known = call.reception.roster()
     member = known.member(handle) if known else None
     connection = call.reception.connection(call.network, nick)
-    if member is None or connection is None:
-        return [f"{nick} or {handle} is not known here"]
-    event = claims.Vouched(connection, nick, member.handle, call.admin)
-    call.reception.conduct.put_claim(event)
-    return [f"vouched for {nick} as {member.handle}; two admins make it count: 4h, no admin rights"]
+    return claims.Vouched(connection, nick, member.handle, admin) if member and connection else None
+
+
+def _overhear(call: Call) -> None:
+    """What another agent answers counts as one vouch of two here, too, whoever knows the admin."""
+    known, person = call.reception.roster(), call.person
+    level, admin = rights(person), call.admin
+    if level < Who.STRONG_ADMIN and (other := _known_elsewhere(call, call.nick)):
+        level, admin = _rights(known.member(other.handle) if known else None, other), other.handle
+    event = _vouched(call, admin)
+    if level is Who.STRONG_ADMIN and event is not None and not call.reception.front.too_old():
+        call.reception.conduct.put_claim(replace(event, overheard=True))
 
 
 def revoke(call: Call) -> list[str]:

@@ -267,3 +267,21 @@ def test_a_fake_network_hurts_itself_only() -> None:
     say.at(2, Tick(), Signed(THERE, True, "i1", "oftc", "real", "nb", "K"))
     (bob,) = claims.standing(say.state)
     assert (bob.handle, bob.proof) == ("bob", Proof.SSH)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verified"),
+    [
+        (("ann", True), ("dan", False), True),  # another agent knew ann, this one knows dan
+        (("ann", False), ("dan", True), False),  # the other agent has both, and verifies
+        (("ann", True), ("dan", True), False),
+        (("ann", True), ("ann", False), False),
+    ],
+)
+def test_s6_what_another_agent_answers_is_the_first_vouch_and_never_the_second(
+    first: tuple[str, bool], second: tuple[str, bool], verified: bool
+) -> None:
+    say = fresh()
+    for at, (admin, overheard) in enumerate((first, second)):
+        say.at(at, Vouched(HERE, "al", "alice", admin, overheard))
+    assert (say.phase is Phase.VERIFIED) is verified

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import trio
 
+from bouncer.mesh.proofs import ssh_credential
 from fallback import claims, incident, speaker
 from fallback.app import Voter
 from fallback.running import Serving
@@ -28,6 +29,7 @@ class Pair:
 
     site: Site_
     server: Ngircd
+    keys: Path
     agents: dict[str, Voter] = field(default_factory=dict)
     codes: dict[str, list[str]] = field(default_factory=dict)
 
@@ -44,6 +46,19 @@ class Pair:
             await made.register(nick)
             yield made
 
+    async def signs(self, who: Peer, handle: str, to: str) -> None:
+        """The same by the ssh key."""
+        who.forget()
+        await who.says(f"PRIVMSG fb-{to} :claim {handle}")
+        asked = await who.hears("NOTICE", who.nick, "sign it *")
+        command = asked.params[1].partition("the result: ")[2]
+        command = command.replace("~/.ssh/id_ed25519", str(self.keys / handle))
+        done = await trio.run_process(["sh", "-c", command], capture_stdout=True)
+        await who.says(f"PRIVMSG fb-{to} :proof {done.stdout.decode()}")
+        await who.hears("INVITE", who.nick, "#room")
+        await who.says("JOIN #room")
+        await who.hears("MODE", "#room", "+v", who.nick)
+
     async def proves(self, who: Peer, handle: str, to: str) -> None:
         """By a code, said to this agent; then they are in the room, with a voice."""
         code = self.codes[handle].pop()
@@ -56,10 +71,15 @@ class Pair:
 @asynccontextmanager
 async def open_pair(tmp_path: Path) -> AsyncIterator[Pair]:
     async with open_site(tmp_path) as site, ngircd(tmp_path / "ircd", max_nick=16) as server:
-        pair = Pair(site, server)
+        pair = Pair(site, server, tmp_path)
         at = SimpleNamespace(address=f"irc+insecure://{server.host}:{server.port}")
         for handle in ("alice", "bob"):
             pair.codes[handle] = await site.employs(handle)
+        for handle in ("ann", "dan"):
+            key = tmp_path / handle
+            await trio.run_process(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
+            public = ssh_credential(key.with_suffix(".pub").read_text()).public
+            await site.employs(handle, admin=True, more=(("ssh", public),))
         for name in (SPEAKS, FOLLOWS):
             config = await site.pairs(name, ircd=at)  # type: ignore[arg-type]
             pair.agents[name] = await site.starts(config)
@@ -101,11 +121,39 @@ async def test_one_agent_alone_answers_in_the_room(tmp_path: Path) -> None:
         for who, by, other in ((bo, "fb-fra", "fb-hel"), (al, "fb-hel", "fb-fra")):
             who.forget()
             await who.says("PRIVMSG #room :!roster", "PRIVMSG #room :!standdown")
-            await who.hears("NOTICE", who.nick, "alice=al (code); bob=bo (code)", source=f"{by}!*")
+            await who.hears(
+                "NOTICE", who.nick, "alice=al (code); *bob=bo (code)*", source=f"{by}!*"
+            )
             await who.hears("NOTICE", who.nick, "this is for admins", source=f"{by}!*")
             await who.says(f"PRIVMSG {other} :xyzzy")  # what it had to say before has come then
             await who.hears("NOTICE", who.nick, "say `claim*", source=f"{other}!*")
             assert len(who.all("NOTICE", who.nick, source=f"{other}!*")) == 1
+
+
+async def test_two_admins_vouch_together_though_each_is_known_to_another_agent(
+    tmp_path: Path,
+) -> None:
+    """FALLBACK: "`!vouch NICK HANDLE` | room | two admins"."""
+    async with (
+        open_pair(tmp_path) as pair,
+        pair.client("an") as ann,
+        pair.client("da") as dan,
+        pair.client("bo") as bo,
+    ):
+        await bo.says("JOIN #lobby")
+        await pair.signs(ann, "ann", SPEAKS)
+        await pair.signs(dan, "dan", FOLLOWS)
+        for agent in pair.agents.values():
+            await until(lambda: len(claims.standing(agent.conduct.desk)) == 2)  # noqa: B023
+        await ann.says("PRIVMSG #room :!vouch bo bob", "PRIVMSG #room :!vouch bo bob")
+        for _ in range(2):  # one admin's word, however often
+            await ann.hears("NOTICE", "an", "vouched for bo as bob*", source="fb-fra!*")
+        assert not bo.all("INVITE", "bo", "#room")
+        await dan.says("PRIVMSG #room :!vouch bo bob")
+        await dan.hears("NOTICE", "da", "vouched for bo as bob*", source="fb-hel!*")
+        await bo.hears("INVITE", "bo", "#room", source="fb-hel!*")
+        await dan.has_heard("PRIVMSG", "#room", "bob is bo (vouch)", source="fb-fra!*")
+        assert not bo.all("INVITE", "bo", "#room", source="fb-fra!*")
 
 
 async def test_who_takes_over_tells_who_is_found(tmp_path: Path) -> None:
