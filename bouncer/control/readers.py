@@ -230,6 +230,10 @@ def endpoint(text: str) -> str:
         raise ValueError(f'"{text}" is no address; write host:port, or [v6]:port')
     if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise ValueError(f'"{port}" is no port; write 1 to 65535')
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError(f'"{host}" is no name that DNS knows') from None
     return text
 
 

@@ -128,4 +128,6 @@ async def dial_voter(host: str, port: int, public: PublicKey) -> Link:
         raise LinkFault(f"no answer within {HANDSHAKE_S:.0f} s") from None
     except (OSError, ssl.SSLError, trio.BrokenResourceError) as error:
         raise LinkFault(getattr(error, "strerror", None) or "no TLS handshake") from error
+    except UnicodeError:
+        raise LinkFault("its host is no name that DNS knows") from None
     return Link(stream)

@@ -199,7 +199,7 @@ class Mesh:
                 host, port = split_address(voter.address)
                 try:
                     found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_DGRAM)
-                except OSError as error:
+                except (OSError, UnicodeError) as error:  # the latter of what DNS takes for no name
                     log.info("voter's address not found", voter=name, error=str(error))
                     continue
                 if name in self._voters:

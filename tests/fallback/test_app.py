@@ -7,10 +7,12 @@ from pathlib import Path
 
 import trio
 
+from bouncer.mesh.keys import MeshKey
 from fallback import incident, watch
 from fallback.app import Voter
 from fallback.report import ask, metrics_text
 from storage import directory
+from storage.records import Agent
 from tests.fallback.ircd import Ircd, open_ircd
 from tests.fallback.voters import WAITS, Site_, open_site, until
 
@@ -303,3 +305,15 @@ async def test_a_flood_of_bad_datagrams_silences_nobody(tmp_path: Path) -> None:
                 await trio.sleep(0.005)
         assert phase(agent) is watch.Phase.WATCHING
         assert agent.mesh.refused["tag"] > 1000
+
+
+async def test_a_voter_whose_address_is_no_name_takes_nobody_down(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        key = str(MeshKey.generate().public)
+        bad = Agent("bad", "bad..example.net:7000", key, role="witness")
+        await site.store.run(directory.add_agent, bad)
+        voter = await site.starts(await site.pairs("hel", role="witness"))
+        await site.beats()
+        await until(lambda: phase(voter) is watch.Phase.WATCHING)
+        await until(lambda: voter.mesh.others == ["bad"])
+        await until(lambda: site.beacon and site.beacon.status()[1].linked)

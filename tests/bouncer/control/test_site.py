@@ -31,6 +31,8 @@ async def test_a_voter_is_paired_once(tmp_path: Path) -> None:
             await dispatch(f"agent add hel 192.0.2.2:7000 {KEY}", OPERATOR, desk)
         with pytest.raises(ControlError, match="a mesh key looks like"):
             await dispatch("agent add hel 192.0.2.2:7000 nokey", OPERATOR, desk)
+        with pytest.raises(ControlError, match=r"hel..example.net\" is no name that DNS knows"):
+            await dispatch(f"agent add hel hel..example.net:7000 {KEY}", OPERATOR, desk)
         assert desk.config.mesh.key is not None
         ours = MeshKey.load(desk.config.mesh.key)
         with pytest.raises(ControlError, match="this bouncer's own key"):
