@@ -16,6 +16,7 @@ from fallback.networks.wording import lately_moved
 _NOBODYS = re.compile(r"(?:is not|isn't) registered")  # Atheme, OFTC; Anope
 STAYS = frozenset("rP")  # registered, permanent: such a room outlives its last member
 PATIENCE = 2  # waits for a room's answer
+OP_AGAIN_S = 300.0  # services may have been away, or others have taken the rights from us
 ROOM_MODES = "ims"  # invite only, moderated, secret: voiced = verified
 
 
@@ -28,6 +29,7 @@ class Venue:
         self.refused: dict[str, str] = {}  # channel -> why it does not let us in
         self._excepted = ""  # the host that may join the room uninvited
         self._asked_op = False
+        self._asks_op_at = float("inf")  # again
         self._waited = 0
         self._nobodys: set[str] = set()
 
@@ -79,7 +81,22 @@ class Venue:
                 for name in former
                 if self.state.channel(name) is not None
             ]
-        return lines if identified else lines + self._made_anew()
+        return lines + (self._ask_op(now_s) if identified else self._made_anew())
+
+    def _ask_op(self, now_s: float) -> list[Message]:
+        """ChanServ once more to make us operator, where its answer may be another by now."""
+        if self.is_op or not self._asked_op:
+            self._asked_op, self._asks_op_at = False, float("inf")
+        elif self._asks_op_at == float("inf"):
+            self._asks_op_at = now_s + OP_AGAIN_S
+        elif now_s >= self._asks_op_at:
+            self._asks_op_at = now_s + OP_AGAIN_S
+            return [self._op_us]
+        return []
+
+    @property
+    def _op_us(self) -> Message:
+        return Message("PRIVMSG", ("ChanServ", f"OP {self.config.room} {self.state.nick}"))
 
     def waited(self) -> str:
         """Called after each wait for what `moves` asked: a room that has not answered for some time
@@ -155,8 +172,7 @@ class Venue:
         if not self.is_op:
             if identified and not self._asked_op:
                 self._asked_op = True
-                words = f"OP {self.config.room} {self.state.nick}"
-                return [Message("PRIVMSG", ("ChanServ", words))]
+                return [self._op_us]
             return []
         lines = self._let_us_back_in()
         missing = "".join(letter for letter in ROOM_MODES if letter not in room.modes)

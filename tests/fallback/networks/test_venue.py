@@ -92,11 +92,24 @@ def test_as_operator_it_sets_what_is_missing_once() -> None:
     assert scene.hears(":s MODE #room +nt") == []
 
 
-def test_identified_and_no_operator_it_asks_chanserv_once() -> None:
-    scene = Scene()
-    scene.is_in("#room")
-    assert scene.hears(":s 324 fb #room +nt", identified=True) == ["PRIVMSG ChanServ :OP #room fb"]
+def test_identified_and_no_operator_it_asks_chanserv_now_and_then() -> None:
+    """Services may be away just then; or somebody takes the rights away later."""
+    scene, asked = Scene(), "PRIVMSG ChanServ :OP #room fb"
+    scene.is_in("#lobby", "#room")
+    assert scene.hears(":s 324 fb #room +nt", identified=True) == [asked]
     assert scene.hears(":s 324 fb #room +nt", identified=True) == []
+
+    def again(now_s: float) -> list[str]:
+        return [str(each) for each in scene.venue.moves(now_s)]
+
+    assert again(NOW) == again(NOW + 299) == []
+    assert again(NOW + 300) == [asked]
+    assert again(NOW + 599) == []
+    scene.hears(":ChanServ!s@services. MODE #room +o fb", identified=True)
+    assert again(NOW + 900) == []
+    assert scene.hears(":eve!e@h MODE #room -o fb", identified=True) == [asked]
+    assert again(NOW + 1000) == []
+    assert again(NOW + 1300) == [asked]
 
 
 def test_it_leaves_other_channels_alone() -> None:
