@@ -281,8 +281,10 @@ class Performer:
         if lobby and wording.lately_moved(place, self._pulse.now()):
             targets += [name for name in (place.former_lobby, place.former_room) if name]
         announcer.say(tuple(targets), text, Priority.ANNOUNCE)
+        before = self._before.incident  # the last line is said when none is open any more
+        id = self.incident_id or (before.id if before else "")
         for target in targets:
-            self._journal.note(self.incident_id, network, target, self._state().me, "agent", text)
+            self._journal.note(id, network, target, self._state().me, "agent", text)
 
     def _gossip(self) -> None:
         own = self._state().incident

@@ -77,14 +77,17 @@ async def test_a_cut_is_announced_a_person_verified_and_the_recovery_said_once(
         await ircd.says(":al!a@host PRIVMSG #room :!roster")
         assert "alice=al (code) oncall" in await ircd.hears("NOTICE al")
 
+        opened = agent.conduct.incident_id
         await site.beats()
         assert "Primary is back" in await ircd.hears("PRIVMSG #lobby", within_s=12)
         assert "Over" in await ircd.hears("PRIVMSG #lobby", within_s=12)
         assert await ircd.hears("MODE #room -v") == "MODE #room -v al"
         await until(lambda: not agent.conduct.incident_id)
 
-        # Nothing secret has reached the disk.
+        # All of it is the incident's, and nothing secret has reached the disk.
         await until(lambda: agent.journal.unwritten == 0)
+        said = [line.text for line in agent.incidents.lines(opened) if line.target == "#lobby"]
+        assert "Over: the primary is stable." in said[-1]
         with sqlite3.connect(agent.config.database_file) as connection:
             kept = " ".join(row[0] for row in connection.execute("select text from journal"))
         assert "here is one: [code]" in kept
