@@ -288,7 +288,7 @@ def kept_roster(config: Config) -> tuple[Roster | None, list[Finding]]:
     try:
         incidents = Incidents(config.database_file)
     except IncidentsError as error:
-        return None, [fail(str(error), "correct the rights of the data directory")]
+        return None, [fail(str(error), "see to the disk, and the rights of the data directory")]
     try:
         document = incidents.fact(ROSTER)
     except IncidentsError as error:

@@ -26,7 +26,7 @@ from fallback.networks import nicks, wording
 from fallback.networks.announcer import Announcer
 from fallback.networks.outgoing import Priority
 
-MAX_NICK_LINE = 350  # characters of temp nicks in one line
+MAX_NICK_LINE = 350  # octets of temp nicks in one line
 MAX_UNASKED = 8  # people written to in private who did not ask, per network and incident
 WHOIS_AGAIN_S = 10.0  # of one connection: they may log in after they have claimed
 MAX_ASKERS = 4096  # people remembered as having asked; full: the oldest is forgotten
@@ -322,7 +322,7 @@ class FrontDesk:
         lines: list[str] = []
         for member in roster.on_call() if roster else []:
             entry = f"{member.handle} -> {self.temp_nick(network, member)}"
-            if lines and len(lines[-1]) + len(entry) < MAX_NICK_LINE:
+            if lines and wording.octets(f"{lines[-1]}{entry}") < MAX_NICK_LINE:
                 lines[-1] += f", {entry}"
             else:
                 lines.append(f"on call, by temporary nick: {entry}")

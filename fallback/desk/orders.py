@@ -17,6 +17,7 @@ from fallback import claims, watch
 from fallback.config import read_duration
 from fallback.mesh.relay import CERTFP, Shown
 from fallback.networks import wording
+from fallback.networks.outgoing import MAX_REPLIES
 
 if TYPE_CHECKING:
     from bouncer.mesh.roster import Member
@@ -88,8 +89,8 @@ def run(reception: Reception, network: str, nick: str, text: str, *, room: bool)
             answer = order.run(call)
         except ValueError as error:
             answer = [str(error)]
-    for line in answer:
-        reception.reply(network, nick, line[: wording.MAX_LINE])
+    for line in wording.at_most(answer, MAX_REPLIES):
+        reception.reply(network, nick, wording.cut(line))
 
 
 def _is_ours(

@@ -13,7 +13,7 @@ from fallback.config import MOVED_FOR_DAYS, NetworkConfig
 from fallback.incident import Kind, Line
 from fallback.watch import Verdict
 
-MAX_LINE = 400
+MAX_LINE = 400  # octets
 _LETTERS = "abcdefghkmnpqrstuvwxyz"  # without those that look like digits or each other
 _DIGITS = "23456789"
 
@@ -128,11 +128,32 @@ def no_operator(room: str, me: str) -> str:
     )
 
 
+def octets(text: str) -> int:
+    """What networks count."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def cut(line: str, longest: int = MAX_LINE) -> str:
+    """As much of it as fits a line of IRC beside its head."""
+    return line.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
+
+
+def at_most(lines: Sequence[str], most: int) -> list[str]:
+    """So many lines; the last one says how many more there are."""
+    if len(lines) <= most:
+        return list(lines)
+    kept = lines[: most - 1]
+    return [
+        *kept,
+        f"and {len(lines) - len(kept)} lines more, which are too many here: ask for less",
+    ]
+
+
 def wrap(entries: Sequence[str], longest: int = MAX_LINE) -> list[str]:
     """Entries joined by `; ` into lines that fit; one that is longer by itself stands alone."""
     lines: list[str] = []
     for entry in entries:
-        if lines and len(lines[-1]) + len(entry) + 2 <= longest:
+        if lines and octets(lines[-1]) + octets(entry) + 2 <= longest:
             lines[-1] += f"; {entry}"
         else:
             lines.append(entry)

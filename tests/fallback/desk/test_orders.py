@@ -10,6 +10,7 @@ from fallback import claims
 from fallback.desk.turns import ALL_BURST, MAX_SOURCES, SOURCE_BURST, Turns
 from fallback.incident import IncidentState
 from fallback.mesh.gossip import JournalSaid
+from fallback.networks import wording
 from fallback.speaker import NetworkJoined, NetworkLost
 from fallback.voter import ForNetwork
 from fallback.watch import NEVER
@@ -138,3 +139,20 @@ async def test_two_people_of_an_agent_with_a_long_name_are_two_at_the_others(
             connection = claims.Connection("n" * 32, number)
             front._do(claims.Replicate(claims.Claim(connection, "al", handle="alice")))
         assert len({each.claim_id for each in said}) == 2
+
+
+async def test_an_answer_too_long_to_be_said_says_so(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        await comes_alice(scene)
+        await scene.ircd.hears("NOTICE al :verified")
+        scene.agent.reception.full_status = lambda: ["ж" * 150] * 9  # one to a line: 300 octets
+        await scene.says("al", "!status full", to="#room")
+        for _ in range(3):
+            assert await scene.ircd.hears("NOTICE al ж") == f"NOTICE al {'ж' * 150}"
+        assert "and 6 lines more" in await scene.is_told("al")
+
+
+def test_lines_are_measured_as_networks_do() -> None:
+    assert wording.wrap(["ж" * 100, "ж" * 100, "ж"]) == ["ж" * 100, "ж" * 100 + "; ж"]
+    assert wording.cut("ж" * 300) == "ж" * 200
+    assert wording.cut("aж" * 200) == "aж" * 133 + "a"
