@@ -107,6 +107,7 @@ class Voter:
             config.landmark,
             self.pulse.now,
             fresh_s=waits.landmark_fresh_s,
+            needed=waits.landmarks_needed,
             changed=self._self_check,
             irc={name: announcer.ping for name, announcer in self.announcers.items()},
         )

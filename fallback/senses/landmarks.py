@@ -1,7 +1,9 @@
 """Outside addresses by which a voter judges its own uplink; nothing of the primary is among them.
 
 DNS queries to resolver addresses, NTP, and PING on the IRC connections it holds anyway. Every 30 s
-in peacetime, in bursts while the primary is silent, so that "fresh" then means five seconds.
+in peacetime, in bursts while the primary is silent, so that "fresh" then means five seconds. A
+connection that has not been held for long is no landmark: a network that is away, or does not want
+us, would keep a lone agent silent on all others.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import os
 import struct
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 import trio
 
@@ -23,6 +24,7 @@ CALM_S = 30.0
 BURST_S = 1.5
 ANSWER_S = 2.0  # a landmark that needs longer did not answer
 CALM_FRESH_S = CALM_S + 5.0
+UNHELD_S = 600.0  # sooner it may be our own line that has cut it
 NTP_EPOCH_S = 2_208_988_800  # from 1900 to 1970: RFC 5905 section 6
 
 Ping = Callable[[], Awaitable[bool]]
@@ -31,7 +33,8 @@ Ping = Callable[[], Awaitable[bool]]
 class Landmarks:
     """When each landmark was last heard. `now` is the voter's clock.
 
-    `irc` gives, by network, what sends a PING there and waits for its PONG.
+    `irc` gives, by network, what sends a PING there and waits for its PONG; it raises OSError where
+    no connection is held. At least `needed` count, held or not.
     """
 
     def __init__(
@@ -40,13 +43,17 @@ class Landmarks:
         now: Callable[[], float],
         *,
         fresh_s: float,
+        needed: int,
         changed: Callable[[SelfCheck], None],
         irc: dict[str, Ping] | None = None,
     ) -> None:
         self._asks: dict[str, Ping] = {
             f"{place.kind} {place.address}": asker(place) for place in places
         }
-        self._asks |= {f"irc {name}": ping for name, ping in (irc or {}).items()}
+        self._irc = {f"irc {name}": ping for name, ping in (irc or {}).items()}
+        self._asks |= self._irc
+        self._unheld_from: dict[str, float] = {}  # of connections to public networks
+        self._needed = needed
         self._now = now
         self._fresh_s = fresh_s
         self._changed = changed
@@ -70,13 +77,17 @@ class Landmarks:
         was before the burst."""
         now = self._now()
         fresh = 0
-        for heard_at in self.heard_at.values():
+        held = [at for name, at in self.heard_at.items() if not self._is_unheld(name, now)]
+        for heard_at in held:
             limit = CALM_FRESH_S
             if self._burst_from is not None:
                 young = now - self._burst_from < self._fresh_s
                 limit = CALM_FRESH_S + now - self._burst_from if young else self._fresh_s
             fresh += now - heard_at <= limit
-        return SelfCheck(fresh, len(self.heard_at))
+        return SelfCheck(fresh, max(len(held), min(self._needed, len(self.heard_at))))
+
+    def _is_unheld(self, name: str, now: float) -> bool:
+        return now >= self._unheld_from.get(name, float("inf")) + UNHELD_S
 
     async def run(self) -> None:
         """Ask until cancelled; every answer and every round may change the state."""
@@ -88,8 +99,13 @@ class Landmarks:
     async def _ask(self, name: str, ask: Ping) -> None:
         while True:
             answered = False
-            with trio.move_on_after(ANSWER_S), suppress(OSError):
-                answered = await ask()
+            try:
+                with trio.move_on_after(ANSWER_S):
+                    answered = await ask()
+                self._unheld_from.pop(name, None)
+            except OSError:
+                if name in self._irc:
+                    self._unheld_from.setdefault(name, self._now())
             if answered:
                 self.heard_at[name] = self._now()
             if self._burst_from is not None:

@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 import trio
@@ -20,6 +21,7 @@ from fallback.senses.landmarks import (
     ANSWER_S,
     BURST_S,
     CALM_S,
+    UNHELD_S,
     Landmarks,
     ask_clock,
     ask_dns,
@@ -155,14 +157,14 @@ async def test_a_silent_landmark_is_not_fresh(nursery: trio.Nursery) -> None:
         Landmark(kind="dns", address=address),
         Landmark(kind="tcp", address=Address("127.0.0.1", 1)),
     ]
-    landmarks = Landmarks(places, trio.current_time, fresh_s=5.0, changed=told.append)
+    landmarks = Landmarks(places, trio.current_time, fresh_s=5.0, needed=1, changed=told.append)
     nursery.start_soon(landmarks.run)
     await until(lambda: told and told[-1] == SelfCheck(1, 2))
 
 
 async def test_in_a_burst_fresh_means_five_seconds() -> None:
     now = 1000.0
-    landmarks = Landmarks([], lambda: now, fresh_s=5.0, changed=lambda _: None)
+    landmarks = Landmarks([], lambda: now, fresh_s=5.0, needed=1, changed=lambda _: None)
     landmarks.heard_at = {"a": 980.0, "b": 900.0}
     assert landmarks.state() == SelfCheck(1, 2), "in peacetime they are asked every 30 s"
     landmarks.burst()
@@ -185,7 +187,7 @@ async def test_after_a_burst_nobody_is_asked_without_pause(
         return True
 
     landmarks = Landmarks(
-        [], trio.current_time, fresh_s=5.0, changed=lambda _: None, irc={"pub": ping}
+        [], trio.current_time, fresh_s=5.0, needed=1, changed=lambda _: None, irc={"pub": ping}
     )
     nursery.start_soon(landmarks.run)
     await trio.sleep(0.5)
@@ -199,6 +201,31 @@ async def test_after_a_burst_nobody_is_asked_without_pause(
     again_at = autojump_clock.current_time()
     await trio.sleep(BURST_S * 2)
     assert len([at for at in asked if at >= again_at]) >= 2, "the next burst begins at once"
+
+
+@pytest.mark.parametrize(("needed", "of"), [(1, 1), (2, 2)])
+async def test_a_network_that_is_long_gone_is_no_landmark(
+    needed: int, of: int, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """ "PING on the IRC connections it holds anyway"; solo: "all landmarks fresh"."""
+    held = {"pub": True, "gone": False}
+
+    async def ping(name: str) -> bool:
+        if not held[name]:
+            raise OSError("not connected")
+        return True
+
+    asks = {name: partial(ping, name) for name in held}
+    now = autojump_clock.current_time
+    landmarks = Landmarks([], now, fresh_s=5.0, needed=needed, changed=lambda _: None, irc=asks)
+    nursery.start_soon(landmarks.run)
+    await trio.sleep(UNHELD_S - 5)
+    assert landmarks.state() == SelfCheck(1, 2), "our own line may have cut it"
+    await trio.sleep(10)
+    assert landmarks.state() == SelfCheck(1, of)
+    held["gone"] = True
+    await trio.sleep(CALM_S)
+    assert landmarks.state() == SelfCheck(2, 2)
 
 
 def test_every_kind_of_landmark_can_be_asked() -> None:
