@@ -17,9 +17,7 @@ from bouncer.session.secrets import SERVICE_COMMANDS
 if TYPE_CHECKING:
     from bouncer.session.answers import Answer
 
-# A client that comes in asks three of each channel, of which networks allow 250; full: the oldest
-# is forgotten, its late replies go to every client
-MAX_QUESTIONS = 1_024
+MAX_QUESTIONS = 1_024  # three of each of 250 channels; full: the oldest's replies go to everybody
 MAX_SPEAKERS = 1_024  # conversations whose last speaker is known; full: the memory starts anew
 PATIENCE_MS = 60_000  # a question without an end this old is forgotten
 
@@ -186,11 +184,8 @@ class Routing:
 
     def ticked(self, now_ms: int, *, waiting: bool) -> None:
         """What waits to be sent, and nobody knows which that is, is still to be answered."""
-        if waiting:
-            self.waits_since_ms = self.waits_since_ms or self._ticked_ms
-            self._waited_ms = now_ms
-        else:
-            self.waits_since_ms = 0
+        self.waits_since_ms = (self.waits_since_ms or self._ticked_ms) if waiting else 0
+        self._waited_ms = now_ms if waiting else self._waited_ms
         self._ticked_ms = now_ms
 
     def note(self, target: str, said: Asked) -> None:
@@ -224,10 +219,10 @@ class Routing:
             self._pushed_out.append(self._open[0])
             self.end(self._open[0])
         subject = message.params[0] if message.params else ""
-        words = {message.command.lower(), *map(str.lower, message.params)}
+        words = {message.command, *message.params, *subject.split(",")}
         question = Asked(
             asker, message.command, subject, now_ms, answer, label,
-            asks=len(message.params) < 2, words=frozenset(words),
+            asks=len(message.params) < 2, words=frozenset(map(str.lower, words)),
         )  # fmt: skip
         self._open.append(question)
         if label:
@@ -316,6 +311,8 @@ class Routing:
                 if best == most:
                     break
         if found is not None:
+            if found.last and self._goes_on(found.question, message):
+                found = found._replace(last=False)
             found.question.heard_ms = self._now_ms
             if numeric not in ENTERING or found.question.command != "JOIN":
                 self._last = found.question
@@ -373,6 +370,16 @@ class Routing:
         if entering and question.answer is not None and self._about(question, message):
             return False
         return None
+
+    @staticmethod
+    def _goes_on(question: Asked, message: Message) -> bool:
+        """Whether only one of several that it names has been answered: that is asked no more."""
+        asked = question.subject.lower().split(",")
+        left = [each for each in asked if each not in map(str.lower, message.params[1:-1])]
+        if not left or len(left) == len(asked):
+            return False
+        question.subject = ",".join(left)
+        return True
 
     def _answered(self, question: Asked, *, last: bool) -> Reply:
         self._last = question

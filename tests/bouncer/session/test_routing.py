@@ -75,6 +75,34 @@ def test_all_that_is_asked_of_as_many_channels_as_networks_allow_is_remembered()
     assert talk.seen(2) == []
 
 
+@pytest.mark.parametrize("label", ["", "@label=l "])
+@pytest.mark.parametrize(
+    ("asked", "targmax", "answers"),
+    [
+        ("NAMES #x,#Y", "", ["366 me #x", "366 me #y"]),
+        ("WHOIS bob,zed", "", ["311 me bob b h *", "318 me bob", "401 me zed", "318 me zed"]),
+        ("WHOIS bob,zed", "", ["311 me bob b h *", "401 me zed", "318 me bob,zed"]),  # irc2
+        ("NAMES #x,#y", " TARGMAX=NAMES:1", ["366 me #x"]),  # solanum
+        ("PART #x,#y", "", ["442 me #x", "442 me #y"]),
+    ],
+)
+def test_an_answer_about_several_ends_with_the_last_of_them(
+    label: str, asked: str, targmax: str, answers: list[str]
+) -> None:
+    talk = Dialogue()
+    talk.connect(isupport=f"CHANTYPES=#{targmax}")
+    talk.attach(1, {"labeled-response", "batch"} if label else ())
+    talk.attach(2, ())
+    talk.types(1, f"{label}{asked}")
+    pings = [line.split()[1] for line in talk.heard() if line.startswith("PING")]
+    talk.says(*(f":irc.test {line} :the end" for line in answers))
+    talk.says(*(f":irc.test PONG irc.test {token}" for token in pings))
+    seen = [line for line in talk.seen(1) if " BATCH " not in line]
+    assert [line.split(":irc.test ")[1] for line in seen] == [f"{a} :the end" for a in answers]
+    assert talk.seen(2) == []
+    assert not talk.session.routing._open
+
+
 def test_who_asks_more_than_may_be_sent_at_once_hears_all_answers_alone() -> None:
     """A client that enters 60 channels asks of each of them; a network takes a line in 2 s."""
     channels = [f"#c{number}" for number in range(60)]
