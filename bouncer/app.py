@@ -25,7 +25,6 @@ from bouncer.connections.identd import Idents
 from bouncer.connections.intake import Intake
 from bouncer.connections.strangers import Strangers
 from bouncer.connections.supervise import Gate
-from bouncer.connections.upstream import State
 from bouncer.connections.wire_log import WireLog
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.command import Desk
@@ -33,11 +32,11 @@ from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
 from bouncer.database import lost_mesh_key, open_database
 from bouncer.figures import figures
-from bouncer.hub import keeping, opsbot
-from bouncer.hub.attachment import Link
+from bouncer.hub import keeping
 from bouncer.hub.beside import Beside, Work
 from bouncer.hub.endurance import Endurance
 from bouncer.hub.hub import Hub
+from bouncer.hub.opschannel import OpsChannel
 from bouncer.login.auth import Authenticator
 from bouncer.login.passwords import Hasher
 from bouncer.mesh.beacon import Beacon, Site, VoterStatus
@@ -53,7 +52,6 @@ from bouncer.tls.renewals import Renewals
 from storage import accounts
 from storage.errors import NotFound, StorageError, Taken
 from storage.records import User
-from storage.rows import folded
 from storage.store import Store
 from storage.trouble import Trouble
 
@@ -106,6 +104,7 @@ class Bouncer:
         self.store = store
         self.tls = tls
         self.hubs: dict[str, Hub] = {}
+        self.ops = OpsChannel(self.hubs, lambda: self.config)
         self._endurance = Endurance(self.hubs, self._hub, self._user)
         self._beside = Beside(self.hubs)
         hasher = Hasher()
@@ -116,7 +115,7 @@ class Bouncer:
             MeshKey.load_or_make(config.mesh.key or config.data_dir / MESH_KEY),
             address=config.mesh.address,
             site=self._site,
-            tell_ops=self._tell_ops,
+            tell_ops=self.ops.tell,
         )
         self._sender = sender or Sender(
             webpush.VapidKey.load_or_make(config.data_dir / webpush.KEY_FILE),
@@ -132,9 +131,8 @@ class Bouncer:
         self._policies = Policies(store)
         self._found: dict[int, keeping.Found] = {}  # by user, for hubs that begin with the start
         self._started_at = trio.current_time()
-        self._stranger_told_at = float("-inf")
         self._nursery: trio.Nursery | None = None
-        self.renewals = Renewals(tls, self._tell_ops)
+        self.renewals = Renewals(tls, self.ops.tell)
         self.not_reloaded = ""
         store.on_trouble(self._store_trouble)
 
@@ -197,7 +195,7 @@ class Bouncer:
             server_name=self.config.server_name,
             gate=self._gate,
             default_rate=self.config.limits.upstream_lines_per_s,
-            ops=self._ops_of(user),
+            ops=self.ops.of(user),
             chathistory_max=self.config.limits.chathistory_max,
             defaults=self.config.user_defaults,
             idents=self._idents,
@@ -209,20 +207,6 @@ class Bouncer:
             follow=self._intake.follow,
             is_crowded=self._intake.is_crowded,
         )
-
-    def _ops_of(self, user: User) -> tuple[str, str] | None:
-        """(network, channel) where this user's connection is the ops bot."""
-        ops = self.config.ops
-        is_bot = ops is not None and folded(ops.user) == folded(user.name)
-        return (ops.network, ops.channel) if ops and is_bot else None
-
-    def _ops_link(self) -> tuple[Hub | None, Link | None]:
-        """The connection that is the ops bot, and whose it is."""
-        if self.config.ops is None:  # asked each second: nobody need be looked for
-            return None, None
-        hub = next((each for each in self.hubs.values() if self._ops_of(each.user)), None)
-        links = hub.links.values() if hub else ()
-        return hub, next((link for link in links if link.session.ops_channel), None)
 
     async def refresh(self, user_name: str) -> None:
         try:
@@ -273,7 +257,7 @@ class Bouncer:
         self._gate.per_min = fresh.limits.connects_per_min
         self.authenticator.limits = fresh.limits
         for hub in list(self.hubs.values()):
-            hub.networks.listen_for_ops(self._ops_of(hub.user))
+            hub.networks.listen_for_ops(self.ops.of(hub.user))
             if hub.networks.configure(fresh.limits, fresh.user_defaults):
                 await hub.refresh(hub.user)
         log.info("reloaded", waiting_for_a_restart=waiting)
@@ -328,42 +312,17 @@ class Bouncer:
         return await dispatch(words, actor, self.desk)
 
     async def answer_ops(self, session: Session, command: OpsCommand) -> tuple[str, list[str]]:
-        lines = await opsbot.answer(
-            command.message.params[1],
-            self.desk,
-            account=command.account,
-            holder=opsbot.holder(command.message, session, self.hubs.values()),
-        )
-        if lines == [opsbot.UNKNOWN]:
-            now = trio.current_time()
-            lines = lines if now >= self._stranger_told_at + opsbot.UNKNOWN_EVERY_S else []
-            self._stranger_told_at = now if lines else self._stranger_told_at
-        return command.message.params[0], lines
+        return command.message.params[0], await self.ops.answer(self.desk, session, command)
 
     # --- the beacon's questions ---
 
     def _site(self) -> Site:
-        ends_s = int(self.tls.served.not_after) if self.tls else 0
-        _, link = self._ops_link()
-        if link is None or link.upstream is None:
-            return Site("none", ends_s)
-        up = link.upstream.state is State.CONNECTED
-        return Site("up" if up else "down", ends_s)
-
-    def _tell_ops(self, text: str) -> None:
-        """Say one line in the ops channel; in the log where there is none to say it in."""
-        log.warning("ops", text=text)
-        hub, link = self._ops_link()
-        if hub is not None and link is not None:
-            hub.say(link.session.network.name, link.session.ops_channel, text)
-        if self._site().home == "down":  # nobody reads it there
-            for each in (each for each in self.hubs.values() if each.user.admin):
-                each.notify(text)
+        return Site(self.ops.state(), int(self.tls.served.not_after) if self.tls else 0)
 
     def _store_trouble(self, trouble: Trouble | None) -> None:
         """History cannot be written, or can be again: everybody hears it at once."""
         text = f"HISTORY: {trouble}" if trouble else "HISTORY: the database can be written again"
-        self._tell_ops(text)
+        self.ops.tell(text)
         for hub in self.hubs.values():
             hub.notify(text)
 
@@ -382,7 +341,7 @@ class Bouncer:
                     await self.reload()
                 except (ConfigError, CertificateFault, StorageError) as error:
                     log.error("not reloaded, what was stays", reason=str(error))
-                    self._tell_ops(f"nothing was reloaded, what was stays: {error}")
+                    self.ops.tell(f"nothing was reloaded, what was stays: {error}")
         log.info("stopping")
         await self._say_goodbye()
         assert self._nursery is not None

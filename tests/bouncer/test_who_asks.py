@@ -77,8 +77,8 @@ async def test_names_in_ops_are_read_without_case_as_everywhere(tmp_path: Path) 
         await dispatch("staff add alice --user alice", OPERATOR, muster.bouncer.desk)
         await network.says(":me!user@host PRIVMSG #ops :!roster")
         await network.hears("NOTICE #ops :alice=me (bouncer)")
-        assert muster.bouncer._site().home == "up"
-        muster.bouncer._tell_ops("all is well")
+        assert muster.bouncer.ops.state() == "up"
+        muster.bouncer.ops.tell("all is well")
         await network.hears("#ops :all is well")
 
 
