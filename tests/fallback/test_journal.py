@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
@@ -187,24 +188,26 @@ async def test_what_was_revoked_ends_with_its_incident_and_what_was_spent_does_n
 
 
 @contextmanager
-def hanging(incidents: Incidents) -> Iterator[threading.Event]:
-    """Inside, the disk takes nothing until the event is set."""
-    answers, burn = threading.Event(), incidents.burn
+def hanging(incidents: Incidents) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Inside, the disk takes nothing until the second event is set; the first is when a thread
+    hangs."""
+    hangs, answers, burn = threading.Event(), threading.Event(), incidents.burn
 
     def hang(kind: str, digests: list[str], at_ms: int) -> list[str]:
+        hangs.set()
         answers.wait()
         return burn(kind, digests, at_ms)
 
     incidents.burn = hang  # type: ignore[method-assign,assignment]
     try:
-        yield answers
+        yield hangs, answers
     finally:
         answers.set()
 
 
 async def test_what_waits_at_the_end_is_written_and_nothing_after_it(tmp_path: Path) -> None:
     async with writing(tmp_path) as (incidents, journal), trio.open_nursery() as nursery:
-        with hanging(incidents) as answers:
+        with hanging(incidents) as (_, answers):
             for number in range(3):
                 nursery.start_soon(journal.keep, claims.SpentFact(str(number)))
             await trio.testing.wait_all_tasks_blocked()
@@ -221,20 +224,29 @@ async def test_what_waits_at_the_end_is_written_and_nothing_after_it(tmp_path: P
 
 
 async def test_a_disk_that_hangs_holds_up_neither_who_keeps_nor_the_end(
-    tmp_path: Path, autojump_clock: trio.testing.MockClock
+    tmp_path: Path, mock_clock: trio.testing.MockClock
 ) -> None:
     incidents = Incidents(tmp_path / "f.db")
     journal = Journal(incidents, "fra", "boot", lambda: 1.0)
-    with hanging(incidents):
+
+    async def fails(number: int) -> None:
+        with pytest.raises(IncidentsError, match=r"not answered for 1 s|does not answer"):
+            await journal.keep(claims.SpentFact(str(number)))
+
+    with hanging(incidents) as (hangs, _):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(journal.run)
-            for number in range(MAX_ON_THE_WAY + 2):
-                with pytest.raises(IncidentsError, match=r"not answered for 1 s|does not answer"):
-                    await journal.keep(claims.SpentFact(str(number)))
-            assert autojump_clock.current_time() == pytest.approx(KEEP_S * (MAX_ON_THE_WAY + 1))
-            ended = autojump_clock.current_time()
+            async with trio.open_nursery() as first:
+                first.start_soon(fails, 0)
+                await trio.to_thread.run_sync(hangs.wait)
+                mock_clock.autojump_threshold = 0  # from here on no thread is waited for
+            for number in range(1, MAX_ON_THE_WAY + 2):
+                await fails(number)
+            assert mock_clock.current_time() == pytest.approx(KEEP_S * (MAX_ON_THE_WAY + 1))
+            ended = mock_clock.current_time()
             nursery.cancel_scope.cancel()
-        assert autojump_clock.current_time() - ended == pytest.approx(SETTLE_S)
+        assert mock_clock.current_time() - ended == pytest.approx(SETTLE_S)
+        mock_clock.autojump_threshold = math.inf
         journal.close()
         assert (tmp_path / "f.db-wal").exists(), "it stays open under the thread that is in it"
     await trio.to_thread.run_sync(incidents.close, limiter=journal._one)
