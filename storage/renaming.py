@@ -4,7 +4,7 @@ under the new name. Where something is kept under that name already, both stay a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -39,6 +39,17 @@ def mark(connection: Connection, renamed: Renamed) -> None:
     if known is not None and accounts.get_marker(connection, network_id, new_target) is None:
         values = {"network_id": network_id, "target": new_target, "time_ms": known}
         connection.execute(insert(schema.markers).values(**values))
+
+
+def refolded(connection: Connection, network_id: int, fold: Callable[[str], str]) -> list[Renamed]:
+    """What of a network's conversations to rename, now that it folds names so: what was imported
+    before it was reached, or came while it folded them otherwise, would not be found."""
+    query = select(_b.target, _b.name).where(_b.network_id == network_id).order_by(_b.id)
+    return [
+        Renamed(network_id, target, fold(name), name)
+        for target, name in connection.execute(query)
+        if fold(name) != target
+    ]
 
 
 def names_before(waiting: Iterable[Kept], network_id: int, target: str) -> set[str]:

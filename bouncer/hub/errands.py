@@ -40,7 +40,7 @@ def errand_of(effect: Effect, store: Store, network_id: int) -> Errand | None:
             logs_in = {"sasl_login": login, "sasl_password": password}
             return partial(keeping.change_network, store, network_id, **logs_in)
         case RememberCasemapping(token):
-            return partial(keeping.change_network, store, network_id, casemapping=token)
+            return partial(keeping.remember_casemapping, store, network_id, token)
         case KeepMark(target, key, value):
             return partial(keeping.keep_mark, store, network_id, target, key, value)
         case Redact(target, msgid):

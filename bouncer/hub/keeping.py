@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import structlog
 from sqlalchemy import Connection
 
+from bouncer.irc.casemap import CaseMapping
 from bouncer.session.marks import NOTHING_NOTED, Noted
-from storage import accounts, belongings, messages, subscriptions
+from storage import accounts, belongings, messages, renaming, subscriptions
 from storage.belongings import Belongings
 from storage.errors import NotFound, NotWritten, StorageError
 from storage.records import Channel, Client, Network, Subscription, User
@@ -125,6 +126,18 @@ async def change_network(store: Store, network_id: int, **changes: Any) -> None:
         await store.run(partial(accounts.change_network, **changes), network_id)
     except (NotWritten, NotFound) as error:
         log.error("network not changed", what=sorted(changes), reason=str(error))
+
+
+async def remember_casemapping(store: Store, network_id: int, token: str) -> None:
+    """Keep how the network folds names, and all that was said under the names as they are then."""
+    await change_network(store, network_id, casemapping=token)
+    fold = CaseMapping.named(token or None).fold
+    try:
+        renames = await store.read(renaming.refolded, network_id, fold)
+    except StorageError as error:
+        log.error("conversations not renamed", reason=str(error))
+    else:
+        await store.append(renames)
 
 
 async def keep_mark(store: Store, network_id: int, target: str, key: str, value: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trio
 
-from bouncer.importers.loglines import Conversation, rows_of
+from bouncer.importers.loglines import FOLD, Conversation, Fold, rows_of
 from bouncer.irc.wire import decode
 from storage.imports import add_older, progress_of
 from storage.messages import Row
@@ -47,7 +47,7 @@ class LogFile:
     beside: Path | None = None
 
 
-def find_logs(folder: Path, network_id: int, own_nick: str) -> Iterable[LogFile]:
+def find_logs(folder: Path, network_id: int, own_nick: str, fold: Fold = FOLD) -> Iterable[LogFile]:
     """The files under `folder`: WINDOW/YYYY-MM-DD.log."""
     if not folder.is_dir():
         return
@@ -55,7 +55,7 @@ def find_logs(folder: Path, network_id: int, own_nick: str) -> Iterable[LogFile]
         if not window.is_dir():
             continue
         name = decode(os.fsencode(window.name))  # file systems know no encoding
-        conversation = Conversation(network_id, name, own_nick)
+        conversation = Conversation(network_id, name, own_nick, fold)
         for path in window.iterdir():  # unlike a glob it says what may not be read
             if path.suffix != ".log":
                 continue

@@ -7,7 +7,7 @@ and to the second; lines of one second are told apart by milliseconds in the ord
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
@@ -16,7 +16,16 @@ from bouncer.irc.wire import Message
 from bouncer.session.secrets import is_secret
 from storage.messages import Row
 
-FOLD = CaseMapping.RFC1459.fold  # logs do not tell what their network used; most use this
+Fold = Callable[[str], str]
+
+
+def fold_of(casemapping: str) -> Fold:
+    """How the network folds names, as we have heard from it (`Network.casemapping`). Logs do not
+    tell; what is brought before it was reached is renamed then."""
+    return CaseMapping.named(casemapping or None).fold
+
+
+FOLD = fold_of("")
 CHANNEL_SIGNS = "#&+!"
 
 _TIMED = re.compile(r"\[([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)\] (.*)", re.DOTALL | re.ASCII)
@@ -89,6 +98,7 @@ class Conversation(NamedTuple):
     network_id: int
     window: str
     own_nick: str
+    fold: Fold = FOLD
 
 
 def rows_of(
@@ -100,8 +110,8 @@ def rows_of(
 
     What must not be kept (passwords said to services) gives none.
     """
-    network_id, window, own_nick = conversation
-    folded = FOLD(window)
+    network_id, window, own_nick, fold = conversation
+    folded = fold(window)
     is_channel = window[:1] in CHANNEL_SIGNS
     midnight = datetime(day.year, day.month, day.day)
     last_s, same = -1, 0
@@ -118,7 +128,7 @@ def rows_of(
         local = (midnight + timedelta(seconds=said.second)).replace(tzinfo=zone, fold=later)
         time_ms = int(local.timestamp()) * 1000 + same
         addressee = ""
-        if not is_channel and FOLD(said.source.partition("!")[0]) == folded:
+        if not is_channel and fold(said.source.partition("!")[0]) == folded:
             addressee = own_nick
         if not addressee and is_secret(window, said.text):
             yield None

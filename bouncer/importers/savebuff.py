@@ -15,10 +15,11 @@ from typing import NamedTuple
 from cryptography.hazmat.decrepit.ciphers.algorithms import Blowfish
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
-from bouncer.importers.loglines import CHANNEL_SIGNS, FOLD
+from bouncer.importers.loglines import CHANNEL_SIGNS, fold_of
 from bouncer.irc.wire import Message, ProtocolError, decode
 from bouncer.session.secrets import is_secret
 from storage.messages import Row
+from storage.records import Network
 
 ASKED = "--ask-pass"  # the argument by which the password is typed instead
 _UNSET = "::__:NOPASS:__::"
@@ -82,7 +83,7 @@ def _kept(lines: list[str], own_nick: str) -> Iterable[Kept]:
         yield Kept(time_us, _PLACE.sub(filled, timed[3]))
 
 
-def row_of(network_id: int, name: str, kept: Kept) -> Row | None:
+def row_of(network: Network, name: str, kept: Kept) -> Row | None:
     """None for what modules have put in, and what must not be kept."""
     try:
         message = Message.parse(kept.line)
@@ -96,8 +97,9 @@ def row_of(network_id: int, name: str, kept: Kept) -> Row | None:
     is_channel = name[:1] in CHANNEL_SIGNS
     if not is_channel and is_secret(first, text):
         return None
-    addressee = "" if FOLD(first) == FOLD(name) else first
+    fold = fold_of(network.casemapping)
+    addressee = "" if fold(first) == fold(name) else first
     return Row(
-        0, network_id, FOLD(name), name, kept.time_us // 1000, "", message.command, message.source,
+        0, network.id, fold(name), name, kept.time_us // 1000, "", message.command, message.source,
         "", addressee, text,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Connection
 
 from bouncer.importers.logfiles import Progress, Report, find_logs, import_logs
-from bouncer.importers.loglines import FOLD
+from bouncer.importers.loglines import fold_of
 from bouncer.importers.people import fitting, keep_network, keep_user
 from bouncer.importers.sojuclients import keep_cursors
 from bouncer.importers.sojumessages import (
@@ -78,11 +78,13 @@ async def import_soju(
         for each in await store.run(_keep, called, networks, report):
             network = each.network
             await import_messages(store, path, each.number, network, report, progress)
-            await store.run(_keep_markers, network.id, each.markers)
+            await store.run(_keep_markers, network, each.markers)
             folder = None
             if logs is not None:
                 folder = logs / file_name(user.name) / file_name(each.name)
-                files = list(find_logs(folder, network.id, network.nick or user.nick or user.name))
+                own_nick = network.nick or user.nick or user.name
+                fold = fold_of(network.casemapping)
+                files = list(find_logs(folder, network.id, own_nick, fold))
                 await import_logs(store, files, None, report, progress)
             await keep_cursors(store, path, each.number, network, each.receipts, folder, report)
     return report
@@ -155,7 +157,7 @@ def _network(source: sqlite3.Connection, columns: Columns) -> _Found:
     if has_table(source, "ReadReceipt"):
         query = "SELECT target, timestamp FROM ReadReceipt WHERE network = ?"
         markers = {
-            FOLD(row["target"]): time_ms
+            row["target"]: time_ms
             for row in rows_in(source, query, number)
             if (time_ms := time_ms_of(row["timestamp"])) is not None
         }
@@ -223,6 +225,7 @@ def _called(name: str, taken: set[str], report: Report) -> str:
     return fit
 
 
-def _keep_markers(connection: Connection, network_id: int, markers: dict[str, int]) -> None:
+def _keep_markers(connection: Connection, network: Network, markers: dict[str, int]) -> None:
+    fold = fold_of(network.casemapping)
     for target, time_ms in markers.items():
-        accounts.put_marker(connection, network_id, target, time_ms)
+        accounts.put_marker(connection, network.id, fold(target), time_ms)

@@ -14,7 +14,7 @@ import trio
 from sqlalchemy import Connection
 
 from bouncer.importers.logfiles import Report
-from bouncer.importers.loglines import FOLD, Conversation, rows_of
+from bouncer.importers.loglines import Conversation, fold_of, rows_of
 from bouncer.importers.sojumessages import file_name, later_of, row_of
 from bouncer.importers.sojureceipts import InDatabase, InFile, Receipt
 from bouncer.irc.wire import decode
@@ -47,7 +47,7 @@ async def keep_cursors(
             place = await trio.to_thread.run_sync(_after_line, folder, network, receipt.sent)
         else:
             continue
-        places.append((receipt.client, FOLD(receipt.target), place))
+        places.append((receipt.client, fold_of(network.casemapping)(receipt.target), place))
     note = f"import/{network.id}/soju/{source_id}/clients"
     report.clients += await store.run(_keep, network.id, places, note)
 

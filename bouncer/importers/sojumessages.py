@@ -14,7 +14,7 @@ from typing import Any
 import trio
 
 from bouncer.importers.logfiles import Progress, Report
-from bouncer.importers.loglines import CHANNEL_SIGNS, FOLD
+from bouncer.importers.loglines import CHANNEL_SIGNS, fold_of
 from bouncer.irc.wire import Message, ProtocolError, decode, format_tags
 from bouncer.session.secrets import is_secret
 from storage.imports import add_older, progress_of
@@ -132,7 +132,7 @@ def row_of(network: Network, _number: int, name: str, raw: str, time: str) -> Ro
     return Row(
         0,
         network.id,
-        FOLD(name),
+        fold_of(network.casemapping)(name),
         name,
         time_ms,
         tags.get("msgid", ""),

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from bouncer.importers import savebuff
 from bouncer.importers.logfiles import LogFile, Progress, Report, find_logs, import_logs
+from bouncer.importers.loglines import fold_of
 from bouncer.importers.people import fitting, keep_network, keep_user
 from bouncer.importers.zncconf import (
     BadConfig,
@@ -114,7 +115,7 @@ async def _import_buffers(store: Store, logs: _Logs, typed: str, report: Report)
             sealed += 1
         elif buffer.kept:
             note = f"import/{logs.network.id}/savebuff/{path.name}"
-            report.messages += await store.run(_keep_buffer, logs.network.id, buffer, note)
+            report.messages += await store.run(_keep_buffer, logs.network, buffer, note)
     if sealed:
         report.notes.append(
             f"{logs.network.name}: {sealed} buffers of savebuff are sealed with another password; "
@@ -123,19 +124,19 @@ async def _import_buffers(store: Store, logs: _Logs, typed: str, report: Report)
 
 
 def _keep_buffer(
-    connection: Connection, network_id: int, buffer: savebuff.Buffer, note: str
+    connection: Connection, network: Network, buffer: savebuff.Buffer, note: str
 ) -> int:
     """Add what came since an earlier import and is not there by the log, whose seconds may be
     another's."""
     known_us = int(progress_of(connection, note) or -1)
     kept = [each for each in buffer.kept if each.time_us > known_us]
-    rows = [row for each in kept if (row := savebuff.row_of(network_id, buffer.name, each))]
+    rows = [row for each in kept if (row := savebuff.row_of(network, buffer.name, each))]
     if not rows:
         return 0
     first, last = (Position(at, 0) for at in (rows[0].time_ms - 2000, rows[-1].time_ms + 2000))
     there = Counter(
         (row.time_ms // 1000, *_said(row))
-        for row in messages.between(connection, network_id, rows[0].target, first, last, MOST_LINES)
+        for row in messages.between(connection, network.id, rows[0].target, first, last, MOST_LINES)
     )
     new = []
     for row in rows:
@@ -158,8 +159,9 @@ def _files(logs: _Logs) -> list[LogFile]:
     first has not."""
     files: list[LogFile] = []
     first: dict[str, LogFile] = {}
+    fold = fold_of(logs.network.casemapping)
     for number, folder in enumerate(logs.folders):
-        for file in find_logs(folder, logs.network.id, logs.own_nick):
+        for file in find_logs(folder, logs.network.id, logs.own_nick, fold):
             known = first.setdefault(file.note, file)
             if known is not file:
                 file = replace(file, note=f"{file.note}/{number}", beside=known.path)

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from bouncer.hub.errands import errand_of
 from bouncer.importers.logfiles import Report, find_logs, import_logs
+from bouncer.importers.loglines import FOLD, fold_of
 from bouncer.importers.znc import _read
+from bouncer.session.effects import RememberCasemapping
 from storage import messages
 from storage.store import Store
 from tests.storage.model import add_network
@@ -77,3 +80,24 @@ def test_what_may_not_be_read_is_not_taken_for_nothing() -> None:
         with pytest.raises(PermissionError):
             _read(secret)
         assert _read(folder / "nothing") == ""
+
+
+async def test_names_are_folded_as_the_network_folds_them(store: Store, tmp_path: Path) -> None:
+    """What is imported before the network has said how is renamed when it does; what is imported
+    later is found at once."""
+    bob = tmp_path / "bob[away]"
+    bob.mkdir()
+    network = await add_network(store)
+    for hour, folded, fold in ((10, "bob{away}", FOLD), (11, "bob[away]", fold_of("ascii"))):
+        with (bob / "2024-05-01.log").open("a") as log:
+            log.write(f"[{hour}:00:00] <bob[away]> at {hour}\n")
+        files = list(find_logs(tmp_path, network, "alice", fold))
+        await import_logs(store, files, UTC, Report(), lambda *_: None)
+        rows = await store.read(messages.latest, network, folded, 9)
+        assert [row.addressee for row in rows] == ["alice"] * (hour - 9)
+        heard = errand_of(RememberCasemapping("ascii"), store, network)
+        assert heard is not None
+        await heard()
+        rows = await store.read(messages.latest, network, "bob[away]", 9)
+        assert [row.text for row in rows] == ["at 10", "at 11"][: hour - 9]
+        assert await store.read(messages.latest, network, "bob{away}", 9) == []
