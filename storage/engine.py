@@ -37,6 +37,16 @@ _OPENING = 0x4D75737465720001  # of advisory locks, which are numbers
 # Errors are logged: without what was to be written.
 _EVERY: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
 
+# A server whose machine has died says nothing: without these a commit would wait for a quarter of
+# an hour, and everybody for what it was to keep. What the URL says counts more.
+_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Engines:
@@ -242,8 +252,10 @@ def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:
             "PostgreSQL needs the psycopg package: pip install 'muster[postgres]'"
         ) from None
     del psycopg
-    writing, indexing = create_engine(url, **_EVERY), create_engine(url, **_EVERY)
-    reading = create_engine(url, execution_options={"postgresql_readonly": True}, **_EVERY)
+    patience = {name: value for name, value in _PATIENCE.items() if name not in url.query}
+    make = partial(create_engine, url, connect_args=patience, **_EVERY)
+    writing, indexing = make(), make()
+    reading = make(execution_options={"postgresql_readonly": True})
 
     def keep_vault(_connection: Any, record: Any) -> None:
         record.info["vault"] = vault

@@ -86,7 +86,8 @@ def cause_of(error: BaseException) -> Cause | None:
     if type(error).__module__.startswith("psycopg"):
         state = getattr(error, "sqlstate", None)
         if state is None:
-            return Cause.GONE if type(error).__name__ == "OperationalError" else None
+            kinds = {kind.__name__ for kind in type(error).__mro__}  # a timeout is one of its kinds
+            return Cause.GONE if "OperationalError" in kinds else None
         if state[:2] in ("08", "57", "53"):
             return _SQLSTATE.get(state, Cause.GONE)
         return _SQLSTATE.get(state)

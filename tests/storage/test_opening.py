@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 
 import pytest
+import trio
+from sqlalchemy import Connection
 
 from storage import accounts
 from storage.errors import OutOfReach
@@ -46,6 +49,34 @@ async def test_all_of_them_can(url: str) -> None:
         assert each.returncode == 0, errors
     async with open_store(url) as store:
         assert len(await store.read(accounts.list_users)) == MANY
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+    """As one whose machine has died, and whose address somebody answers for. Once connected, the
+    kernel is told how long to wait for a word."""
+    with socket.create_server(("127.0.0.1", 0)) as dead:
+        port = dead.getsockname()[1]
+        began = trio.current_time()
+        with pytest.raises(OutOfReach, match="cannot be reached"):
+            async with open_store(f"postgresql://muster@127.0.0.1:{port}/muster"):
+                pass
+        assert trio.current_time() - began < 60  # by itself the driver waits for 130 s
+
+
+async def test_a_session_notices_that_its_server_is_dead(postgresql_url: str) -> None:
+    """Else a commit waits for as long as TCP tries: about a quarter of an hour."""
+
+    def patience(connection: Connection) -> dict[str, str]:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        known: dict[str, str] = driver.info.get_parameters()
+        return known
+
+    async with open_store(f"{postgresql_url}&keepalives_idle=7") as store:
+        for find in (store.run, store.read):
+            known = await find(patience)
+            assert known["tcp_user_timeout"] == "10000"
+            assert known["keepalives_idle"] == "7", "what the URL says counts more"
 
 
 async def test_a_server_that_is_away_may_come_back() -> None:
