@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +18,7 @@ from storage.errors import NotFound
 from storage.messages import Row, msgid_of
 
 PAGE_ROWS = 2_000
+_EPOCH = datetime.fromtimestamp(0, UTC)
 LONGEST_NAME = 200  # octets of a folder's name; file systems take 255
 
 Progress = Callable[[int], None]  # messages written so far
@@ -49,7 +50,7 @@ def find_conversation(connection: Connection, network_id: int, name: str) -> str
 
 def as_json(row: Row) -> str:
     """One message as a line of JSON. Times are UTC."""
-    at = datetime.fromtimestamp(row.time_ms / 1000, UTC)
+    at = _EPOCH + timedelta(milliseconds=row.time_ms)
     fields = {
         "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "msgid": msgid_of(row),

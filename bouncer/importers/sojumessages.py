@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from storage.records import Network
 from storage.store import Store
 
 CHUNK_ROWS = 5_000
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _NOT_KEPT = {"time", "msgid", "batch", "label"}
 
 Columns = dict[str, Any]
@@ -145,13 +146,14 @@ def row_of(network: Network, _number: int, name: str, raw: str, time: str) -> Ro
 
 
 def time_ms_of(text: str) -> int | None:
-    """`2024-05-01T12:00:00.000Z` and its kin -> Unix milliseconds."""
+    """`2024-05-01T12:00:00.000Z` and its kin -> Unix milliseconds, which can be told again: None
+    for what is no time in UTC of the years 1 to 9999."""
     try:
         at = datetime.fromisoformat(text.replace(" ", "T", 1))
-    except ValueError:
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return round(at.timestamp() * 1000)
+    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def file_name(name: str) -> str:

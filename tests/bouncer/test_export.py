@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from bouncer.export import export_json, export_text, find_conversation
+from bouncer.export import as_json, export_json, export_text, find_conversation
 from bouncer.importers.loglines import Conversation, rows_of
+from bouncer.importers.sojumessages import time_ms_of
 from storage.errors import NotFound
 from storage.messages import Row
 from storage.store import Store, open_store
@@ -32,6 +33,27 @@ async def fill(store: Store) -> tuple[int, list[Row]]:
     rows.append(said(store, network, "psst", START_MS, "../bob"))
     await store.append(rows)
     return network, rows
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("9999-12-31T23:59:59.9999Z", "9999-12-31T23:59:59.999Z"),
+        ("2024-05-01 12:00:00.1239+02:00", "2024-05-01T10:00:00.123Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+        ("9999-12-31T23:59:59-01:00", None),
+        ("0001-01-01T00:00:00+01:00", None),
+    ],
+)
+def test_every_time_that_is_imported_can_be_told_again(text: str, told: str | None) -> None:
+    """Else one line of an odd server would keep all of the history from being written."""
+    time_ms = time_ms_of(text)
+    if told is None:
+        assert time_ms is None
+    else:
+        assert time_ms is not None
+        row = Row(1, 1, "#ops", "#ops", time_ms, "", "PRIVMSG", "bob", "", "", "hi")
+        assert json.loads(as_json(row))["time"] == told
 
 
 async def test_json_lines_hold_everything(tmp_path: Path) -> None:
