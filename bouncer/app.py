@@ -10,6 +10,7 @@ import gc
 import signal
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -137,7 +138,8 @@ class Bouncer:
         store.on_trouble(self._store_trouble)
 
     async def run(self, ready: Callable[[Store], None]) -> None:
-        with admin.listening(self.config.admin_socket) as control:  # or another serves this data
+        # First the socket, or another serves this data.
+        with admin.listening(self.config.admin_socket) as control, closing(self.beacon):
             await self._run(control, ready)
 
     async def _run(self, control: trio.SocketListener, ready: Callable[[Store], None]) -> None:

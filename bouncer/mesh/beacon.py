@@ -102,8 +102,8 @@ class Beacon:
         """Beat until cancelled; first sends nothing until the roster is read from the store."""
         await self._load_roster()
         await self._windows.load()
-        self.bind()
         try:
+            self.bind()
             async with trio.open_nursery() as nursery:
                 for port in self._ports:
                     nursery.start_soon(self._read, port)
@@ -111,9 +111,13 @@ class Beacon:
                 nursery.start_soon(self._keep_roster, nursery)
                 task_status.started()
         finally:
-            for port in self._ports:
-                port.close()
-            self._ports = []
+            self.close()
+
+    def close(self) -> None:
+        """Give the ports back, if it has any."""
+        for port in self._ports:
+            port.close()
+        self._ports = []
 
     def roster_changed(self) -> None:
         """Staff or voters changed in the store: sign and send the roster anew."""
@@ -273,9 +277,8 @@ class Beacon:
         except OSError as error:
             raise OSError(f"mesh.address: cannot take {self._address}: {error.strerror}") from None
         other = "0.0.0.0" if ":" in self._address.host else "::"
-        if len(ports) == 1:
-            with suppress(OSError):
-                ports += open_ports(other, 0)
+        with suppress(OSError):
+            ports += open_ports(other, 0) if len(ports) == 1 else []
         return ports
 
     async def _read(self, port: Port) -> None:

@@ -106,7 +106,8 @@ async def open_desk(
     """A desk over a fresh SQLite store in `folder`; `tables` go into its configuration."""
     settings = config.parse({"data_dir": str(folder), **tables}, folder / "bouncer.toml")
     folder.mkdir(parents=True, exist_ok=True)
-    async with open_store(await ready(folder)) as store:
+    url = settings.database.url if "database" in tables else await ready(folder)
+    async with open_store(url) as store:
         if isinstance(live, Noted):
             live.beacon = Beacon(store, MeshKey(b"b" * 32), wall=lambda: NOW)
         yield Desk(store, settings, Hasher(), live, wall=lambda: NOW)

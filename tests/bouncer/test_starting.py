@@ -38,7 +38,9 @@ async def statements_of_a_start(folder: Path, users: int) -> list[str]:
     async with running_network() as network, open_database(conf) as store:
         for number in range(users):
             user = await store.run(accounts.add_user, User(f"user{number}"))
-            await store.run(accounts.add_network, Network(user.id, "net", network.uri))
+            # one that has been reached before
+            there = Network(user.id, "net", network.uri, casemapping="rfc1459")
+            await store.run(accounts.add_network, there)
 
         @event.listens_for(store._engines.reading, "before_cursor_execute")
         def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -73,7 +75,9 @@ async def test_a_second_bouncer_goes_to_no_network(tmp_path: Path) -> None:
         assert isinstance(network, CountingNetwork)
         async with open_database(conf) as store:
             user = await store.run(accounts.add_user, User("alice"))
-            await store.run(accounts.add_network, Network(user.id, "net", network.uri))
+            # one that has been reached before
+            there = Network(user.id, "net", network.uri, casemapping="rfc1459")
+            await store.run(accounts.add_network, there)
             first = Bouncer(conf, store, None)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(first.run, lambda _store: None)

@@ -9,6 +9,7 @@ from bouncer.importers.savebuff import _kept, row_of
 from bouncer.importers.znc import import_znc
 from bouncer.irc.timestamps import format_time
 from storage import accounts
+from storage.records import Network
 from storage.store import Store
 
 PASS = "<Pass password>\nMethod = sha256\nHash = x\nSalt = y\n</Pass>\n"
@@ -68,7 +69,7 @@ def test_a_buffers_time_can_be_told() -> None:
     """A damaged one would end whoever plays it back."""
     form = ":bob!b@h PRIVMSG #ops :{text}"
     (kept,) = _kept([f"@{'9' * 11},999999 {form}", "x"], "alice")
-    row = row_of(1, "#ops", kept)
+    row = row_of(Network(1, "net", "", id=1), "#ops", kept)
     assert row is not None
     assert format_time(row.time_ms).endswith("Z")
     assert list(_kept([f"@{'9' * 12},1 {form}", "x"], "alice")) == []
