@@ -25,10 +25,9 @@ from storage.vault import Vault
 from storage.words import without_signs
 
 BUSY_TIMEOUT_S = 1.5  # how long another process may hold the write lock before it is trouble
-# New octets in the WAL before the indexer's thread copies it back. The commit after that waits for
-# the disk once, so it is not done often; a start after kill -9 reads so many in 25 ms.
-WAL_OCTETS = 32 << 20
-CHECKPOINT_PAGES = 4 * WAL_OCTETS // 4096  # before the writer itself does, which holds up a commit
+# Pages in the WAL before the writer itself copies it back (32 MiB), which holds up a commit; the
+# indexer's thread does so earlier and holds up nobody.
+CHECKPOINT_PAGES = 8192
 _INCREMENTAL = 2  # what SQLite calls it
 INDEX_SUFFIX = "-search"
 READ_CACHE_KIB = 16 * 1024
@@ -178,7 +177,7 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS}")
+        connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * 4096}")
         connection.execute(f"PRAGMA cache_size = -{WRITE_CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys = ON")
 
