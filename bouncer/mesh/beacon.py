@@ -11,7 +11,6 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 import trio
@@ -19,7 +18,7 @@ import trio
 from bouncer.config import Address
 from bouncer.mesh import enrolment
 from bouncer.mesh.attendant import Attendant, open_datagram
-from bouncer.mesh.datagrams import Port, open_ports, send_by
+from bouncer.mesh.datagrams import Port, open_all, send_by
 from bouncer.mesh.heartbeat import (
     MAX_ORDER,
     NO_NONCE,
@@ -266,20 +265,12 @@ class Beacon:
     def bind(self) -> None:
         """Take the ports to send from; `run` does so where nobody has. Raises OSError, its text for
         the operator."""
-        self._ports = self._ports or self._open_ports()
-
-    def _open_ports(self) -> list[Port]:
-        """One port per family the host has; the configured address binds its own family."""
-        if self._address is None:
-            return open_ports("", 0)
         try:
-            ports = open_ports(self._address.host, self._address.port)
+            self._ports = self._ports or open_all(self._address)
         except OSError as error:
+            if self._address is None:
+                raise
             raise OSError(f"mesh.address: cannot take {self._address}: {error.strerror}") from None
-        other = "0.0.0.0" if ":" in self._address.host else "::"
-        with suppress(OSError):
-            ports += open_ports(other, 0) if len(ports) == 1 else []
-        return ports
 
     async def _read(self, port: Port) -> None:
         async for batch in port.batches():

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import trio
 
+from bouncer.config import Address
 from bouncer.mesh import sieve
 from bouncer.mesh.heartbeat import MAX_DATAGRAM
 
@@ -89,6 +90,21 @@ def open_ports(host: str, port: int) -> list[Port]:
             error = caught
     if not ports and error is not None:
         raise error
+    return ports
+
+
+def open_all(address: Address | None) -> list[Port]:
+    """One port per family the host has; an address, if there is one, binds its own family.
+
+    Raises OSError when that could not be bound.
+    """
+    if address is None:
+        return open_ports("", 0)
+    ports = open_ports(address.host, address.port)
+    other = "0.0.0.0" if ":" in address.host else "::"
+    if len(ports) == 1:
+        with suppress(OSError):
+            ports += open_ports(other, 0)
     return ports
 
 
