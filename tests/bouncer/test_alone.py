@@ -5,25 +5,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import signal
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bouncer.alone import LOCK_FILE, Flock, Occupied, alone, lockless
+from tests.real.lockless import serving, without_locks
 
-# The command line on a file system without locks.
-WITHOUT = """
-import errno, fcntl, os, sys
-def flock(held, how):
-    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-fcntl.flock = flock
-from bouncer.cli import main
-sys.exit(main())
-"""
+BOUNCER = without_locks("bouncer")
 
 
 def on_nfs(held: int, how: int) -> None:
@@ -54,24 +45,13 @@ def test_where_nobody_can_be_kept_out_it_is_said(tmp_path: Path) -> None:
     said = f"{tmp_path}/data cannot be locked (No locks available), so nothing keeps a second"
 
     def told(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", WITHOUT, *words], cwd=tmp_path, capture_output=True, text=True
-        )
+        done = subprocess.run([*BOUNCER, *words], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stderr
 
     assert said not in told("check")
     assert not (tmp_path / "data").exists(), "who only looks makes nothing"
-    words = [sys.executable, "-c", WITHOUT, "run"]
-    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if "serving" in line:
-                break
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
-    assert said in "".join(lines)
+    with serving([*BOUNCER, "run"], tmp_path) as begun:
+        assert said in begun
     assert f"bouncer: warning: data_dir: {said}" in told("check")
     assert f"bouncer: warning: {said}" in told("history", "rekey")

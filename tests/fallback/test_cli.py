@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from fallback.desk.orders import ORDERS
 from storage.incidents import Incidents, Line
 from tests.fallback.ircd import open_ircd
 from tests.fallback.voters import open_site
+from tests.real.lockless import serving, without_locks
 
 
 @pytest.fixture(autouse=True)
@@ -147,35 +146,15 @@ def test_what_may_pass_is_no_fault_of_the_configuration(
     assert f"mesh {where}: {told}" in capsys.readouterr().err
 
 
-# The command line on a file system without locks.
-WITHOUT = """
-import errno, fcntl, os, sys
-def flock(held, how):
-    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-fcntl.flock = flock
-from fallback.cli import main
-sys.exit(main())
-"""
-
-
 def test_where_a_second_one_cannot_be_kept_out_it_is_said(tmp_path: Path) -> None:
     config = write_config(tmp_path)
     MeshKey.load_or_make(tmp_path / "state" / "mesh.key")
-    words = [sys.executable, "-c", WITHOUT, "run", "--config", str(config)]
     said = f"{tmp_path}/state cannot be locked (No locks available), so nothing keeps a second"
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if "serving" in line:
-                break
-        checked = subprocess.run(
-            [*words[:3], "check", *words[4:]], capture_output=True, text=True, check=False
-        )
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
-    assert said in "".join(lines)
+    fallback = without_locks("fallback")
+    with serving([*fallback, "run", "--config", str(config)], tmp_path) as begun:
+        assert said in begun
+        words = [*fallback, "check", "--config", str(config)]
+        checked = subprocess.run(words, capture_output=True, text=True, check=False)
     assert f"warn  the data directory has no lock: {said}" in checked.stdout
 
 
