@@ -10,6 +10,7 @@ from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Reader, Request
+from bouncer.irc.split import join_entries
 from bouncer.login import totp
 from bouncer.mesh import proofs
 from bouncer.mesh.roster import Credential
@@ -153,14 +154,7 @@ async def roster(desk: Desk, request: Request) -> list[str]:
         role = f" with role {request['ROLE']}" if request["ROLE"] else ""
         return [f"nobody on the roster{role}"]
     people.sort(key=lambda person: (person.oncall or len(people) + 99, person.handle))
-    lines: list[str] = []
-    for person in people:
-        said = _where(desk, person)
-        if lines and len(f"{lines[-1]}; {said}".encode()) <= readers.MAX_TEXT:
-            lines[-1] += f"; {said}"
-        else:
-            lines.append(said)
-    return lines
+    return join_entries([_where(desk, person) for person in people], readers.MAX_TEXT)
 
 
 def _where(desk: Desk, person: Staff) -> str:

@@ -1,4 +1,4 @@
-"""Fitting long things into IRC lines: lists of channels to join, texts to say.
+"""Fitting long things into IRC lines: lists of channels to join, entries, texts to say.
 
 A line is at most 512 octets with CRLF (RFC 1459 section 2.3), and a text is cut between characters.
 """
@@ -57,6 +57,17 @@ def room_for_text(command: str, target: str, source: str = "", limit: int = MAX_
     """Octets of text that reach other clients uncut: the server puts our mask before the line."""
     mask = len(source.encode("utf-8", "replace")) + 2 if source else LONGEST_SOURCE
     return max(limit - mask - len(f"{command} {target} :\r\n".encode("utf-8", "replace")), 1)
+
+
+def join_entries(entries: Iterable[str], room: int, separator: str = "; ") -> list[str]:
+    """Entries in lines of at most `room` octets; one that is longer by itself stands alone."""
+    lines: list[str] = []
+    for entry in entries:
+        if lines and len(f"{lines[-1]}{separator}{entry}".encode("utf-8", "replace")) <= room:
+            lines[-1] += separator + entry
+        else:
+            lines.append(entry)
+    return lines
 
 
 def split_text(text: str, room: int) -> list[str]:

@@ -12,6 +12,7 @@ from functools import singledispatchmethod
 
 import structlog
 
+from bouncer.irc.split import join_entries
 from bouncer.irc.wire import Message
 from bouncer.mesh.heartbeat import Kind, write_body
 from bouncer.mesh.keys import PublicKey
@@ -303,7 +304,7 @@ class FrontDesk:
         for who spoke before may not have heard of all."""
         found = [f"{handle}={where}" for handle, where in self.found(network).items()]
         announcer = self._announcers[network]
-        for line in wording.wrap(found, MAX_NICK_LINE):
+        for line in join_entries(found, MAX_NICK_LINE):
             announcer.say((announcer.config.room,), f"found so far: {line}", Priority.ROSTER)
 
     def found(self, network: str) -> dict[str, str]:
@@ -319,14 +320,12 @@ class FrontDesk:
     def nick_lines(self, network: str) -> list[str]:
         """`on call: alice -> alice_, bob -> bob-k7`, cut into lines."""
         roster = self._roster()
-        lines: list[str] = []
-        for member in roster.on_call() if roster else []:
-            entry = f"{member.handle} -> {self.temp_nick(network, member)}"
-            if lines and wording.octets(f"{lines[-1]}{entry}") < MAX_NICK_LINE:
-                lines[-1] += f", {entry}"
-            else:
-                lines.append(f"on call, by temporary nick: {entry}")
-        return lines
+        entries = [
+            f"{member.handle} -> {self.temp_nick(network, member)}"
+            for member in (roster.on_call() if roster else [])
+        ]
+        head = "on call, by temporary nick: "
+        return [head + line for line in join_entries(entries, MAX_NICK_LINE - len(head), ", ")]
 
     def temp_nick(self, network: str, member: Member, *, mine: str = "") -> str:
         """The nick this person should use there; `mine` is theirs already."""

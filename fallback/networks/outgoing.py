@@ -19,13 +19,8 @@ MAX_SOURCES = 256  # with a reply waiting; full: this one's is not said
 MAX_REPLIES = 4  # waiting per source
 HEARD_BACK_S = 10.0  # a refusal is about a line that left no longer ago
 MAX_TOLD = 16  # lines to people that left lately
-_ADDRESSEE = {
-    "INVITE": 0,
-    "NOTICE": 0,
-    "WHOIS": 0,
-    "MODE": 2,
-    "KICK": 1,
-}  # which parameter is a nick
+# Which parameter is a nick.
+_ADDRESSEE = {"INVITE": 0, "NOTICE": 0, "WHOIS": 0, "MODE": 2, "KICK": 1}
 
 
 class Priority(IntEnum):

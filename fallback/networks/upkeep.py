@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 import trio
 
+from bouncer.irc.split import join_entries
 from bouncer.irc.wire import Message
 from fallback.findings import Finding, Worries, fail, ok, warn
 from fallback.mesh.notes import MAX_NOTE
 from fallback.networks.announcer import Announcer
 from fallback.networks.outgoing import Priority
 from fallback.networks.venue import ROOM_MODES
-from fallback.networks.wording import wrap
 
 LOOK_EVERY_S = 60.0
 ASK_EVERY_S = 24 * 3600.0  # whose the channels are
@@ -99,7 +99,7 @@ class Upkeep:
         for announcer in self._announcers.values():
             found += about_network(announcer)
             self._ask(announcer, now)
-        for text in wrap(self._worries.look(found, now), MAX_NOTE):
+        for text in join_entries(self._worries.look(found, now), MAX_NOTE):
             self._tell_ops(text)
 
     def _ask(self, announcer: Announcer, now: float) -> None:

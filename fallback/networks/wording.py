@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from bouncer.irc.split import join_entries
 from fallback.config import MOVED_FOR_DAYS, NetworkConfig
 from fallback.incident import Kind, Line
 from fallback.watch import Verdict
@@ -128,11 +129,6 @@ def no_operator(room: str, me: str) -> str:
     )
 
 
-def octets(text: str) -> int:
-    """What networks count."""
-    return len(text.encode("utf-8", "replace"))
-
-
 def cut(line: str, longest: int = MAX_LINE) -> str:
     """As much of it as fits a line of IRC beside its head."""
     return line.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
@@ -149,15 +145,9 @@ def at_most(lines: Sequence[str], most: int) -> list[str]:
     ]
 
 
-def wrap(entries: Sequence[str], longest: int = MAX_LINE) -> list[str]:
-    """Entries joined by `; ` into lines that fit; one that is longer by itself stands alone."""
-    lines: list[str] = []
-    for entry in entries:
-        if lines and octets(lines[-1]) + octets(entry) + 2 <= longest:
-            lines[-1] += f"; {entry}"
-        else:
-            lines.append(entry)
-    return lines
+def wrap(entries: Sequence[str]) -> list[str]:
+    """Entries joined by `; ` into lines that fit."""
+    return join_entries(entries, MAX_LINE)
 
 
 def lately_moved(place: NetworkConfig, now_s: float) -> bool:
