@@ -42,6 +42,7 @@ OWN_ACTS = frozenset({"KICK", "MODE", "PART", "SETNAME", "TOPIC"})  # they answe
 HANDSHAKE = frozenset({
     "PING", "CAP", "AUTHENTICATE", "900", "901", "902", "903", "904", "905", "906", "907",
 })  # fmt: skip
+LOGGED = frozenset({"900", "901"})  # in or out, by SASL or otherwise: all clients are to know
 
 
 def receive(session: Session, lines: list[str], out: Effects) -> None:
@@ -146,9 +147,8 @@ def other(session: Session, message: Message, out: Effects) -> None:
     reply = session.reply
     if reply is not None and message.command[0] in "45F" and reply.question.command in CHAT:
         session.echoes.refused(reply.question)
-    # the network may not say who the client is; what a standard reply is about it does say
-    if message.params[:1] == ("*",) and not instead:
-        message = message._replace(params=(session.state.nick, *message.params[1:]))
+    if message.command.isdigit() and not instead:  # what a standard reply is about it does say
+        message = for_us(session, message)
     if reply is not None and reply.question.who is not None:
         asker = session.clients.by_id.get(reply.question.asker)
         caps = asker.dialect.caps if asker else frozenset[str]()
@@ -175,6 +175,15 @@ def handshake(session: Session, message: Message, out: Effects) -> None:
         session.offer_caps(out)
         if "echo-message" not in session.upstream_caps:
             transport.keep_unconfirmed(session, out)
+    elif message.command in LOGGED:
+        event(session, for_us(session, message), out)
+
+
+def for_us(session: Session, message: Message) -> Message:
+    """A numeric by the name of who hears it: the network may not say who that is."""
+    if message.params[:1] != ("*",):
+        return message
+    return message._replace(params=(session.state.nick, *message.params[1:]))
 
 
 def swallow(_session: Session, _message: Message, _out: Effects) -> None:

@@ -205,3 +205,24 @@ def test_connect_commands_are_sent_after_registration_in_order() -> None:
     talk.heard()
     talk.says(*WELCOME)
     assert talk.heard() == ["MODE me +x", "OPER me secret", "WHO", "JOIN #ops"]
+
+
+@pytest.mark.parametrize(
+    ("caps", "line"),
+    [
+        ("", LOGGED_IN),
+        ("", ":irc.test 901 me me!user@host :You are now logged out"),
+        ("batch labeled-response", LOGGED_IN),
+    ],
+)
+def test_a_login_and_its_end_are_told_to_every_client(caps: str, line: str) -> None:
+    """sasl-3.1 of 900: "Sent when the user's account name is set (whether by SASL or otherwise)";
+    901 when it is unset."""
+    talk = Dialogue([], NET)
+    talk.connect(caps)
+    talk.attach(1, caps=())
+    talk.attach(2, caps=())
+    talk.types(1, "NICKSERV IDENTIFY alice hunter2", "WHOIS bob")
+    talk.says(line.replace(" me ", " * ", 1))
+    for client in (1, 2):
+        assert talk.seen(client)[0] == line
