@@ -203,21 +203,26 @@ def join(session: Session, client: Client, message: Message, out: Effects) -> No
             session.remember(name, key, out)
             text = f"{session.network.name} is not connected now; {name} is joined when it is"
             out.tell(client.id, session.service_line(client, text))
+    lines = _joined(session, asked)
+    if answers.network_labels(session):  # all that comes of a line has its label
+        for each in lines:
+            answers.ask(session, client.id, each, out)
+        return
     begun = len(out.to_network)
-    for each in asked:
+    for each in asked:  # a question for each channel, told apart by its name
         answers.ask(session, client.id, each, out, fence=each is asked[-1])
-    if not answers.network_labels(session):
-        out.to_network[begun:] = _joined(session, out.to_network[begun:])
+    fence = [each for each in out.to_network[begun:] if each.command != "JOIN"]
+    out.to_network[begun:] = [*lines, *fence]
 
 
-def _joined(session: Session, messages: list[Message]) -> list[Message]:
+def _joined(session: Session, asked: list[Message]) -> list[Message]:
     """JOINs of one channel each as few JOINs: each line waits for the rate limit."""
-    joins = [each.params for each in messages if each.command == "JOIN"]
+    joins = [each.params for each in asked]
     pairs = [(name, key[0] if key else "") for name, *key in joins]
     few = join_lines(pairs, session.state.isupport.targmax("JOIN", unlisted=None))
     if sum(each.params[0].count(",") + 1 for each in few) < len(pairs):
-        return messages  # the network is to say what is wrong with a name
-    return few + [each for each in messages if each.command != "JOIN"]
+        return asked  # the network is to say what is wrong with a name
+    return few
 
 
 def part(session: Session, client: Client, message: Message, out: Effects) -> None:

@@ -142,56 +142,6 @@ def test_an_unlabelled_command_gets_no_ping_behind_it() -> None:
     assert talk.heard() == ["KICK #ops bob out"]
 
 
-def test_joins_of_one_command_are_one_answer_and_everybody_sees_the_channel() -> None:
-    talk = Dialogue()
-    talk.connect()
-    talk.attach(1, LABELS)
-    talk.attach(2, LABELS)
-    talk.types(1, "@label=j JOIN #a,#b,#ops")
-    pings = [line.split()[1] for line in talk.heard() if line.startswith("PING")]
-    talk.joined("#a")
-    talk.says(":irc.test 473 me #b :Cannot join (+i)")
-    talk.says(*(f":irc.test PONG irc.test {token}" for token in pings))
-    lines = said(talk)
-    assert labelled(lines) == [("BATCH", "j")]
-    assert shape(lines)[0] == "+BATCH"
-    assert shape(lines)[-1] == "-BATCH"
-    assert sorted(shape(lines)[1:-1]) == ["353", "353", "366", "366", "473", "JOIN"]
-    assert shape(said(talk, 2)) == ["JOIN", "353", "366"]
-
-
-def test_a_channel_that_gets_another_name_is_the_answer_to_its_join() -> None:
-    """irc2.11.2p3: a safe channel gets an identifier from the server."""
-    talk = Dialogue()
-    talk.connect(isupport="CHANTYPES=#&!+ PREFIX=(ov)@+ IDCHAN=!:5")
-    talk.attach(1, LABELS)
-    talk.types(1, "@label=1 JOIN !!chan")
-    *_, ping = talk.heard()
-    talk.says(
-        ":me!~alice@127.0.0.1 JOIN :!ZFYUXchan",
-        ":ir1 353 me = !ZFYUXchan :@me ",
-        ":ir1 366 me !ZFYUXchan :End of NAMES list.",
-        f":ir1 PONG ir1 :{ping.split()[1]}",
-    )
-    lines = said(talk)
-    assert labelled(lines) == [("BATCH", "1")]
-    assert shape(lines) == ["+BATCH", "JOIN", "353", "366", "-BATCH"]
-
-
-def test_channels_joined_by_one_command_share_one_ping() -> None:
-    """Old servers take two seconds for each line, and a PING between the JOINs ended the answer."""
-    talk = Dialogue()
-    talk.connect()
-    talk.attach(1, LABELS)
-    talk.types(1, "@label=j JOIN #a,#b")
-    *joins, ping = talk.heard()
-    assert joins == ["JOIN #a,#b"]
-    talk.joined("#a")
-    talk.joined("#b")
-    talk.says(f":irc.test PONG irc.test {ping.split()[1]}")
-    assert shape(said(talk)) == ["+BATCH", *("JOIN", "353", "366") * 2, "-BATCH"]
-
-
 def test_the_networks_labels_tell_even_alike_questions_apart() -> None:
     """ "labeled responses allow bouncers with multiple connected clients to direct responses [...]
     to the correct recipient" """
