@@ -17,7 +17,8 @@ from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message, format_tags
 from bouncer.session.effects import Effects
 from bouncer.session.events import ServiceSaid
-from bouncer.session.routing import SELF_ENDING, Asked, Reply, may_be_told_by_notices
+from bouncer.session.replies import SELF_ENDING, may_be_told_by_notices
+from bouncer.session.routing import Asked, Reply
 
 if TYPE_CHECKING:
     from bouncer.session.clients import Client

@@ -28,7 +28,7 @@ from bouncer.session.dialect import CHAT, STANDARD_REPLIES
 from bouncer.session.effects import Effects, Redact, Registered
 from bouncer.session.monitoring import ABOUT_PEOPLE, POLLING
 from bouncer.session.places import REFUSALS
-from bouncer.session.routing import ENTERING
+from bouncer.session.replies import ENTERING
 from bouncer.session.telling import event, tell_untold
 from bouncer.session.upkeep import HEARS
 

@@ -13,6 +13,7 @@ from trio.testing import MockClock, memory_stream_pair
 from bouncer.connections import identd
 from bouncer.connections.dial import DialError
 from bouncer.connections.identd import Idents
+from bouncer.connections.send_queue import BURST_LINES, SendQueue
 from bouncer.connections.supervise import (
     FIRST_RETRY_S,
     GHOST_S,
@@ -22,7 +23,7 @@ from bouncer.connections.supervise import (
     Gate,
     Patience,
 )
-from bouncer.connections.upstream import BURST_LINES, REGISTRATION_S, SendQueue, Upstream
+from bouncer.connections.upstream import REGISTRATION_S, Upstream
 from bouncer.irc.wire import Message
 from bouncer.session.effects import DropNetwork
 from bouncer.session.events import Connected, Event, Lost, Tick

@@ -9,8 +9,9 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from bouncer.connections.dial import ServerAddress
+from bouncer.connections.send_queue import BURST_LINES
 from bouncer.connections.supervise import Gate
-from bouncer.connections.upstream import BURST_LINES, Upstream
+from bouncer.connections.upstream import Upstream
 from bouncer.irc.wire import Message
 from bouncer.session.effects import WantsTls
 from bouncer.session.events import Connected, Event, Lost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 
-from bouncer.connections.upstream import on_the_wire
+from bouncer.connections.send_queue import on_the_wire
 from bouncer.irc.wire import Message
 from bouncer.session.dialect import CHAT
 from bouncer.session.effects import Effect, Effects, PlayBack, Recall

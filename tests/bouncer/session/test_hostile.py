@@ -22,7 +22,7 @@ from bouncer.session.lookups import (
     Rows,
     Targets,
 )
-from bouncer.session.routing import ERRORS, QUESTIONS, SAYING_ERRORS
+from bouncer.session.replies import ERRORS, QUESTIONS, SAYING_ERRORS
 from bouncer.session.session import Session
 from tests.bouncer.session.dialogue import Dialogue
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bouncer.connections.upstream import QUEUE_LINES
+from bouncer.connections.send_queue import QUEUE_LINES
 from bouncer.session.events import Lost, Tick
 from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
 
