@@ -73,7 +73,7 @@ class Attendant:
         while True:
             try:
                 found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_DGRAM)
-                one.where = (str(found[0][4][0]), int(found[0][4][1]))
+                one.ways.found((str(at[0]), int(at[1])) for *_, at in found)
             except (OSError, UnicodeError) as error:  # the latter of what DNS takes for no name
                 log.info("voter's address not found", voter=one.voter.name, error=str(error))
                 await trio.sleep(AGAIN_S)

@@ -278,6 +278,8 @@ class Beacon:
                 if heard := open_datagram(self._peers, data):
                     if heard.reply and len(heard.reply) <= len(data):
                         port.send(heard.reply, where)
+                    if heard.fresh and (one := self._voters.get(heard.peer)):
+                        one.ways.heard(where, trio.current_time())
                     self._take(heard)
 
     def _take(self, heard: Heard) -> None:
@@ -310,8 +312,8 @@ class Beacon:
             self._tell_ops(f"{one.voter.role} {one.voter.name} answers again ({one.ack.state})")
 
     def _send(self, one: Tracked, data: bytes) -> None:
-        if one.where is not None:
-            send_by(self._ports, data, one.where)
+        for where in one.ways.towards(trio.current_time()):
+            send_by(self._ports, data, where)
 
     def _say(self, one: Tracked, kind: Kind, body: bytes) -> None:
         """By both ways: either may be closed."""

@@ -12,6 +12,7 @@ from bouncer.config import Address
 from bouncer.mesh.heartbeat import NO_NONCE, Ack, Maintenance
 from bouncer.mesh.link import Link
 from bouncer.mesh.roster import Roster, Voter
+from bouncer.mesh.ways import Ways
 
 LINK_BEAT_S = 5.0
 MAX_HELD = 256
@@ -57,7 +58,7 @@ class Tracked:
 
     voter: Voter
     since: float
-    where: tuple[str, int] | None = None
+    ways: Ways = field(default_factory=Ways)
     ack: Ack | None = None
     acked_at: float = float("-inf")
     told: bool = False

@@ -23,6 +23,7 @@ from bouncer.mesh.link import HANDSHAKE_S, FrameType, Link, LinkFault, server_co
 from bouncer.mesh.peers import Heard, Peers
 from bouncer.mesh.roster import Dismissed, Voter
 from bouncer.mesh.voters import split_address
+from bouncer.mesh.ways import Ways
 from fallback.mesh.guests import Guests
 
 PRIMARY = "@primary"  # the bouncer among the peers: no voter can be called so
@@ -58,7 +59,7 @@ class Mesh:
         self.peers = Peers(key, lambda: os.urandom(NONCE_OCTETS))
         self.peers.replace({PRIMARY: primary_key})
         self._voters: dict[str, Voter] = {}
-        self._where: dict[str, Where] = {}
+        self._ways: dict[str, Ways] = {}
         self._ports: list[Port] = []
         self._nursery: trio.Nursery | None = None  # while it runs
         self._links: dict[Link, None] = {}  # over which the bouncer has proved itself, in order
@@ -77,7 +78,7 @@ class Mesh:
         """
         others = {voter.name: voter for voter in voters if voter.name != me}
         self._voters = others
-        self._where = {name: at for name, at in self._where.items() if name in others}
+        self._ways = {name: self._ways.get(name) or Ways() for name in others}
         self.peers.replace(
             {PRIMARY: self._primary_key} | {name: one.public for name, one in others.items()},
             {one.public: one.signed for one in gone},
@@ -99,9 +100,11 @@ class Mesh:
 
     def send(self, name: str, kind: Kind, body: bytes = b"") -> None:
         """Send to one voter, if its address is known. Never waits; may be lost."""
-        where = self._where.get(name)
-        if where is not None and name in self.peers.names:
-            send_by(self._ports, self.peers.seal(name, kind, body), where)
+        ways = self._ways.get(name)
+        if ways is not None and name in self.peers.names:
+            data = self.peers.seal(name, kind, body)
+            for where in ways.towards(trio.current_time()):
+                send_by(self._ports, data, where)
 
     def answer(self, name: str, kind: Kind, body: bytes, where: Where | None, brought: int) -> None:
         """Answer a datagram whose body had `brought` octets; nothing goes out that is longer.
@@ -150,6 +153,8 @@ class Mesh:
                 if heard.fresh:
                     if heard.peer == PRIMARY:
                         self.guests.expect(where[0])
+                    elif heard.peer in self._ways:
+                        self._ways[heard.peer].heard(where, now)
                     self._heard(heard, where)
 
     def _open(self, data: bytes, now: float) -> Heard | None:
@@ -202,8 +207,8 @@ class Mesh:
                 except (OSError, UnicodeError) as error:  # the latter of what DNS takes for no name
                     log.info("voter's address not found", voter=name, error=str(error))
                     continue
-                if name in self._voters:
-                    self._where[name] = (str(found[0][4][0]), int(found[0][4][1]))
+                if name in self._ways:
+                    self._ways[name].found((str(at[0]), int(at[1])) for *_, at in found)
             with trio.move_on_after(RESOLVE_S):
                 await self._changed.wait()
 
