@@ -42,9 +42,9 @@ def measure(kind: type[Subject], scale: Scale) -> Reading:
         # A first visit, so that the bouncer knows the client and keeps its place.
         with dialogue(subject.connect, subject.login(account), WANTED) as client:
             client.state(len(channels))
+        fill(scene, scale.attach_backlog, channels)
         reading = {}
-        if kind is not Floor:  # it keeps no backlog for clients
-            fill(scene, scale.attach_backlog, channels)
+        if kind is not Floor:  # it plays nothing back
             reading["playback"] = playback(subject, account, scale)
         times = []
         for _ in range(scale.attach_times):

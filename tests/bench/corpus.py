@@ -19,6 +19,7 @@ LEAD_MS = 4 * 3_600_000  # before the clock: so many lines a flood may have
 ACCOUNT_EVERY = 3
 TICKET_EVERY = 1000  # every so many lines hold a word of their own: the rare word of a search
 COMMON_WORD = "switch"
+MSGID_OCTETS = 22
 
 NUMBER = re.compile(rb"~m(\d+)")
 STAMP = re.compile(rb"~t(\d+)")
@@ -151,7 +152,7 @@ def _numbered(number: int) -> bytes:
 
 
 def msgid(session: bytes, number: int) -> bytes:
-    """The id of a line: 22 octets, as servers make them."""
+    """The id of a line, MSGID_OCTETS long with a session of eight, as servers make them."""
     return b"%b%014d" % (session, number)
 
 

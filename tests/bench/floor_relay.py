@@ -1,4 +1,4 @@
-"""The floor: a bare trio relay that registers, stores and copies, and does nothing else.
+"""The floor: a bare trio relay that registers, stores, copies and reads pages, and no more.
 
 What no bouncer written in Python can undercut: bytes split by `partition`, one group commit for
 all that wait, durable before shown, one send per client and chunk. Its clients must negotiate the
@@ -16,6 +16,8 @@ from typing import Any
 
 import trio
 
+from tests.bench import floor_pages
+from tests.bench.floor_pages import Pages
 from tests.bench.secure import Pair, client_context
 
 CAPS = b"server-time message-tags account-tag"
@@ -68,11 +70,12 @@ class Store:
 class User:
     """One user, one network, any number of clients."""
 
-    def __init__(self, account: dict[str, Any], store: Store) -> None:
+    def __init__(self, account: dict[str, Any], store: Store, pages: Pages) -> None:
         self.name = account["name"].encode()
         self.nick = account["nick"].encode()
         self.channels = [name.encode() for name in account["channels"]]
         self.store = store
+        self.pages = pages
         self.state: list[bytes] = []  # the lines that tell a client where we are
         self.outboxes: set[trio.MemorySendChannel[bytes]] = set()
 
@@ -129,8 +132,9 @@ class User:
             await stream.send_all(b"\r\n".join(burst))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, stream, chunks)
-                while await stream.receive_some(CHUNK_OCTETS):
-                    pass
+                while data := await stream.receive_some(CHUNK_OCTETS):
+                    if data.startswith(b"CHATHISTORY "):
+                        await outbox.send(await self.pages.answer(self.name, data))
                 nursery.cancel_scope.cancel()
         finally:
             self.outboxes.discard(outbox)
@@ -164,7 +168,7 @@ async def welcome(users: dict[bytes, User], stream: trio.abc.Stream) -> None:
     async with stream:
         try:
             hello = await heard(stream, b"USER ")
-            await stream.send_all(b":floor CAP * LS :%b\r\n" % CAPS)
+            await stream.send_all(b":floor CAP * LS :%b %b\r\n" % (CAPS, floor_pages.CAPS))
             await heard(stream, b"CAP REQ")
             await stream.send_all(b":floor CAP * ACK :%b\r\n" % CAPS)
             await heard(stream, b"CAP END")
@@ -175,10 +179,12 @@ async def welcome(users: dict[bytes, User], stream: trio.abc.Stream) -> None:
 
 
 async def main(config: dict[str, Any]) -> None:
-    store = Store(Path(config["database"]))
+    store, pages = Store(Path(config["database"])), Pages(Path(config["database"]))
     pair = config["pair"]
     context = Pair(*map(Path, pair)).context() if pair else None
-    users = {account["name"].encode(): User(account, store) for account in config["accounts"]}
+    users = {
+        account["name"].encode(): User(account, store, pages) for account in config["accounts"]
+    }
     async with trio.open_nursery() as nursery:
         nursery.start_soon(store.run)
         for user in users.values():
