@@ -20,7 +20,8 @@ class Permission(enum.IntEnum):
     ANYONE = 0
     USER = 1  # a user of the bouncer, about their own things; admins about everybody's
     STAFF = 2  # somebody of the roster
-    ADMIN = 3
+    ORDERS = 3  # an admin of the roster, whose orders the voters take; or of the bouncer
+    ADMIN = 4  # an admin of the bouncer
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Actor:
     user: str = ""  # the bouncer's user; "" for the operator, and for staff without an account
     admin: bool = False
     staff: bool = False
+    orders: bool = False  # an admin of the roster
     network: str = ""  # the user's network that they speak from, "" for none
     handle: str = ""  # their entry on the roster, where the door knows it
     proof: str = ""  # by what the door knows them: "account bobby on home", for the record
@@ -60,6 +62,8 @@ class Actor:
                 return bool(self.user) or self.admin
             case Permission.STAFF:
                 return self.staff or self.admin
+            case Permission.ORDERS:
+                return self.orders or self.admin
         return self.admin
 
 

@@ -1,4 +1,5 @@
-"""What an administrator tells the voters: maintenance to come, and orders about an incident.
+"""What an admin, of the roster or of the bouncer, tells the voters: maintenance, and orders about an
+incident.
 
 Success is claimed only for those who have acked.
 """
@@ -140,7 +141,7 @@ _WHY = Argument("WHY", readers.line, rest=True)
 COMMANDS = (
     Command(
         ("maintenance", "now"),
-        Permission.ADMIN,
+        Permission.ORDERS,
         "the voters announce nothing for so long, from now",
         now,
         (_LENGTH, _WHY),
@@ -148,7 +149,7 @@ COMMANDS = (
     ),
     Command(
         ("maintenance", "start"),
-        Permission.ADMIN,
+        Permission.ORDERS,
         "the same from a time of day, UTC",
         start,
         (Argument("HH:MM", read_clock), _LENGTH, _WHY),
@@ -156,7 +157,7 @@ COMMANDS = (
     ),
     Command(
         ("maintenance", "end"),
-        Permission.ADMIN,
+        Permission.ORDERS,
         "take a maintenance back: the one that is on, or the one named",
         end,
         (Argument("ID", readers.word, optional=True),),
@@ -164,14 +165,14 @@ COMMANDS = (
     ),
     Command(
         ("maintenance", "list"),
-        Permission.ADMIN,
+        Permission.ORDERS,
         "maintenance in force and to come",
         listing,
         doors=EVERYWHERE,
     ),
     Command(
         ("standdown",),
-        Permission.ADMIN,
+        Permission.ORDERS,
         "close the incident in 60 s, at all agents",
         standdown,
         (Argument("WHY", readers.line, optional=True, rest=True),),
@@ -179,7 +180,7 @@ COMMANDS = (
     ),
     Command(
         ("hold",),
-        Permission.ADMIN,
+        Permission.ORDERS,
         "keep the incident open for so long, whatever is ordered",
         hold,
         (Argument("DURATION", read_hold, rest=True),),

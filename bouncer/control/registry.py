@@ -50,6 +50,7 @@ _AS_USER = Option("--user", ("USER",), "about this user's things (admins)", read
 _FOR = {
     Permission.USER: "users of this bouncer",
     Permission.STAFF: "staff",
+    Permission.ORDERS: "admins of the roster or of the bouncer",
     Permission.ADMIN: "administrators",
 }
 
@@ -68,7 +69,7 @@ async def dispatch(words: str | Sequence[str], actor: Actor, desk: Desk) -> list
         raise WrongUse("these words are no UTF-8; set your terminal to UTF-8") from None
     words = znc.translated(words, actor)
     command, rest = find(words, actor)
-    if command.permission is Permission.STAFF or command is HELP:
+    if command.permission in (Permission.STAFF, Permission.ORDERS) or command is HELP:
         actor = await _known(actor, desk)
     if not actor.may(command.permission):
         raise NotAllowed(f"{command.name} is for {_FOR[command.permission]}")
@@ -85,11 +86,13 @@ async def _carry_out(command: Command, desk: Desk, request: Request) -> list[str
 
 
 async def _known(actor: Actor, desk: Desk) -> Actor:
-    """The actor, known as staff where somebody of the roster is this user of the bouncer."""
-    if not actor.user or actor.may(Permission.STAFF):
+    """The actor, known as whom on the roster is this user of the bouncer, where somebody is."""
+    if not actor.user:
         return actor
-    people = await desk.store.read(accounts.list_staff)
-    return replace(actor, staff=folded(actor.user) in {folded(each.user) for each in people})
+    for person in await desk.store.read(accounts.list_staff):
+        if folded(person.user) == folded(actor.user):
+            return replace(actor, staff=True, orders=person.admin, handle=person.handle)
+    return actor
 
 
 def find(words: Sequence[str], actor: Actor) -> tuple[Command, Sequence[str]]:

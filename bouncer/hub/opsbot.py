@@ -75,12 +75,12 @@ async def identify(desk: Desk, *, account: str, holder: str) -> Actor | None:
         ),
         None,
     )
-    admin = bool(user and user.admin) or bool(person and person.admin)
+    admin, orders = bool(user and user.admin), bool(person and person.admin)
     if person is None and not admin:
         return None
     proof = f"connection of {user.name}" if user else f"account {account} on {network}"
     handle = person.handle if person else user.name if user else ""
-    return Actor(Door.OPS, "", admin, True, network, handle, proof)
+    return Actor(Door.OPS, "", admin, True, orders, network, handle, proof)
 
 
 def holder(message: Message, session: Session, hubs: Iterable[Hub]) -> str:

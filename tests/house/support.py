@@ -74,7 +74,9 @@ _CONTROL_HEAD = """
 
 To `BouncerServ` (or `*status`), by `bouncer ctl` on the host, and, those marked *ops*, as `!word`
 in the ops channel. Words may be abbreviated. On the host there is no "me": there the user
-is named, as in `bouncer network list alice`.
+is named, as in `bouncer network list alice`. Staff are the people of the roster, known by their
+user of the bouncer or, in the ops channel, by their account too; its admins are those with `staff
+set --admin true`. Admins, those with `user set --admin true`, may say everything.
 
 | command | for | ops | what it does |
 |---|---|---|---|
@@ -187,6 +189,7 @@ def _control() -> str:
         Permission.ANYONE: "all",
         Permission.USER: "users",
         Permission.STAFF: "staff",
+        Permission.ORDERS: "roster's admins",
         Permission.ADMIN: "admins",
     }
     lines = []

@@ -131,6 +131,7 @@ WHO = {
     Permission.ANYONE: Actor(Door.SERVICE, user="mallory"),
     Permission.USER: Actor(Door.SERVICE, user="mallory"),
     Permission.STAFF: Actor(Door.SERVICE, user="mallory", staff=True),
+    Permission.ORDERS: Actor(Door.SERVICE, user="mallory", staff=True, orders=True),
     Permission.ADMIN: Actor(Door.SERVICE, user="mallory", admin=True),
 }
 

@@ -12,6 +12,7 @@ from bouncer import config
 from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.grammar import ControlError, WrongUse
 from bouncer.control.registry import dispatch
+from bouncer.hub import opsbot
 from bouncer.mesh import enrolment
 from bouncer.mesh.beacon import Beacon
 from bouncer.mesh.keys import MeshKey
@@ -163,3 +164,49 @@ async def test_a_reload_that_changed_nothing_is_told(tmp_path: Path) -> None:
         for command in ("cert", "status", "server status"):
             _, said = await dispatch(command, OPERATOR, desk)
             assert said == f"RELOAD: nothing was reloaded, what was stays: {live.not_reloaded}"
+
+
+@pytest.mark.parametrize(
+    "made", [["user add alice --admin"], ["user add alice", "staff add al --user alice --admin on"]]
+)
+async def test_an_admin_of_either_kind_orders_at_every_door(
+    made: list[str], tmp_path: Path
+) -> None:
+    async with open_desk(tmp_path, Noted()) as desk:
+        for line in (*made, "user add bob", "staff add bob --user bob"):
+            await dispatch(line, OPERATOR, desk)
+        alice = Actor(Door.SERVICE, user="alice", admin="--admin" in made[0])
+        [said] = await dispatch("maintenance now 30min new switch", alice, desk)
+        assert "agents" in said
+        [listed] = await dispatch("maintenance list", alice, desk)
+        assert await opsbot.answer("!maintenance list", desk, holder="alice") == [listed]
+        [refused] = await opsbot.answer("!maintenance end", desk, holder="bob")
+        assert refused == "maintenance end is for admins of the roster or of the bouncer"
+        with pytest.raises(ControlError, match=refused):
+            await dispatch("maintenance end", Actor(Door.SERVICE, user="bob"), desk)
+
+
+async def test_an_admin_of_the_roster_is_no_admin_of_the_bouncer(tmp_path: Path) -> None:
+    alice = Actor(Door.SERVICE, user="alice")
+    async with open_desk(tmp_path, Noted()) as desk:
+        for line in ("user add alice", "staff add al --user alice --admin yes"):
+            await dispatch(line, OPERATOR, desk)
+        with pytest.raises(ControlError, match="user list is for administrators"):
+            await dispatch("user list", alice, desk)
+        helped = await dispatch("help", alice, desk)
+    assert any(line.startswith("standdown: ") for line in helped)
+    assert not any(line.startswith("user add: ") for line in helped)
+
+
+async def test_an_order_is_told_under_the_name_of_the_roster(tmp_path: Path) -> None:
+    class Named(Orders):
+        async def order(self, *given: object, **_: object) -> tuple[int, int]:
+            assert given == ("standdown", "al")
+            return 2, 2
+
+    async with open_desk(tmp_path, live := Noted()) as desk:
+        live.beacon = cast(Beacon, Named(2))
+        for line in ("user add alice", "staff add al --user alice --admin yes"):
+            await dispatch(line, OPERATOR, desk)
+        [said] = await dispatch("standdown", Actor(Door.SERVICE, user="alice"), desk)
+    assert said == "closing in 60s; !hold to stop"
