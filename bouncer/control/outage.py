@@ -1,5 +1,5 @@
-"""What an admin, of the roster or of the bouncer, tells the voters: maintenance, and orders about an
-incident.
+"""What an admin, of the roster or of the bouncer, tells the voters: maintenance to come, and orders
+about an incident.
 
 Success is claimed only for those who have acked.
 """
