@@ -29,20 +29,20 @@ _END = (
 _KEEPALIVES = {"idle": 20, "interval": 10, "count": 4}
 
 
-def reserve(connection: Connection) -> None:
+OWN = "stop it, or give this one a database of its own"
+
+
+def reserve(connection: Connection, wait_s: float | None = None, what_to_do: str = OWN) -> None:
     """Be the only one for as long as the connection, or one that its engine makes in its place, is
-    open; called in a thread. Raises OutOfReach where somebody else is."""
+    open; called in a thread, also again. Raises OutOfReach where somebody else is, and stays."""
     if connection.dialect.name != "postgresql":
         return
     driver: Any = connection.connection.driver_connection
-    until_s = time.monotonic() + HANDOVER_S
+    until_s = time.monotonic() + (HANDOVER_S if wait_s is None else wait_s)
     while not _take(driver):
         if time.monotonic() >= until_s:
             where = connection.engine.url.render_as_string(hide_password=True)
-            raise OutOfReach(
-                f"another bouncer, or an import, works on {where}; stop it, or give this one a "
-                "database of its own"
-            )
+            raise OutOfReach(f"another bouncer, or an import, works on {where}; {what_to_do}")
         time.sleep(RETRY_S)
     event.listen(connection.engine, "connect", _Held(driver).again)
 

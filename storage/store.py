@@ -258,10 +258,10 @@ class Store:
             left, before = await self.run(retention.give_back), left
         await self._in_index(self._indexer.give_back)
 
-    async def be_alone(self) -> None:
-        """Be the only one that serves from a server, until the store is closed: see
-        `storage.solitude`. Raises OutOfReach."""
-        await self.run(solitude.reserve)
+    async def be_alone(self, *how: Any) -> None:
+        """Be the only one that works on a server, until the store is closed: see
+        `solitude.reserve`. Raises OutOfReach."""
+        await self.run(solitude.reserve, *how)
 
     async def stay_alone(self) -> None:
         """See to it for as long as this runs. Raises Taken when another bouncer has taken over."""

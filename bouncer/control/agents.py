@@ -45,7 +45,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
                 )
         accounts.add_agent(connection, new)
 
-    await desk.store.run(write)
+    await desk.change(write)
     await desk.roster_changed()
     text = fallback_toml(
         name=new.name,
@@ -74,7 +74,7 @@ async def remove(desk: Desk, request: Request) -> list[str]:
         accounts.remove_agent(connection, request["NAME"])
         return len(accounts.list_agents(connection)), enrolment.quorum(connection)
 
-    voters, k = await desk.store.run(write)
+    voters, k = await desk.change(write)
     await desk.roster_changed()
     said = [f"{request['NAME']} is a voter no more; its key is refused from the next roster on"]
     if voters < k:
@@ -98,7 +98,7 @@ async def quorum(desk: Desk, request: Request) -> list[str]:
             accounts.put_meta(connection, enrolment.QUORUM, str(k))
         return voters, enrolment.quorum(connection)
 
-    voters, needed = await desk.store.run(write)
+    voters, needed = await desk.change(write)
     if k is not None:
         await desk.roster_changed()
     said = [f"{needed} of {voters} voters must agree before the site is announced as unreachable"]

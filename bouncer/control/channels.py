@@ -98,7 +98,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
         join(connection, network, request["CHANNEL"], request.changes)
         return network
 
-    network = await desk.store.run(write)
+    network = await desk.change(write)
     await desk.refresh(request.owner)
     return [f"channel {request['CHANNEL']} added on {network.name}"]
 
@@ -112,7 +112,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
         accounts.change_channel(connection, network.id, request["CHANNEL"], **request.changes)
         return network
 
-    network = await desk.store.run(write)
+    network = await desk.change(write)
     await desk.refresh(request.owner)
     what = ", ".join(request.given)
     return [f"channel {request['CHANNEL']} on {network.name} changed: {what}"]
@@ -139,7 +139,7 @@ async def remove(desk: Desk, request: Request) -> list[str]:
         accounts.remove_channel(connection, network.id, request["CHANNEL"])
         return network
 
-    network = await desk.store.run(write)
+    network = await desk.change(write)
     await desk.refresh(request.owner)
     return [f"channel {request['CHANNEL']} on {network.name} removed"]
 

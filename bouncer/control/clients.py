@@ -31,7 +31,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
             accounts.change_client(connection, client.id, **request.changes)
         return len(networks)
 
-    if not await desk.store.run(write):
+    if not await desk.change(write):
         raise ControlError(f"{request.owner} has no network yet; add one first")
     await desk.refresh(request.owner)
     what = ", ".join(request.given)

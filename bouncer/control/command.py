@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from bouncer.config import Config
 from bouncer.control.actors import Actor, Door, Permission
@@ -17,6 +18,11 @@ from bouncer.mesh.proofs import ProofFault
 from storage.errors import StorageError
 from storage.store import Store
 
+T = TypeVar("T")
+
+AT_WORK_S = 3.0  # another command on the same database takes less
+_ELSEWHERE = "nothing was changed: say it on the machine where that runs, or stop it"
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -27,6 +33,16 @@ class Desk:
     hasher: Hasher
     live: Live | None = None
     wall: Callable[[], float] = field(default=time.time)  # seconds since the epoch
+
+    async def change(self, fn: Callable[..., T], *args: Any) -> T:
+        """`fn(connection, *args)` in one write transaction, see `Store.run`. Raises StorageError,
+        also where a bouncer on another machine would not know what is changed under it."""
+        await self.be_alone()
+        return await self.store.run(fn, *args)
+
+    async def be_alone(self) -> None:
+        if self.live is None:
+            await self.store.be_alone(AT_WORK_S, _ELSEWHERE)
 
     async def refresh(self, user_name: str) -> None:
         """Let a running bouncer act on what changed for this user."""

@@ -35,7 +35,7 @@ async def generate(desk: Desk, request: Request) -> list[str]:
             changes["sasl_mechanism"] = "EXTERNAL"
         return accounts.change_network(connection, network.id, **changes)
 
-    network = await desk.store.run(write)
+    network = await desk.change(write)
     await desk.refresh(request.owner)
     made = f"a certificate for {network.name} is made and shown to it from now on"
     return [made, *_fingerprints(pem), "tell services once: /msg NickServ CERT ADD FINGERPRINT"]
@@ -58,7 +58,7 @@ async def discard(desk: Desk, request: Request) -> list[str]:
             changes["sasl_mechanism"] = ""
         return accounts.change_network(connection, network.id, **changes)
 
-    network = await desk.store.run(write)
+    network = await desk.change(write)
     await desk.refresh(request.owner)
     return [f"{network.name} is shown no certificate any more"]
 

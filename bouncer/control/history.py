@@ -18,16 +18,10 @@ SHOWN = 20  # conversations listed, the largest first; the rest is summed up
 
 async def prune(desk: Desk, request: Request) -> list[str]:
     """Let go of what is older than asked, and of what the limits of users and networks say."""
-    await _alone(desk)
+    await desk.be_alone()
     keep = Keep(age_s=request.option("--older-than") or desk.config.history.keep_s)
     gone = await desk.store.prune(keep)
     return [f"{gone:,} messages removed, and their room given back"]
-
-
-async def _alone(desk: Desk) -> None:
-    """The bouncer at work may be on another machine, and not know what is changed under it."""
-    if desk.live is None:
-        await desk.store.be_alone()
 
 
 async def redate(desk: Desk, _request: Request) -> list[str]:
@@ -35,7 +29,7 @@ async def redate(desk: Desk, _request: Request) -> list[str]:
     now_s = desk.wall()
     if now_s < BEGUN_S:  # then all that was ever said would seem to be
         raise ControlError("the clock of this machine is years behind; set it first")
-    await _alone(desk)
+    await desk.be_alone()
     count = await desk.store.redate(int(now_s * 1000) + AHEAD_MS)
     return [
         f"{count:,} messages were dated in the future, and have the time now at which they came"

@@ -28,7 +28,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
         ignored.add(connection, network.id, mask)
         return network
 
-    network = await desk.store.run(write)
+    network = await desk.change(write)
     await desk.refresh(request.owner)
     return [f"{mask} is ignored on {network.name}"]
 
@@ -48,7 +48,7 @@ async def remove(desk: Desk, request: Request) -> list[str]:
         ignored.remove(connection, network.id, mask)
         return network
 
-    network = await desk.store.run(write)
+    network = await desk.change(write)
     await desk.refresh(request.owner)
     return [f"{mask} is no longer ignored on {network.name}"]
 

@@ -112,7 +112,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
         _join(connection, network, joins)
         return user, network
 
-    user, network = await desk.store.run(write)
+    user, network = await desk.change(write)
     await desk.refresh(user.name)
     return [f"network {network.name} added for {user.name}: {_does(desk, network)}"]
 
@@ -134,7 +134,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
         _join(connection, network, joins)
         return user, network
 
-    user, network = await desk.store.run(write)
+    user, network = await desk.change(write)
     await desk.refresh(user.name)
     what = ["URI"] * bool(request["URI"]) + [each for each in request.given if each != "join"]
     what += [name for name, _ in joins]
@@ -162,7 +162,7 @@ async def remove(desk: Desk, request: Request) -> list[str]:
         accounts.remove_network(connection, network.id)
         return user, network
 
-    user, network = await desk.store.run(write)
+    user, network = await desk.change(write)
     await desk.refresh(user.name)
     return [f"network {network.name} of {user.name} removed, with channels and history"]
 

@@ -31,7 +31,7 @@ async def _change(desk: Desk, request: Request, mechanism: str, login: str, pass
         fields = login_fields(mechanism, login, password)
         return accounts.change_network(connection, _network(connection, request).id, **fields)
 
-    network = await desk.store.run(write)
+    network = await desk.change(write)
     await desk.refresh(request.owner)
     return network.name
 

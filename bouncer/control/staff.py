@@ -36,7 +36,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
         _refuse_shared(connection, request["HANDLE"], changes)
         accounts.add_staff(connection, Staff(request["HANDLE"], **changes))
 
-    await desk.store.run(write)
+    await desk.change(write)
     await desk.roster_changed()
     return [
         f"{request['HANDLE']} is on the roster; "
@@ -57,7 +57,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
         accounts.change_staff(connection, known.handle, **changes)
         return changes
 
-    changes = await desk.store.run(write)
+    changes = await desk.change(write)
     await desk.roster_changed()
     return [f"{request['HANDLE']} changed: {', '.join(sorted(changes))}", *enrolled]
 
@@ -95,7 +95,7 @@ async def listing(desk: Desk, request: Request) -> list[str]:
 
 
 async def remove(desk: Desk, request: Request) -> list[str]:
-    await desk.store.run(accounts.remove_staff, request["HANDLE"])
+    await desk.change(accounts.remove_staff, request["HANDLE"])
     await desk.roster_changed()
     return [f"{request['HANDLE']} is off the roster"]
 
@@ -116,7 +116,7 @@ async def certificates(desk: Desk, request: Request) -> list[str]:
         return person
 
     if lost is not None:
-        person = await desk.store.run(write)
+        person = await desk.change(write)
         await desk.roster_changed()
         return [f"certificate {lost} is no longer {person.handle}'s"]
     person = await desk.store.read(accounts.get_staff, request["HANDLE"])
@@ -136,7 +136,7 @@ async def codes(desk: Desk, request: Request) -> list[str]:
         hashes = tuple(("recovery", proofs.code_hash(code)) for code in fresh)
         accounts.change_staff(connection, person.handle, keys=kept + hashes)
 
-    await desk.store.run(write)
+    await desk.change(write)
     await desk.roster_changed()
     return [
         f"recovery codes of {request['HANDLE']}, shown only now; each works once, "

@@ -50,7 +50,7 @@ async def sts(desk: Desk, request: Request) -> list[str]:
         ]
     if dropped.lower() != host:
         raise ControlError(f"{network.name} is at {host}, not at {dropped}; nothing was dropped")
-    await desk.store.run(policies.drop, host)
+    await desk.change(policies.drop, host)
     if desk.live is not None:
         desk.live.policy_dropped(host)
     lines = [

@@ -57,7 +57,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
         scram=hashed.scram,
         **{name: value for name, value in request.changes.items() if name != "admin"},
     )
-    await desk.store.run(accounts.add_user, user)
+    await desk.change(accounts.add_user, user)
     await desk.refresh(user.name)
     made = "" if given is not None else f"; password, shown only now: {password}"
     return [f"user {user.name} added{' as admin' if user.admin else ''}{made}"]
@@ -80,7 +80,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
         with _keeping_an_admin(connection):
             return accounts.change_user(connection, user.id, **changes)
 
-    user = await desk.store.run(write)
+    user = await desk.change(write)
     await desk.refresh(user.name)
     return [f"user {user.name} changed: {', '.join(request.given)}"]
 
@@ -101,7 +101,7 @@ async def passwd(desk: Desk, request: Request) -> list[str]:
             connection, user.id, password_hash=hashed.password_hash, scram=hashed.scram
         )
 
-    user = await desk.store.run(write)
+    user = await desk.change(write)
     made = "" if given is not None else f"; it is, shown only now: {password}"
     return [f"password of {user.name} changed{made}"]
 
@@ -142,7 +142,7 @@ async def remove(desk: Desk, request: Request) -> list[str]:
             accounts.change_staff(connection, handle, user="")
         return user, theirs
 
-    user, theirs = await desk.store.run(write)
+    user, theirs = await desk.change(write)
     await desk.refresh(user.name)
     if theirs:
         await desk.roster_changed()
@@ -192,7 +192,7 @@ async def add_certificate(desk: Desk, request: Request) -> list[str]:
         accounts.add_certificate(connection, Certificate(user.id, fingerprint, label=label))
         return before
 
-    before = await desk.store.run(write)
+    before = await desk.change(write)
     if before is not None:
         log.warning("certificate taken over", by=name, of=before.name, fingerprint=fingerprint)
     taken = f", and {before.name} no more" if before is not None else ""
@@ -215,7 +215,7 @@ async def remove_certificate(desk: Desk, request: Request) -> list[str]:
         user = accounts.get_user(connection, request.owner)
         accounts.remove_certificate(connection, user.id, request["FINGERPRINT"])
 
-    await desk.store.run(write)
+    await desk.change(write)
     return [f"certificate {_short(request['FINGERPRINT'])} logs nobody in any more"]
 
 
