@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from bouncer.irc.split import room_for_text, split_text
 from bouncer.irc.timestamps import format_time
 from bouncer.irc.wire import Message, format_tags
+from bouncer.session.dialect import CHAT
+from bouncer.session.echoes import Echo
 from bouncer.session.effects import Effects
 from bouncer.session.events import ServiceSaid
 from bouncer.session.replies import SELF_ENDING, may_be_told_by_notices
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from bouncer.session.session import Session
 
 OUR_SERVICES = {"bouncerserv": "BouncerServ", "*status": "*status"}
+BOT = -1  # in the place of a client's number: the ops bot
 FENCE = "muster-end-"  # our PING's token behind a command: this and the answer's reference
 
 
@@ -147,6 +150,21 @@ def say_back(
         out.tell(client.id, line)
 
 
+def keep_own(session: Session, echo: Echo, out: Effects, time_ms: int) -> None:
+    """Keep what this user has said, where the network does not say it back."""
+    addressee = echo.said.subject
+    row = session.own_row(echo.command, addressee, echo.text, echo.tags)._replace(time_ms=time_ms)
+    session.keep(row, out, said=echo.said, hidden=not session.target(addressee).is_channel)
+
+
+def taken(session: Session, echo: Echo, out: Effects) -> None:
+    """The network has what this user says, and others hear it now."""
+    keep_own(session, echo, out, session.now_ms)
+    if echo.said.asker != BOT:
+        said = Message(echo.command, (echo.said.subject, echo.text), session.state.mask)
+        session.ops_heard(said, session.state.account or "", out)
+
+
 # --- asking ---
 
 
@@ -197,14 +215,19 @@ def ask(
     return question
 
 
-def give_up(questions: list[Asked], out: Effects) -> None:
+def give_up(session: Session, questions: list[Asked], out: Effects) -> None:
     """These get no further answer."""
     for question in questions:
-        finish(question, out)
+        finish(session, question, out)
 
 
-def finish(question: Asked, out: Effects) -> None:
-    """The question is answered; its labelled answer is over with the last one."""
+def finish(session: Session, question: Asked, out: Effects) -> None:
+    """The question is answered; its labelled answer is over with the last one. What was said, and
+    not refused, has been taken: without echo-message nothing else tells when."""
+    if question.command in CHAT and "echo-message" not in session.upstream_caps:
+        echo = session.echoes.settled(question)
+        if echo is not None:
+            taken(session, echo, out)
     answer = question.answer
     if answer is not None:
         question.answer = None
@@ -252,7 +275,7 @@ def heard(session: Session, reply: Reply, out: Effects) -> None:
     """A reply has been told; where it was the last one its question is over."""
     if reply.last:
         session.routing.end(reply.question)
-        finish(reply.question, out)
+        finish(session, reply.question, out)
 
 
 def pong(session: Session, token: str, out: Effects) -> None:
@@ -261,7 +284,7 @@ def pong(session: Session, token: str, out: Effects) -> None:
         fence = session.routing.fence(token)
         if fence is not None and fence.answer is not None:
             answer = fence.answer
-            give_up(session.routing.end_all(answer), out)
+            give_up(session, session.routing.end_all(answer), out)
         elif fence is not None:
             session.routing.end(fence)
             if fence.behind is not None:

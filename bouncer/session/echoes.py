@@ -27,12 +27,14 @@ def _plain(text: str) -> str:
 
 
 class Echo(NamedTuple):
-    """`said` knows who sent it; `target` is folded, `text` '' for a TAGMSG."""
+    """`said` knows who sent it; `target` is folded, `text` '' for a TAGMSG; `tags` are those that
+    the client gave it."""
 
     said: Asked
     command: str
     target: str
     text: str
+    tags: str
 
 
 class Echoes:
@@ -41,8 +43,8 @@ class Echoes:
     def __init__(self) -> None:
         self._awaited: deque[Echo] = deque(maxlen=MAX_ECHOES)
 
-    def expect(self, said: Asked, command: str, target: str, text: str) -> None:
-        self._awaited.append(Echo(said, command, target, text))
+    def expect(self, said: Asked, command: str, target: str, text: str, tags: str) -> None:
+        self._awaited.append(Echo(said, command, target, text, tags))
 
     def heard(
         self, command: str, target: str, text: str = "", said: Asked | None = None
@@ -77,10 +79,11 @@ class Echoes:
         awaited = [echo._replace(target=refold(echo.target)) for echo in self._awaited]
         self._awaited = deque(awaited, maxlen=MAX_ECHOES)
 
-    def refused(self, said: Asked) -> None:
-        """The network has said why it does not take this."""
+    def settled(self, said: Asked) -> Echo | None:
+        """The network has said of this what became of it; what it was, unless that is known."""
         if (echo := self._labelled(said)) is not None:
             self._awaited.remove(echo)
+        return echo
 
     def give_up(self, since_ms: int) -> list[Echo]:
         """None will come any more. Those sent since then may have been heard by others."""

@@ -16,6 +16,7 @@ from bouncer.irc.wire import Message
 from bouncer.session import answers, arrival, metadata, pasted, tagged, webpush, znc
 from bouncer.session.bouncer_networks import command as bouncer_command
 from bouncer.session.clients import Client
+from bouncer.session.echoes import Echo
 from bouncer.session.effects import DropClient, Effects, ForgetChannel, ServiceCommand
 from bouncer.session.marks import markread
 from bouncer.session.questions import (
@@ -38,7 +39,6 @@ from bouncer.session.unbound import refuses, why_not_sent
 if TYPE_CHECKING:
     from bouncer.session.session import Session
 
-BOT = -1  # in the place of a client's number: the ops bot
 MAX_PENDING_KEYS = 500  # of JOINs not answered yet; full: a key is not remembered
 MAX_MESSAGE_TARGETS = 20  # of one PRIVMSG; the rest is refused with 407
 
@@ -146,25 +146,21 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
             answers.say_back(session, asked, message.command, addressee, text, out)
         return
     echoed = "echo-message" in session.upstream_caps
-    if echoed or answers.network_labels(session):
+    labelled = answers.network_labels(session)
+    if echoed or labelled:
         tags = network_tags(session, message)
         said = answers.ask(session, client, message, out, tags, fence=False)
     else:
-        said = Asked(client, message.command, "", 0)
+        said = Asked(client, message.command, addressee, 0)
         to_network(session, message, out)
     session.routing.note(addressee, said)
-    if echoed:
-        session.expect_echo(said, message)
-        return
-    if session.state.is_me(addressee):  # the network delivers it to us, and so it is kept
+    if session.state.is_me(addressee) and not echoed:  # it is delivered to us, and so it is kept
         answers.say_back(session, said, message.command, addressee, text, out)
-        return
-    row = session.own_row(message.command, addressee, text, tagged.client_tags(message))
-    hidden = not session.target(addressee).is_channel
-    session.keep(row, out, said=said, hidden=hidden)
-    if client != BOT:
-        said_as = message._replace(source=session.state.mask)
-        session.ops_heard(said_as, session.state.account or "", out)
+    elif echoed or labelled:  # others hear it when the network has it
+        session.expect_echo(said, message)
+    else:
+        folded, tags = session.target(addressee).folded, tagged.client_tags(message)
+        answers.taken(session, Echo(said, message.command, folded, text, tags), out)
 
 
 def join(session: Session, client: Client, message: Message, out: Effects) -> None:

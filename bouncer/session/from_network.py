@@ -146,7 +146,7 @@ def other(session: Session, message: Message, out: Effects) -> None:
         session.reply = session.routing.route(message)
     reply = session.reply
     if reply is not None and message.command[0] in "45F" and reply.question.command in CHAT:
-        session.echoes.refused(reply.question)
+        session.echoes.settled(reply.question)
     if message.command.isdigit() and not instead:  # what a standard reply is about it does say
         message = for_us(session, message)
     if reply is not None and reply.question.who is not None:

@@ -32,6 +32,7 @@ from bouncer.session import (
     reading,
     replays,
     settings,
+    tagged,
     telling,
     transport,
 )
@@ -221,7 +222,7 @@ class Session:
             if client is None:  # it has said QUIT
                 return
             from_client.receive(self, client, message, out)
-            answers.give_up(self.routing.expired(self.now_ms), out)
+            answers.give_up(self, self.routing.expired(self.now_ms), out)
 
     def page_read(self, event: PageRead, out: Effects) -> None:
         if client := self.clients.by_id.get(event.client):
@@ -254,7 +255,7 @@ class Session:
         for line in event.lines if self.ready else ():
             for piece in split_text(line, room):
                 message = Message("NOTICE", (event.target, piece))
-                from_client.say_to(self, from_client.BOT, message, out)
+                from_client.say_to(self, answers.BOT, message, out)
 
     def change_network(self, **changes: Any) -> None:
         """Take over what is being written to the store."""
@@ -266,7 +267,7 @@ class Session:
         self.routing.ticked(self.now_ms, waiting=event.waiting)
         for client_id in self.clients.by_id:
             self._ask_for_confirmation(client_id, out)
-        answers.give_up(self.routing.expired(self.now_ms), out)
+        answers.give_up(self, self.routing.expired(self.now_ms), out)
         arrival.tick(self, out)
         self.monitoring.tick(self, out)
         self.upkeep.tick(self, out)
@@ -317,10 +318,10 @@ class Session:
         telling.tell_row(self, row, out, said, hidden=hidden)
 
     def expect_echo(self, said: Asked, message: Message) -> None:
-        """The network will say this own message back to us; keep it then, with its msgid."""
+        """The network will say this own message back, or answer to its label; keep it then."""
         addressee, *text = message.params  # a TAGMSG has none
-        folded = self.target(addressee).folded
-        self.echoes.expect(said, message.command, folded, "".join(text))
+        folded, tags = self.target(addressee).folded, tagged.client_tags(message)
+        self.echoes.expect(said, message.command, folded, "".join(text), tags)
 
     def own_row(self, command: str, addressee: str, text: str, tags: str) -> Row:
         """What this user says now, as it will be kept."""

@@ -73,10 +73,7 @@ def keep_unconfirmed(session: Session, out: Effects) -> int:
     awaited = session.echoes.give_up(since_ms - UNCONFIRMED_MS)
     said = [echo for echo in awaited if echo.command in CHAT]
     for echo in said:
-        row = session.own_row(echo.command, echo.said.subject, echo.text, "")
-        row = row._replace(time_ms=echo.said.heard_ms)
-        hidden = not session.target(row.name).is_channel
-        session.keep(row, out, said=echo.said, hidden=hidden)
+        answers.keep_own(session, echo, out, echo.said.heard_ms)
     return len(said)
 
 
@@ -88,7 +85,7 @@ def lost(session: Session, event: Lost, out: Effects) -> None:
     unconfirmed = keep_unconfirmed(session, out)
     session.registration = None
     session.ready = False
-    answers.give_up(session.routing.clear(), out)
+    answers.give_up(session, session.routing.clear(), out)
     _tell_lost(session, event, unconfirmed, out, was_registered=was_registered)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bouncer.irc.wire import Message
-from bouncer.session.effects import ServiceCommand
+from bouncer.session.effects import OpsCommand, ServiceCommand
 from bouncer.session.events import Lost, ServiceSaid, Tick
 from bouncer.session.routing import MAX_QUESTIONS, PATIENCE_MS
 from tests.bouncer.session.dialogue import Dialogue
@@ -191,6 +191,49 @@ def test_an_own_message_is_labelled_on_its_echo(caps: str, echo: bool) -> None:
     (elsewhere,) = said(talk, 2)
     assert elsewhere.params == ("#ops", "hi")
     assert "label" not in elsewhere.tags
+    assert [row.text for row in talk.kept] == ["hi"]
+
+
+def test_an_own_message_stands_where_the_network_has_taken_it() -> None:
+    """Without echo-message its answer says so: who labels sees the order that all others see."""
+    talk = Dialogue()
+    talk.connect(NETWORK_LABELS)
+    talk.attach(1, ECHO)
+    talk.attach(2, ECHO)
+    talk.types(1, "@label=a;+draft/reply=x PRIVMSG #ops :hi", "@label=b PRIVMSG #ops :!status")
+    first, second = (Message.parse(line).tags["label"] for line in talk.heard())
+    talk.says(":bob!b@host PRIVMSG #ops :hello", f"@label={first} :irc.test ACK")
+    talk.says(":bob!b@host PRIVMSG #ops :bye", f"@label={second} :irc.test ACK")
+    words = ["hello", "hi", "bye", "!status"]
+    for client in (1, 2):
+        assert [message.params[-1] for message in said(talk, client)] == words
+    assert [row.text for row in talk.kept] == words
+    assert talk.kept[1].tags == "+draft/reply=x"
+    assert [other for other in talk.others if isinstance(other, OpsCommand)]
+
+
+def test_what_the_network_has_refused_is_not_said() -> None:
+    """404 is "returned to a user who is […] not on a channel which is mode +n": RFC 1459."""
+    talk = Dialogue()
+    talk.connect(NETWORK_LABELS)
+    talk.attach(1, ECHO)
+    talk.attach(2, ECHO)
+    talk.types(1, "@label=a PRIVMSG #ops :hi", "@label=b PRIVMSG bob :hi")
+    ours = [Message.parse(line).tags["label"] for line in talk.heard()]
+    talk.says(f"@label={ours[0]} :irc.test 404 me #ops :Cannot send to channel")
+    talk.says(f"@label={ours[1]} :irc.test 301 me bob :Lunch")
+    assert labelled(said(talk)) == [("404", "a"), ("BATCH", "b")]
+    assert [row.name for row in talk.kept] == ["bob"]
+    assert [message.params[0] for message in said(talk, 2)] == ["bob"]
+
+
+def test_what_a_network_never_answers_is_kept_after_a_while() -> None:
+    talk = Dialogue()
+    talk.connect(NETWORK_LABELS)
+    talk.attach(1, ECHO)
+    talk.types(1, "@label=a PRIVMSG #ops :hi")
+    talk.passes(PATIENCE_MS + 2_000)
+    assert labelled(said(talk)) == [("PRIVMSG", "a")]
     assert [row.text for row in talk.kept] == ["hi"]
 
 
