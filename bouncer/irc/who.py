@@ -77,7 +77,10 @@ def who_lines(
 def extended(
     state: NetworkState, request: WhoRequest, message: Message, caps: Collection[str]
 ) -> Message:
-    """A 352 of the network as the 354 that was asked for; other messages as they are."""
+    """A 352 of the network as the 354 that was asked for, and its own 354 as this client reads it;
+    other messages as they are."""
+    if message.command == numerics.RPL_WHOSPCRPL and "multi-prefix" not in caps:
+        return _with_first_prefix(state, request, message)
     if message.command != numerics.RPL_WHOREPLY or len(message.params) < 8:
         return message
     _, channel, name, host, server, nick, flags, last = message.params[:8]
@@ -90,6 +93,22 @@ def extended(
     values |= {"i": "255.255.255.255", "l": "0", "o": "n/a", "r": state.realname_in(last)}
     params = tuple(values[field] for field in request.fields)
     return Message(numerics.RPL_WHOSPCRPL, (state.nick, *params), message.source, message.raw_tags)
+
+
+def _with_first_prefix(state: NetworkState, request: WhoRequest, message: Message) -> Message:
+    at = 1 + request.fields.find("f")  # behind our nick
+    if not 0 < at < len(message.params):
+        return message
+    *before, flags = message.params[: at + 1]
+    few = first_prefix(flags, state.isupport.symbols)
+    return message._replace(params=(*before, few, *message.params[at + 1 :]))
+
+
+def highest_in(channels: str, symbols: Iterable[str] = ()) -> str:
+    """The channels of a WHOIS, each with the highest prefix alone. What some prefixes are, others
+    call channels by: the last that could be either belongs to the name."""
+    several = re.escape("".join({*PREFIXES, *symbols}))
+    return re.sub(rf"(?<![^ ])([{several}])[{several}]*(?=[{several}#])", r"\1", channels)
 
 
 def first_prefix(flags: str, symbols: Iterable[str] = ()) -> str:

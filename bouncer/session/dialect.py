@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from bouncer.irc.multiline import batch_of, is_packed, single_lines
 from bouncer.irc.split import room_for_text, split_text
 from bouncer.irc.timestamps import format_time
-from bouncer.irc.who import PREFIXES, first_prefix
+from bouncer.irc.who import PREFIXES, first_prefix, highest_in
 from bouncer.irc.wire import Message, format_tags, parse_tags
 from storage.message import Row, msgid_of, own_msgid
 
@@ -187,6 +187,8 @@ class Dialect:
             params = (*params[:3], self.names(params[3], symbols))
         elif command == "352" and len(params) >= 8 and "multi-prefix" not in self.caps:
             params = (*params[:6], first_prefix(params[6], symbols), *params[7:])
+        elif command == "319" and len(params) >= 3 and "multi-prefix" not in self.caps:
+            params = (*params[:2], highest_in(params[2], symbols), *params[3:])
         tags = self.tags(time, msgid, message.raw_tags, batch if self.batch else "")
         return tags + str(Message(command, params, message.source))
 

@@ -66,8 +66,11 @@ def who(session: Session, client: Client, message: Message, out: Effects) -> Non
     asked = parse_who(message.params)
     if not session.ready:
         reply(session, client, out, "315", asked.mask or "*", "End of WHO list")
-    elif not asked.fields or session.state.isupport.whox:
+    elif not asked.fields:
         forward(session, client, message, out)
+    elif session.state.isupport.whox:
+        tags = network_tags(session, message)
+        answers.ask(session, client.id, message, out, tags).who = asked
     elif is_known(session.state, asked):
         for line in who_lines(session.state, asked, session.server_name, client.dialect.caps):
             out.tell(client.id, str(line))

@@ -227,3 +227,39 @@ def test_who_without_multi_prefix_gets_the_highest_from_us_too() -> None:
         talk.says(":irc.test 352 me #ops b h irc.test bob H@% :0 Bob")
         talk.says(":irc.test 315 me #ops :End")
         assert talk.seen(client)[0] == f":irc.test 354 me bob {flags}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "theirs", "ours"),
+    [
+        ("%tcnf,152", "152 #ops bob H*@%", "152 #ops bob H*@"),
+        ("%fn", "bob H@%", "bob H@"),
+        ("%cnu", "#ops b bob@%", "#ops b bob@%"),
+    ],
+)
+def test_whox_of_the_network_without_multi_prefix_has_the_highest(
+    fields: str, theirs: str, ours: str
+) -> None:
+    """multi-prefix: "When requested, the multi-prefix client capability will cause the IRC server
+    to send all possible prefixes which apply to a user in NAMES, WHO and WHOIS output." """
+    talk = Dialogue()
+    talk.connect("multi-prefix", "CHANTYPES=# PREFIX=(ohv)@%+ WHOX")
+    for client, caps, told in ((1, (), ours), (2, {"multi-prefix"}, theirs)):
+        talk.attach(client, caps)
+        talk.types(client, f"WHO #ops {fields}")
+        assert talk.heard() == [f"WHO #ops {fields}"]
+        talk.says(f":irc.test 354 me {theirs}", ":irc.test 315 me #ops :End")
+        assert talk.seen(client)[0] == f":irc.test 354 me {told}"
+
+
+def test_whois_without_multi_prefix_has_the_highest_of_each_channel() -> None:
+    """Of names that a prefix could begin, too: `+`, `!` and `&` begin channels as well."""
+    talk = Dialogue()
+    talk.connect("multi-prefix", "CHANTYPES=#&+! PREFIX=(yqaohv)!~&@%+")
+    channels = "#plain @#one @%+#three +modeless @+modeless &local !ABCDEsafe &@&local "
+    highest = "#plain @#one @#three +modeless @+modeless &local !ABCDEsafe &&local "
+    for client, caps, told in ((1, (), highest), (2, {"multi-prefix"}, channels)):
+        talk.attach(client, caps)
+        talk.types(client, "WHOIS bob")
+        talk.says(f":irc.test 319 me bob :{channels}", ":irc.test 318 me bob :End")
+        assert talk.seen(client)[0] == f":irc.test 319 me bob :{told}"
