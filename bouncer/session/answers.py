@@ -21,6 +21,7 @@ from bouncer.session.effects import Effects
 from bouncer.session.events import ServiceSaid
 from bouncer.session.replies import SELF_ENDING, may_be_told_by_notices
 from bouncer.session.routing import Asked, Reply
+from storage.message import Row
 
 if TYPE_CHECKING:
     from bouncer.session.clients import Client
@@ -153,8 +154,21 @@ def say_back(
 def keep_own(session: Session, echo: Echo, out: Effects, time_ms: int) -> None:
     """Keep what this user has said, where the network does not say it back."""
     addressee = echo.said.subject
-    row = session.own_row(echo.command, addressee, echo.text, echo.tags)._replace(time_ms=time_ms)
-    session.keep(row, out, said=echo.said, hidden=not session.target(addressee).is_channel)
+    target = session.target(addressee)
+    name, tags = session.canonical(target.name), with_account(session, echo.tags)
+    row = Row(
+        session.new_id(), session.network.id, target.folded, name, time_ms, "", echo.command,
+        session.state.mask, tags, "" if addressee == target.name else addressee, echo.text,
+    )  # fmt: skip
+    session.keep(row, out, said=echo.said, hidden=not target.is_channel)
+
+
+def with_account(session: Session, tags: str) -> str:
+    """The tags of an own message as the network says them to others: IRCv3 account-tag."""
+    account = session.state.account
+    if not account or "account-tag" not in session.upstream_caps:
+        return tags
+    return ";".join(filter(None, (format_tags({"account": account}), tags)))
 
 
 def taken(session: Session, echo: Echo, out: Effects) -> None:

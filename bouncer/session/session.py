@@ -323,15 +323,6 @@ class Session:
         folded, tags = self.target(addressee).folded, tagged.client_tags(message)
         self.echoes.expect(said, message.command, folded, "".join(text), tags)
 
-    def own_row(self, command: str, addressee: str, text: str, tags: str) -> Row:
-        """What this user says now, as it will be kept."""
-        target = self.target(addressee)
-        name = self.canonical(target.name)
-        return Row(
-            self.new_id(), self.network.id, target.folded, name, self.now_ms, "", command,
-            self.state.mask, tags, "" if addressee == target.name else addressee, text,
-        )  # fmt: skip
-
     def ops_heard(self, message: Message, account: str, out: Effects) -> None:
         """Hand a bot command said in the ops channel on."""
         if self.ops_channel and message.params[1][:1] == "!":

@@ -35,7 +35,8 @@ def said(session: Session, client: Client, message: Message, out: Effects) -> No
     if echoed and asked is not None:
         session.expect_echo(asked, message)
         return
-    own = message._replace(source=session.state.mask)
+    tags = answers.with_account(session, message.raw_tags)
+    own = message._replace(source=session.state.mask, raw_tags=tags)
     relay(session, happenings.keep(session, own, out), out, sender=client.id)
 
 

@@ -263,3 +263,20 @@ def test_whois_without_multi_prefix_has_the_highest_of_each_channel() -> None:
         talk.types(client, "WHOIS bob")
         talk.says(f":irc.test 319 me bob :{channels}", ":irc.test 318 me bob :End")
         assert talk.seen(client)[0] == f":irc.test 319 me bob :{told}"
+
+
+@pytest.mark.parametrize("line", ["PRIVMSG #ops hi", "@+typing=active TAGMSG #ops"])
+def test_what_one_says_has_ones_account_where_the_network_does_not_echo_it(line: str) -> None:
+    """account-tag: "The tag MUST be added by the ircd to all commands sent by a user (e.g. PRIVMSG,
+    MODE, NOTICE, and all others).\""""
+    talk = here("account-tag message-tags")
+    for client in (1, 2):
+        talk.attach(client, {"account-tag", "message-tags", "echo-message"})
+    for account in ("alice", None):
+        if account:
+            talk.says(":irc.test 900 me me!user@host alice :You are now logged in as alice")
+        else:
+            talk.says(":irc.test 901 me me!user@host :You are now logged out")
+        talk.types(1, line)
+        for client in (1, 2):
+            assert Message.parse(talk.seen(client)[-1]).tags.get("account") == account
