@@ -145,7 +145,8 @@ def signer_of(encoded: str) -> str | None:
 async def verify_ssh(encoded: str, text: str, org: str, keys: Sequence[Credential]) -> bool:
     """Whether `encoded` (base64 of one ssh signature) is by one of `keys` over `text`.
 
-    The text is tried with and without a final newline: `echo` adds one. Never raises on input.
+    The text is tried with and without a final newline: `echo` adds one. Never raises on input, but
+    OSError where ssh-keygen cannot be asked: then nothing is known.
     """
     key = signer_of(encoded)
     if key is None or not any(one.kind == "ssh" and one.public == key for one in keys):
@@ -161,8 +162,8 @@ async def verify_ssh(encoded: str, text: str, org: str, keys: Sequence[Credentia
 
 async def _ssh_keygen(allowed: bytes, signature: bytes, space: str, data: bytes) -> bool:
     program = shutil.which("ssh-keygen")
-    if program is None:
-        return False  # `fallback check` names it as missing
+    if program is None:  # `fallback check` names it, too
+        raise FileNotFoundError("there is no ssh-keygen")
     with _memory_file(allowed) as allowed_fd, _memory_file(signature) as signature_fd:
         command = [program, "-Y", "verify", "-f", f"/proc/self/fd/{allowed_fd}", "-I", "claimant"]
         command += ["-n", space, "-s", f"/proc/self/fd/{signature_fd}"]
@@ -177,7 +178,7 @@ async def _ssh_keygen(allowed: bytes, signature: bytes, space: str, data: bytes)
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
             )
             return isinstance(done, subprocess.CompletedProcess) and done.returncode == 0
-    return False
+    raise TimeoutError(f"ssh-keygen has not answered for {VERIFY_TIMEOUT_S:.0f} s")
 
 
 @contextmanager

@@ -61,6 +61,7 @@ class Refusal(Enum):
     UPLINK = "this agent doubts its own uplink; try again in a moment, or another agent"
     NO_INCIDENT = "no incident is open"
     FULL = "too many claims at once; try again later"
+    UNCHECKED = "I cannot check signatures just now; send it again in a moment, or to another agent"
     UNASKED = "say `claim HANDLE` first"
     ALREADY = "you are verified as somebody else"
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import trio
 
+from bouncer.connections.dial import describe
 from bouncer.connections.supervise import Bucket
 from bouncer.login import totp
 from bouncer.mesh.proofs import (
@@ -132,7 +133,12 @@ class Proving:
         member = roster.member(claim.handle) if roster and claim else None
         text = challenge(offered.incident, network, offered.nick, offered.nonce)
         keys = member.keys if member else ()
-        valid = await verify_ssh(offered.encoded, text, self._front.org, keys)
+        try:
+            valid = await verify_ssh(offered.encoded, text, self._front.org, keys)
+        except OSError as error:  # nothing is known of the proof: it neither counts nor is spent
+            self._conduct.performer.tell_ops(f"cannot check an ssh proof: {describe(error)}")
+            self._front.reply(network, offered.nick, claims.Refusal.UNCHECKED.value)
+            return
         key = (signer_of(offered.encoded) or "") if valid else ""
         if valid:
             self.signed[offered.connection] = (text, offered.encoded)

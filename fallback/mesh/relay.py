@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
+from bouncer.connections.dial import describe
 from bouncer.mesh.heartbeat import (
     MAX_ORDER,
     MAX_ORDER_AGE_S,
@@ -40,6 +41,8 @@ from fallback.journal import Journal
 from fallback.mesh.repeating import Repeating
 from storage.incidents import IncidentsError, KeptOrder
 
+CHECK_AGAIN_S = 5.0  # a signature that could not be checked
+GIVE_UP_S = 600.0  # checking one: as long as orders are repeated
 MAX_TAKEN = 256  # ids of orders already taken
 MAX_WAITING = 32  # to be checked; full: not confirmed, so it is said again
 SHOWN_ORDERS = 5
@@ -115,6 +118,8 @@ class Relay:
             for kept in self._kept[-MAX_TAKEN:]
         )
         self._send, self._receive = trio.open_memory_channel[Held](MAX_WAITING)
+        self._unchecked: set[str] = set()  # ids; full: given up
+        self.check_again_s = CHECK_AGAIN_S
 
     # -- in ---------------------------------------------------------------------------------------
 
@@ -190,11 +195,28 @@ class Relay:
                     self._tell_ops(f"!{given.order} of {given.admin}{heard} refused: {fault}")
                     self._taken[given.id] = None
                     continue
+                except OSError as error:  # others may be checked meanwhile
+                    nursery.start_soon(self._check_later, held, describe(error))
+                    continue
+                self._unchecked.discard(given.id)
                 await self._keep(held, checked)
                 self._act(held)
 
+    async def _check_later(self, held: Held, why: str) -> None:
+        given = held.given
+        full = len(self._unchecked) >= MAX_WAITING and given.id not in self._unchecked
+        if full or self._now() > held.at + GIVE_UP_S:
+            self._unchecked.discard(given.id)
+            self._tell_ops(f"!{given.order} of {given.admin} was never checked: {why}")
+            return
+        if given.id not in self._unchecked:
+            self._unchecked.add(given.id)
+            self._tell_ops(f"!{given.order} of {given.admin} waits to be checked: {why}")
+        await trio.sleep(self.check_again_s)
+        await self._send.send(held)
+
     async def _check(self, given: OrderGiven) -> str:
-        """What was found of the proof. Raises Unproven."""
+        """What was found of the proof. Raises Unproven, and OSError where none could be looked at."""
         if not given.agent:
             return "the bouncer's word"
         roster = self._roster()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bouncer.mesh import proofs
 from bouncer.mesh.proofs import ProofFault
 from bouncer.mesh.roster import Credential
+from tests.fallback.broken import break_ssh_keygen
 
 ORG = "0123456789ab"
 
@@ -111,6 +112,21 @@ async def test_a_proof_is_bound_to_its_text_its_organisation_and_its_key(tmp_pat
     assert not await proofs.verify_ssh(proof, text, "ffffffffffff", [credential])
     assert not await proofs.verify_ssh(proof, text, ORG, [another])
     assert not await proofs.verify_ssh(proof, text, ORG, [])
+
+
+async def test_where_ssh_keygen_cannot_be_asked_nothing_is_known_of_a_proof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = make_key(tmp_path, "ed25519")
+    credential = proofs.ssh_credential(key.with_suffix(".pub").read_text())
+    proof = sign(key, "fallback1 x")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FileNotFoundError):
+        await proofs.verify_ssh(proof, "fallback1 x", ORG, [credential])
+    break_ssh_keygen(tmp_path)
+    with pytest.raises(OSError, match="Exec format"):
+        await proofs.verify_ssh(proof, "fallback1 x", ORG, [credential])
+    assert not await proofs.verify_ssh("QUJD", "fallback1 x", ORG, [credential]), "not looked at"
 
 
 @pytest.mark.parametrize("proof", ["", "QUJD", "U1NIU0lH", "x" * 5000, "====", "\u2603"])

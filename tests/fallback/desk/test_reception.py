@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import math
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import trio
 
 from bouncer.irc.wire import Message
@@ -17,6 +19,7 @@ from bouncer.mesh.proofs import org_name, signing_command, ssh_credential
 from fallback import claims, incident
 from fallback.app import Voter
 from fallback.desk.proving import TOTP_TRIES
+from tests.fallback.broken import break_ssh_keygen
 from tests.fallback.ircd import Ircd, open_ircd
 from tests.fallback.voters import open_site, until
 
@@ -110,6 +113,27 @@ async def test_an_ssh_signature_verifies_and_is_good_once(tmp_path: Path) -> Non
         await scene.is_told("eve", "challenge ")
         await scene.says("eve", f"proof {proof}")
         assert "NOT VERIFIED" in await scene.is_told("eve", "NOT")
+
+
+async def test_a_proof_that_cannot_be_checked_just_now_counts_neither_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, path = tmp_path / "broken", os.environ["PATH"]
+    broken.mkdir()
+    break_ssh_keygen(broken)
+    async with open_scene(tmp_path) as scene:
+        await scene.joins("al")
+        await scene.says("al", "claim alice")
+        text = (await scene.is_told("al", "challenge ")).partition("challenge ")[2]
+        proof = "".join(await signed_again(scene, text))
+        monkeypatch.setenv("PATH", f"{broken}:{path}")
+        for _ in range(3):
+            await scene.says("al", f"proof {proof}")
+            assert "cannot check" in await scene.is_told("al", "I cannot")
+        assert "exec format error" in scene.agent.hearing.notes.last
+        monkeypatch.setenv("PATH", path)
+        await scene.says("al", f"proof {proof}")
+        await scene.ircd.hears("INVITE al #room")
 
 
 async def signed_again(scene: Scene, text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -32,9 +33,10 @@ from fallback import incident
 from fallback.export import journal_lines
 from fallback.incident import IncidentState, Tombstone
 from fallback.journal import Journal
-from fallback.mesh.relay import Relay, Shown
+from fallback.mesh.relay import GIVE_UP_S, Relay, Shown
 from fallback.mesh.repeating import Repeating
 from storage.incidents import Incidents
+from tests.fallback.broken import break_ssh_keygen
 from tests.fallback.voters import until
 
 SITE, FRA, AMS, HEL = (MeshKey(letter * 32) for letter in (b"s", b"f", b"a", b"h"))
@@ -172,6 +174,40 @@ async def test_an_ssh_signature_is_checked_again_by_who_receives_the_order(tmp_p
         kept = [json.loads(line) for line in journal_lines(post.path)]
         assert [each["signature"] for each in kept] == [signature], "for the audit afterwards"
         assert base64.b64decode(kept[0]["statement"])
+
+
+async def test_an_order_whose_signature_cannot_be_checked_yet_waits_and_is_acted_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = challenge(INCIDENT, "pub", "al", "ams-0011")
+    public, signature = await sign(tmp_path, text)
+    signed = by_account(by="ssh", shown=text, signature=signature, id="standdown:signed")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    program = break_ssh_keygen(broken)
+    async with open_post(tmp_path, public) as post:
+        post.relay.check_again_s = 0.01
+        monkeypatch.setenv("PATH", f"{broken}:{os.environ['PATH']}")
+        await post.takes(signed)
+        assert "waits to be checked: exec format error" in post.told[0]
+        await post.takes(by_account(id="standdown:other"))
+        assert len(post.events) == 1, "others do not wait for it"
+        program.unlink()
+        await until(lambda: len(post.events) == 2)
+        assert len(post.told) == 1
+        assert post.relay.lines()[-1][0].checked == "ssh signature good"
+
+
+async def test_an_order_that_can_never_be_checked_is_given_up_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = challenge(INCIDENT, "pub", "al", "ams-0011")
+    public, signature = await sign(tmp_path, text)
+    async with open_post(tmp_path, public) as post:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        await post.takes(by_account(by="ssh", shown=text, signature=signature), age_s=GIVE_UP_S + 1)
+        assert "was never checked: there is no ssh-keygen" in post.told[0]
+        assert not post.events
 
 
 @pytest.mark.parametrize(
