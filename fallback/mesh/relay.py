@@ -216,7 +216,7 @@ class Relay:
         await self._send.send(held)
 
     async def _check(self, given: OrderGiven) -> str:
-        """What was found of the proof. Raises Unproven, and OSError where none could be looked at."""
+        """What was found of the proof. Raises Unproven, or OSError: nothing is known."""
         if not given.agent:
             return "the bouncer's word"
         roster = self._roster()

@@ -2,8 +2,9 @@
 
 DNS queries to resolver addresses, NTP, and PING on the IRC connections it holds anyway. Every 30 s
 in peacetime, in bursts while the primary is silent, so that "fresh" then means five seconds. A
-connection that has not been held for long is no landmark: a network that is away, or does not want
-us, would keep a lone agent silent on all others.
+connection that is not held is no landmark: a network that is away, or does not want us, would keep
+a lone agent silent on all others. But what is lost together with the primary may be cut by our own
+line. So one that was lost since shortly before the silence counts on, for ten minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ CALM_S = 30.0
 BURST_S = 1.5
 ANSWER_S = 2.0  # a landmark that needs longer did not answer
 CALM_FRESH_S = CALM_S + 5.0
-UNHELD_S = 600.0  # sooner it may be our own line that has cut it
+UNHELD_S = 600.0  # sooner it may be our own line that has cut it,
+APART_S = 120.0  # unless it was lost so long before the primary fell silent
 NTP_EPOCH_S = 2_208_988_800  # from 1900 to 1970: RFC 5905 section 6
 
 Ping = Callable[[], Awaitable[bool]]
@@ -87,7 +89,9 @@ class Landmarks:
         return SelfCheck(fresh, max(len(held), min(self._needed, len(self.heard_at))))
 
     def _is_unheld(self, name: str, now: float) -> bool:
-        return now >= self._unheld_from.get(name, float("inf")) + UNHELD_S
+        since = self._unheld_from.get(name, float("inf"))
+        apart = self._burst_from is not None and self._burst_from >= since + APART_S
+        return apart or now >= since + UNHELD_S
 
     async def run(self) -> None:
         """Ask until cancelled; every answer and every round may change the state."""
@@ -102,11 +106,11 @@ class Landmarks:
             try:
                 with trio.move_on_after(ANSWER_S):
                     answered = await ask()
-                self._unheld_from.pop(name, None)
             except OSError:
                 if name in self._irc:
                     self._unheld_from.setdefault(name, self._now())
-            if answered:
+            if answered:  # a network that throws us out as soon as we are in is not held
+                self._unheld_from.pop(name, None)
                 self.heard_at[name] = self._now()
             if self._burst_from is not None:
                 await trio.sleep(BURST_S)

@@ -19,6 +19,7 @@ from bouncer.connections.dial import ServerAddress
 from fallback.config import Landmark
 from fallback.senses.landmarks import (
     ANSWER_S,
+    APART_S,
     BURST_S,
     CALM_S,
     UNHELD_S,
@@ -226,6 +227,59 @@ async def test_a_network_that_is_long_gone_is_no_landmark(
     held["gone"] = True
     await trio.sleep(CALM_S)
     assert landmarks.state() == SelfCheck(2, 2)
+
+
+async def test_a_network_that_throws_us_out_each_time_is_none_either(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """It registers us, and closes before it answers our PING: such as a ban by a services' bot."""
+    rounds = 0
+
+    async def ping() -> bool:
+        nonlocal rounds
+        rounds += 1
+        if rounds % 2:
+            raise OSError("not connected")
+        await trio.sleep_forever()
+        return True
+
+    async def good() -> bool:
+        return True
+
+    asks = {"pub": good, "throws": ping}
+    now = autojump_clock.current_time
+    landmarks = Landmarks([], now, fresh_s=5.0, needed=1, changed=lambda _: None, irc=asks)
+    nursery.start_soon(landmarks.run)
+    await trio.sleep(UNHELD_S + 5)
+    assert rounds > 100
+    assert landmarks.state() == SelfCheck(1, 1)
+
+
+@pytest.mark.parametrize(("before_s", "of"), [(APART_S + 10, 1), (APART_S - 10, 2), (-5, 2)])
+async def test_a_network_lost_well_before_the_silence_was_not_cut_with_the_primary(
+    before_s: float, of: int, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """Solo: "own verdict for 60 s, all landmarks fresh", of "the IRC connections it holds"."""
+    now = autojump_clock.current_time
+    begins_at = 1000.0
+
+    async def good() -> bool:
+        return True
+
+    async def lost() -> bool:
+        if now() >= begins_at - before_s:
+            raise OSError("not connected")
+        return True
+
+    asks = {"pub": good, "lost": lost}
+    landmarks = Landmarks([], now, fresh_s=5.0, needed=1, changed=lambda _: None, irc=asks)
+    nursery.start_soon(landmarks.run)
+    await trio.sleep_until(begins_at)
+    landmarks.burst()
+    await trio.sleep(60)
+    assert landmarks.state() == SelfCheck(1, of)
+    await trio.sleep(UNHELD_S)
+    assert landmarks.state() == SelfCheck(1, 1), "nor does it keep a lone agent silent for ever"
 
 
 def test_every_kind_of_landmark_can_be_asked() -> None:
