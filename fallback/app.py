@@ -22,7 +22,7 @@ from bouncer.mesh.heartbeat import Ack, Kind, write_body
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.mesh.peers import Heard
 from bouncer.mesh.roster import Roster, RosterFault, read_roster
-from fallback import check, claims, incident, report, voter, watch
+from fallback import check, claims, company, incident, report, voter, watch
 from fallback.calling import about_role, as_called, silent
 from fallback.conduct import Conduct
 from fallback.config import Config, NetworkConfig
@@ -345,6 +345,11 @@ class Voter:
             yield from about_role(self.file, self.roster)
             yield from self.pairing.shown(self.roster)
         yield from check.about_storage(self.config)
+        yield from company.about_voters(self.mesh, trio.current_time())
+        yield from company.about_landmarks(self.landmarks)
+        last, waits = self.hearing.last, self.conduct.state.timings
+        if last is not None and self.pulse.now() < last.at + waits.suspect_s:  # else it is away
+            yield from company.about_link(self.mesh)
         yield from check.about_skew(self.hearing.notices.ahead_s)
         yield from self.disagreements()
 

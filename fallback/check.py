@@ -21,10 +21,9 @@ from cryptography import x509
 
 from bouncer.address import is_ip
 from bouncer.connections.dial import describe
-from bouncer.mesh.heartbeat import NO_NONCE
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.mesh.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
-from fallback import report, watch
+from fallback import company, report, watch
 from fallback.calling import about_role
 from fallback.config import MOVED_FOR_DAYS, Config, NetworkConfig
 from fallback.findings import Finding, Level, fail, ok, read_finding, warn
@@ -377,10 +376,7 @@ def _running(voter: Voter) -> Iterator[Finding]:
         yield fail("no heartbeat just now", "see `fallback status`: is the bouncer up?")
     else:
         yield ok(f"heartbeats arrive, watch {seen.phase.name}")
-    if voter.mesh.linked:
-        yield ok("TLS link from the bouncer")
-    else:
-        yield fail("no TLS link", "open the mesh port, TCP, for the bouncer")
+    yield from company.about_link(voter.mesh)
     if abs(drift_s := voter.pulse.wall_drift_s) > CLOCK_S:
         yield warn(
             f"the clock was set by {drift_s:+.1f}s since the start",
@@ -389,12 +385,8 @@ def _running(voter: Voter) -> Iterator[Finding]:
         )
     yield from about_skew(voter.hearing.notices.ahead_s)
     yield from voter.pairing.shown(voter.roster) if voter.roster else ()
-    for name in voter.mesh.others:
-        heard_at = voter.mesh.heard_at.get(name, float("-inf"))
-        if trio.current_time() - heard_at < 10 and voter.mesh.peers.nonce_of(name) != NO_NONCE:
-            yield ok(f"voter {name}: heard, both ways")
-        else:
-            yield fail(f"voter {name}: not heard", "open the mesh port, UDP, between the voters")
+    yield from company.about_voters(voter.mesh, trio.current_time())
+    yield from company.about_landmarks(voter.landmarks)
     yield from voter.disagreements()
     for announcer in voter.announcers.values():
         yield from about_network(announcer)

@@ -93,6 +93,12 @@ class Landmarks:
         apart = self._burst_from is not None and self._burst_from >= since + APART_S
         return apart or now >= since + UNHELD_S
 
+    def silent(self) -> list[str]:
+        """The places that have not answered for longer than they are left alone in peacetime."""
+        since = self._now() - CALM_FRESH_S
+        places = self._asks.keys() - self._irc.keys()
+        return sorted(name for name in places if self.heard_at[name] < since)
+
     async def run(self) -> None:
         """Ask until cancelled; every answer and every round may change the state."""
         async with trio.open_nursery() as nursery:

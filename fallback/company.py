@@ -1,0 +1,43 @@
+"""Whom a voter hears, and by what it knows its own line.
+
+It needs them in an outage alone. So what fails is looked for in peacetime, and told: two voters
+that a firewall keeps apart are never a quorum, and with one landmark gone for good a lone agent
+never speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bouncer.mesh.heartbeat import NO_NONCE
+from fallback.findings import Finding, fail, ok
+from fallback.mesh.port import Mesh
+from fallback.senses.landmarks import Landmarks
+
+HEARD_S = 10.0  # five greetings
+
+
+def about_voters(mesh: Mesh, now: float) -> Iterator[Finding]:
+    """Whether each of the other voters is heard and hears us; `now` in trio's time."""
+    for name in mesh.others:
+        heard_at = mesh.heard_at.get(name, float("-inf"))
+        if now - heard_at < HEARD_S and mesh.peers.nonce_of(name) != NO_NONCE:
+            yield ok(f"voter {name}: heard, both ways")
+        else:
+            todo = "if it is up, open the mesh port, UDP, between the voters"
+            yield fail(f"voter {name}: not heard", todo)
+
+
+def about_link(mesh: Mesh) -> Iterator[Finding]:
+    """Whether the bouncer's link stands, which alone brings rosters."""
+    if mesh.linked:
+        yield ok("TLS link from the bouncer")
+    else:
+        yield fail("no TLS link", "open the mesh port, TCP, for the bouncer")
+
+
+def about_landmarks(landmarks: Landmarks) -> Iterator[Finding]:
+    """The landmarks that do not answer; networks have findings of their own."""
+    for name in landmarks.silent():
+        todo = "allow it out, or take another: while one is silent, a lone agent is, too"
+        yield fail(f"landmark {name}: no answer", todo)
