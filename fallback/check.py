@@ -13,11 +13,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import trio
-from cryptography import x509
 
 from bouncer.address import is_ip
 from bouncer.connections.dial import describe
@@ -25,13 +24,13 @@ from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.mesh.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
 from fallback import company, report, watch
 from fallback.calling import about_role
-from fallback.config import MOVED_FOR_DAYS, Config, NetworkConfig
+from fallback.config import Config
+from fallback.files import CERTIFICATE_DAYS, about_certificate, about_file
 from fallback.findings import Finding, Level, fail, ok, read_finding, warn
 from fallback.journal import ROSTER
 from fallback.lock import about_lock
 from fallback.mesh.pairing import PAIR
 from fallback.networks.upkeep import about_network
-from fallback.networks.wording import lately_moved
 from fallback.push import reach, read_hook
 from fallback.senses.landmarks import ANSWER_S, ask_clock, asker
 from fallback.senses.probes import CONNECT_S, served_certificate
@@ -42,15 +41,17 @@ if TYPE_CHECKING:
 
 DISK_OCTETS = 200 << 20
 CLOCK_S = 2.0  # more, and the times in announcements are wrong
-CERTIFICATE_DAYS = 14
 GOOD_LANDMARKS = 5
 ALIKE_V4, ALIKE_V6 = 24, 48  # networks that fail together more often than not
 DONE, WRONG = 0, 2
 
 
-def run_check(config: Config) -> int:
-    """Print every finding; 0 when nothing failed, else 2."""
-    findings = trio.run(look, config)
+def run_check(config: Config, *, file_only: bool = False) -> int:
+    """Print every finding; 0 when nothing failed, else 2.
+
+    `file_only`: what must be right before the voter runs; nobody is asked anything.
+    """
+    findings = about_file(config) if file_only else trio.run(look, config)
     for finding in findings:
         print(finding, file=sys.stdout if finding.level is not Level.FAIL else sys.stderr)
     return WRONG if any(finding.level is Level.FAIL for finding in findings) else DONE
@@ -64,7 +65,7 @@ async def look(config: Config) -> list[Finding]:
         *about_disk(config),
         *about_lock(config),
         *about_ways(config),
-        *about_secrets(config),
+        *about_file(config),
     ]
     findings += await about_landmarks(config)
     findings += await about_primary(config)
@@ -131,55 +132,6 @@ def about_ways(config: Config) -> Iterator[Finding]:
             yield fail("no [[network]]", "an agent needs a public network to speak on")
         if len(config.network) == 1:
             yield warn("one public network only", "add a second: networks have outages, too")
-
-
-def about_secrets(config: Config) -> Iterator[Finding]:
-    for network in config.network:
-        for path in (network.password_file, network.certificate):
-            if path is None:
-                continue
-            try:
-                mode = path.stat().st_mode
-            except OSError as error:
-                yield fail(f"{network.name}: {path}: {error.strerror}", "correct the path")
-                continue
-            if mode & 0o077:
-                yield warn(f"{network.name}: others may read {path}", f"chmod 600 {path}")
-        if not network.account:
-            yield warn(
-                f"{network.name}: no account",
-                "register one: without it the nick and the channels can be taken",
-            )
-        if network.owner == NetworkConfig.model_fields["owner"].default:
-            yield warn(f"{network.name}: no owner", "say who runs the bot: networks ask")
-        yield from about_certificate(network)
-        yield from about_move(network)
-
-
-def about_certificate(network: NetworkConfig) -> Iterator[Finding]:
-    if network.certificate is None:
-        return
-    with suppress(OSError, ValueError):
-        ends = x509.load_pem_x509_certificate(network.certificate.read_bytes()).not_valid_after_utc
-        days, todo = (ends - datetime.now(UTC)).days, "renew it; tell services its new fingerprint"
-        if days < 0:
-            yield fail(f"{network.name}: its client certificate has ended", todo)
-        elif days < CERTIFICATE_DAYS:
-            yield warn(f"{network.name}: its client certificate ends soon", f"in {days}d; {todo}")
-        else:
-            yield ok(f"{network.name}: client certificate until {ends:%Y-%m-%d}")
-
-
-def about_move(network: NetworkConfig) -> Iterator[Finding]:
-    """A changed place, and for how long the former one is named, too."""
-    if network.moved is None:
-        return
-    last = network.moved + timedelta(days=MOVED_FOR_DAYS)
-    if lately_moved(network, time.time()):
-        yield ok(f"{network.name}: the former place is announced, too, until {last}")
-    else:
-        todo = "remove moved, former_lobby and former_room"
-        yield warn(f"{network.name}: the former place is not announced on {date.today()}", todo)
 
 
 async def about_landmarks(config: Config) -> list[Finding]:
@@ -261,12 +213,8 @@ async def about_push(config: Config) -> list[Finding]:
     for number, place in enumerate(config.push, 1):
         try:
             hook = read_hook(place)
-        except (OSError, UnicodeDecodeError) as error:
-            findings.append(fail(f"push[{number}]: {error}", "correct token_file"))
-            continue
-        if place.token_file and place.token_file.stat().st_mode & 0o077:
-            todo = f"chmod 600 {place.token_file}"
-            findings.append(warn(f"push[{number}]: others may read {place.token_file}", todo))
+        except (OSError, UnicodeDecodeError):
+            continue  # about_tokens
         try:
             with trio.fail_after(CONNECT_S * 2):
                 await reach(hook)

@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "journal":
             command.add_argument("--incident", metavar="ID", help="of this incident alone")
+        if name == "check":
+            command.add_argument(
+                "--file-only",
+                action="store_true",
+                help="only the file and what it names here, before it is paired or runs",
+            )
         if name == "key":
             command.add_argument(
                 "--data-dir", type=Path, metavar="DIR", help="where, while there is no config yet"
@@ -166,7 +172,7 @@ def _check(chosen: argparse.Namespace) -> int:
     from fallback import config
     from fallback.check import run_check
 
-    return run_check(config.load(chosen.config))
+    return run_check(config.load(chosen.config), file_only=chosen.file_only)
 
 
 if __name__ == "__main__":

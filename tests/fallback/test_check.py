@@ -13,7 +13,7 @@ import trio
 
 from bouncer.mesh.keys import MeshKey
 from bouncer.mesh.roster import Roster, Voter
-from fallback import check, watch
+from fallback import check, files, watch
 from fallback.config import Config, parse
 from fallback.findings import Finding, Level
 from tests.fallback.ircd import open_ircd
@@ -48,13 +48,14 @@ def test_a_missing_key_and_network_are_found(tmp_path: Path) -> None:
     assert "an agent needs a public network" in said(list(check.about_ways(ours)), Level.FAIL)
 
 
-def test_a_password_others_may_read_is_found(tmp_path: Path) -> None:
+def test_a_password_everybody_may_read_is_found(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("x")
-    (tmp_path / "pw").chmod(0o644)
     ours = config(tmp_path, network=[PUB | {"password_file": "pw"}])
-    warned = said(list(check.about_secrets(ours)), Level.WARN)
-    assert "chmod 600" in warned
-    assert "no owner" in warned
+    for mode, warned in ((0o644, True), (0o640, False)):  # "0640, of the group muster"
+        (tmp_path / "pw").chmod(mode)
+        found = said(list(files.about_secrets(ours)), Level.WARN)
+        assert ("chmod 640" in found) == warned
+        assert "no owner" in found
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ async def test_a_clock_that_nobody_could_compare_is_told(
 def test_a_former_place_is_looked_at(days_ago: int, level: Level, tmp_path: Path) -> None:
     moved = date.today() - timedelta(days=days_ago)
     ours = config(tmp_path, network=[PUB | {"moved": moved, "former_lobby": "#old"}])
-    assert "former place" in said(list(check.about_secrets(ours)), level)
+    assert "former place" in said(list(files.about_secrets(ours)), level)
 
 
 async def test_silent_landmarks_and_primary_are_found(tmp_path: Path) -> None:

@@ -118,6 +118,27 @@ def test_check_fails_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert all(line.startswith("FAIL") for line in told.splitlines())
 
 
+def test_the_file_alone_is_checked_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What whoever installs a voter asks; the primary and the landmarks need not be there yet."""
+    good = write_config(tmp_path)
+    assert main(["check", "--file-only", "--config", str(good)]) == 0
+    assert capsys.readouterr() == (f"ok    {good} is well formed\n", "")
+    push = '[{ url = "https://ntfy.example.net/x", token_file = "gone" }]'
+    network = (
+        '[{ name = "pub", addresses = ["ircs://irc.example.net"], nick = "fb", lobby = "#l",'
+        ' room = "#r", account = "fb", password_file = "pw" }]'
+    )
+    bad = write_config(tmp_path, role='"agent"', push=push, network=network)
+    assert main(["check", "--file-only", "--config", str(bad)]) == 2
+    faults = capsys.readouterr().err
+    assert f"FAIL  pub: {tmp_path}/pw: No such file" in faults
+    assert "FAIL  push[1]: " in faults
+    assert main(["check", "--file-only", "--config", str(write_config(tmp_path, k="2"))]) == 2
+    assert "k: is not known here" in capsys.readouterr().err
+
+
 async def test_two_never_run_on_one_folder(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site:
         config = await site.pairs("hel", role="witness")

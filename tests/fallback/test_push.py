@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from bouncer.config import ConfigError
-from fallback import check
+from fallback import check, files
 from fallback.app import Voter
 from fallback.config import PushConfig
 from fallback.push import TRIES, Call, Hook, Pusher, read_hook
@@ -135,10 +135,11 @@ async def test_the_preflight_tries_each_hook(
             {"url": "https://localhost:1/x"},
             {"url": topic(service).url, "token_file": "gone"},
         ]
-        findings = await check.about_push(config(tmp_path, push=hooks))
+        ours = config(tmp_path, push=hooks)
+        findings = [*files.about_tokens(ours), *await check.about_push(ours)]
     good, bad = said(findings, check.Level.OK), said(findings, check.Level.FAIL)
     assert "push[1] localhost answers, TLS is good" in good
-    assert "chmod 600" in said(findings, check.Level.WARN)
+    assert "chmod 640" in said(findings, check.Level.WARN)
     assert "push[2] localhost: its certificate is not trusted" in bad
     assert "push[3] localhost: " in bad
     assert "correct token_file" in bad
