@@ -90,11 +90,13 @@ def are(words: Sequence[str], *command: str) -> bool:
     )
 
 
-def own_words(words: Sequence[str]) -> int:
+def own_words(words: Sequence[str], named: int = 1) -> int:
     """How many words are the command's own: what follows the network's name in `network quote` is
-    a line of IRC, whatever its words look like."""
+    a line of IRC, whatever its words look like. `named` of them name the user."""
     start = int(words[:1] == ["ctl"])
-    return start + 4 if are(words[start:], "network", "quote") else len(words) + 1
+    if are(words[start:], "user", "run"):
+        return start + 3 + own_words(words[start + 3 :], 0)
+    return start + named + 3 if are(words[start:], "network", "quote") else len(words) + 1
 
 
 def take_config(words: list[str]) -> tuple[Path | None, list[str]]:

@@ -13,6 +13,7 @@ import storage
 from bouncer import config, logs
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
 from bouncer.cli.commands import OWN
+from bouncer.cli.outside import MAY_HOLD_ONE, STDIN
 from bouncer.config import Config
 from bouncer.control.actors import OPERATOR
 from bouncer.control.command import Desk
@@ -23,11 +24,11 @@ from bouncer.login.passwords import Hasher
 from storage.engine import parse_url
 from storage.errors import StorageError, Unusable
 
-# Secrets and key files come in otherwise on the command line: see remote.outside_words.
+# Secrets and key files come in otherwise on the command line: see outside.outside_words.
 _HERE = (
     (re.compile(r"--((server-)?password)( PASSWORD)?(?![-\w])"), r"--\1-stdin"),
     (re.compile("--ssh-key KEY"), "--ssh-key FILE"),
-    (re.compile("LOGIN PASSWORD"), "LOGIN --password-stdin"),
+    (re.compile("LOGIN PASSWORD"), "LOGIN [--password-stdin]"),
 )
 
 
@@ -115,4 +116,6 @@ def explain(words: list[str]) -> int:
         for there, here in _HERE:
             line = there.sub(here, line)
         print(line if line.startswith(" ") else f"bouncer {line}")
+    if piped := [flag for flag in MAY_HOLD_ONE if any(f"  {flag} " in line for line in lines)]:
+        print(f"  {', '.join(f'{flag}{STDIN}' for flag in piped)}: likewise from standard input")
     return DONE

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,8 +17,9 @@ import pytest
 
 from bouncer import cli
 from bouncer.alone import alone
-from bouncer.cli import Exit, remote
+from bouncer.cli import remote
 from bouncer.cli.commands import OWN, Own
+from bouncer.cli.outside import outside_words
 from bouncer.control.registry import COMMANDS
 
 BOUNCER = str(Path(sys.executable).with_name("bouncer"))
@@ -227,6 +226,9 @@ def test_check_tells_each_fault_in_one_line_and_exits_2(site: Path) -> None:
         (("user", "set", "a", "--passw", "x"), "use --password-stdin"),
         (("network", "set", "a", "n", "--server-p=x"), "use --server-password-stdin"),
         (("sasl", "set-plain", "a", "n", "login", "x"), "use --password-stdin"),
+        (("user", "run", "a", "sasl", "set-plain", "n", "login", "x"), "use --password-stdin"),
+        (("network", "set", "a", "n", "--proxy", "socks5://a:b@c"), "use --proxy-stdin"),
+        (("network", "set", "a", "n", "--proxy=socks5h://a:b@c"), "use --proxy-stdin"),
         (("user", "create", "-username", "a", "-password", "x"), "use --password-stdin"),
         (("network", "update", "a", "n", "-pass=x"), "use --server-password-stdin"),
         (("ctl", "user", "add", "a\nb"), "is one line"),
@@ -251,10 +253,12 @@ def test_wrong_use_exits_2(
         (("network", "--help"), "bouncer network add USER NAME URI"),
         (("user", "passwd", "--help"), "[--password-stdin]"),
         (("staff", "add", "-h"), "--ssh-key FILE"),
-        (("sasl", "--help"), "set-plain USER NETWORK LOGIN --password-stdin: "),
+        (("sasl", "--help"), "set-plain USER NETWORK LOGIN [--password-stdin]: "),
         (("help", "network", "add"), "bouncer network add USER NAME URI"),
         (("ctl", "--help"), "bouncer network add: connect"),
         (("history", "--help"), "bouncer history backup FILE"),
+        (("network", "add", "--help"), "--proxy-stdin, --connect-command-stdin: "),
+        (("channel", "add", "--help"), "--key-stdin: "),
     ],
 )
 def test_help_teaches(
@@ -310,37 +314,19 @@ def test_each_own_command_explains_itself(own: Own, capsys: pytest.CaptureFixtur
     assert all(flag in said for flag in re.findall(r"--[\w-]+", own.usage)), said
 
 
-def test_passwords_come_by_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("first one\nsecond\n"))
-    words = ["network", "set", "--password-stdin", "--server-password-stdin"]
-    expected = ["network", "set", "--password", "first one", "--server-password", "second"]
-    assert remote.outside_words(words) == expected
-    words = ["sasl", "set-plain", "--password-stdin", "al", "net", "login"]
-    monkeypatch.setattr("sys.stdin", io.StringIO("-first\n"))
-    expected = ["sasl", "set-plain", "al", "net", "login", "--", "-first"]
-    assert remote.outside_words(words) == expected
-    with pytest.raises(Exit, match="standard input holds no line"):
-        remote.outside_words(["--password-stdin"])
-
-
-@pytest.mark.parametrize("start", [["network", "quote"], ["ctl", "net", "q"]])
+@pytest.mark.parametrize(
+    "start",
+    [
+        ["network", "quote", "alice"],
+        ["ctl", "net", "q", "alice"],
+        ["user", "run", "alice", "net", "q"],
+    ],
+)
 def test_the_words_of_a_quoted_line_are_not_the_command_line_s(start: list[str]) -> None:
     line = ["PRIVMSG", "bob", ":try", "--config", "x", "--password", "y", "--help"]
-    words = [*start, "--config", "f", "alice", "libera", *line]
+    words = [*start, "--config", "f", "libera", *line]
     path, words = cli.take_config(words)
-    assert (path, words) == (Path("f"), [*start, "alice", "libera", *line])
-    assert remote.outside_words(words) == words
+    assert (path, words) == (Path("f"), [*start, "libera", *line])
+    assert outside_words(words) == words
     assert not remote._asks_for_help(words)
     assert remote._asks_for_help([*start, "--help"])
-
-
-def test_key_files_are_read_here(tmp_path: Path) -> None:
-    keygen = shutil.which("ssh-keygen")
-    if keygen is None:
-        pytest.skip("needs ssh-keygen")
-    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True)
-    words = remote.outside_words(["--ssh-key", str(tmp_path / "k.pub")])
-    assert words[0] == "--ssh-key"
-    assert words[1].startswith("ssh-ed25519 AAAA")
-    with pytest.raises(Exit, match=r"the file ending in \.pub"):
-        remote.outside_words(["--ssh-key", str(tmp_path / "k")])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +14,7 @@ from bouncer.control.registry import dispatch
 from storage import accounts
 from tests.bouncer.control.cases import ALICE
 from tests.bouncer.desks import open_desk
+from tests.bouncer.test_outside import at_a_terminal
 
 BOUNCER = str(Path(sys.executable).with_name("bouncer"))
 
@@ -51,27 +49,12 @@ def test_a_password_is_asked_for_at_a_terminal(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bouncer.toml").write_text('data_dir = "data"')
     subprocess.run([BOUNCER, "user", "add", "alice"], check=True, stdout=subprocess.DEVNULL)
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(BOUNCER, [BOUNCER, "user", "passwd", "alice"])
-    with open(terminal, "r+b", buffering=0) as stream:
-        said = b""
-        for prompt, line in zip(
-            (b"is made and shown): ", b"the same again: "), typed, strict=False
-        ):
-            while prompt not in said:
-                said += stream.read(1024)
-            stream.write(line.encode() + b"\n")
-        if not typed:
-            while b"shown): " not in said:
-                said += stream.read(1024)
-            stream.write(b"\x03")
-        with contextlib.suppress(OSError):  # it has ended
-            while data := stream.read(1024):
-                said += data
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
-    assert told in said.decode()
-    assert "a new one" not in said.decode()
+    prompts = ("is made and shown): ", "the same again: ")
+    lines = [f"{line}\n" for line in typed] or ["\x03"]
+    ended, said = at_a_terminal(["user", "passwd", "alice"], [*zip(prompts, lines, strict=False)])
+    assert ended == code
+    assert told in said
+    assert "a new one" not in said
 
 
 def test_a_script_is_given_one_as_by_user_add(

@@ -1,0 +1,102 @@
+"""Passwords and key files: what a command line names, or leaves out, and what is made of it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bouncer.cli import Exit
+from bouncer.cli.outside import outside_words
+
+BOUNCER = str(Path(sys.executable).with_name("bouncer"))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            "network set --password-stdin --server-password-stdin",
+            "network set --password -first --server-password second",
+        ),
+        ("sasl set-plain --password-stdin al net me", "sasl set-plain al net me -- -first"),
+        ("sasl set-plain al -network=net me", "sasl set-plain al -network=net me -- -first"),
+        ("user run al sasl set net me", "user run al sasl set net me -- -first"),
+        ("sasl set-plain al net", "sasl set-plain al net"),
+        ("channel add al net #a --key-stdin", "channel add al net #a --key -first"),
+        ("network set al net --sasl-plain al", "network set al net --sasl-plain al"),
+        ("user run al user passwd", "user run al user passwd --generate"),
+    ],
+)
+def test_passwords_come_by_standard_input(
+    words: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("-first\nsecond\n"))
+    assert outside_words(words.split()) == expected.split()
+
+
+@pytest.mark.parametrize("words", ["user add a --password-stdin", "sasl set-plain al net login"])
+def test_a_password_that_does_not_come_is_told(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    with pytest.raises(Exit, match="password: standard input holds no line; pipe one in, or"):
+        outside_words(words.split())
+
+
+def at_a_terminal(words: list[str], answers: list[tuple[str, str]]) -> tuple[int, str]:
+    """The exit code, and what was shown; each answer is typed when its prompt is there."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(BOUNCER, [BOUNCER, *words])
+    said = b""
+    with open(terminal, "r+b", buffering=0) as stream, contextlib.suppress(OSError):  # it has ended
+        for prompt, line in answers:
+            while prompt.encode() not in said:
+                said += stream.read(1024)
+            stream.write(line.encode())
+        while data := stream.read(1024):
+            said += data
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "code", "told"),
+    [
+        ("sasl set-plain alice libera al", "hunter2\n", 0, "by SASL PLAIN as al"),
+        (
+            "network set alice libera --sasl-plain al",
+            "hunter2\n",
+            0,
+            "changed: password, sasl-plain",
+        ),
+        ("network set alice libera --sasl-scram al", "\n", 1, "needs the password; add --password"),
+        ("user run alice sasl set-plain libera al", "\x03", 130, ""),
+    ],
+)
+def test_a_login_s_password_is_asked_for_at_a_terminal(
+    words: str, typed: str, code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bouncer.toml").write_text('data_dir = "data"')
+    for line in ("user add alice", "network add alice libera ircs://irc.example.net"):
+        subprocess.run([BOUNCER, *line.split()], check=True, stdout=subprocess.DEVNULL)
+    ended, said = at_a_terminal(words.split(), [("password", typed)])
+    assert (ended, told in said, "hunter2" in said) == (code, True, False), said
+
+
+def test_key_files_are_read_here(tmp_path: Path) -> None:
+    keygen = shutil.which("ssh-keygen")
+    if keygen is None:
+        pytest.skip("needs ssh-keygen")
+    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True)
+    words = outside_words(["--ssh-key", str(tmp_path / "k.pub")])
+    assert words[0] == "--ssh-key"
+    assert words[1].startswith("ssh-ed25519 AAAA")
+    with pytest.raises(Exit, match=r"the file ending in \.pub"):
+        outside_words(["--ssh-key", str(tmp_path / "k")])
