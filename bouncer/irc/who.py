@@ -42,16 +42,24 @@ def parse_who(params: Sequence[str]) -> WhoRequest:
     return WhoRequest(mask, fields, token, "o" in flags)
 
 
-def is_known(state: NetworkState, request: WhoRequest) -> bool:
+def is_known(state: NetworkState, request: WhoRequest, *, follows_away: bool = False) -> bool:
     """Whether what this WHO tells of people is known here, of everybody it names: their hosts, and
-    their realnames where those are asked for."""
+    their realnames where those are asked for. Who is away is known of whoever a WHO has been about,
+    where the network tells of changes; whose server is whose, and who is an operator, never."""
+    asked = set(request.fields)
+    if request.operators or asked & {"s", "d"} or ("f" in asked and not follows_away):
+        return False
     channel = state.channel(request.mask)
     if channel is not None and not channel.names_complete:
         return False
     folded = [state.fold(request.mask)] if channel is None else channel.members
     named = [state.users.get(each) for each in folded]
     return all(
-        user and user.host and (user.realname or "r" not in request.fields) for user in named
+        user
+        and user.host
+        and (user.realname or "r" not in asked)
+        and (user.realname or user.away is not None or "f" not in asked)
+        for user in named
     )
 
 

@@ -71,7 +71,7 @@ def who(session: Session, client: Client, message: Message, out: Effects) -> Non
     elif session.state.isupport.whox:
         tags = network_tags(session, message)
         answers.ask(session, client.id, message, out, tags).who = asked
-    elif is_known(session.state, asked):
+    elif is_known(session.state, asked, follows_away="away-notify" in session.upstream_caps):
         for line in who_lines(session.state, asked, session.server_name, client.dialect.caps):
             out.tell(client.id, str(line))
     else:

@@ -215,8 +215,10 @@ def test_a_specification_brings_its_own_standard_replies() -> None:
 
 
 def test_who_without_multi_prefix_gets_the_highest_from_us_too() -> None:
-    talk = here("")
+    talk = here("away-notify")
     for client, caps, flags in ((1, (), "H@"), (2, {"multi-prefix"}, "H@%")):
+        for nick in ("me", "bob"):
+            talk.says(f":irc.test 352 me #ops u h irc.test {nick} H@% :0 Me")
         talk.attach(client, caps)
         talk.types(client, "WHO #ops %nf")
         bob = [Message.parse(line).params for line in talk.seen(client) if " bob " in line]

@@ -198,18 +198,20 @@ def test_whox_is_answered_from_what_we_know() -> None:
     """whox: "Servers MUST send the fields in the order specified above. Servers MUST include in
     their reply all of the standard fields requested by the client, and MUST NOT add any additional
     field not requested by the client." """
-    talk = here("extended-join userhost-in-names", PLAIN)
+    talk = here("away-notify extended-join userhost-in-names", PLAIN)
     assert " WHOX " in " ".join(talk.attach(3, ()))
     talk.says(
         ":carol!c@h JOIN #ops caz :Carol C",
         ":irc.test 353 me = #ops :@me!user@host bob!b@h",
+        ":irc.test 352 me #ops user host irc.test me H@ :0 Me",
+        ":bob!b@h AWAY :lunch",
     )
     talk.seen(1)
     talk.types(1, "WHO #ops %afnt,42", "WHO carol %cuhnr")
     assert sent(talk) == []
     assert said(talk) == [
         ("354", "me", "42", "me", "H@", "0"),
-        ("354", "me", "42", "bob", "H", "0"),
+        ("354", "me", "42", "bob", "G", "0"),
         ("354", "me", "42", "carol", "H", "caz"),
         ("315", "me", "#ops", "End of WHO list"),
         ("354", "me", "*", "c", "h", "carol", "Carol C"),
@@ -229,11 +231,33 @@ def test_whox_is_answered_from_what_we_know() -> None:
 def test_a_bot_has_its_flag(told: str) -> None:
     """bot-mode: "When a RPL_WHOREPLY (352) numeric is returned for a bot, the character used as
     the value of the ISUPPORT BOT token is returned in the flags (alongside H|G)." """
-    talk = here("", PLAIN + " BOT=B")
-    talk.says(":bob!b@h JOIN #ops", told)
+    talk = here("away-notify extended-join", PLAIN + " BOT=B")
+    talk.says(":bob!b@h JOIN #ops * :Bob", told)
     talk.seen(1)
     talk.types(1, "WHO bob %nf")
     assert said(talk)[0] == ("354", "me", "bob", "HB")
+
+
+@pytest.mark.parametrize(
+    ("asked", "plainly"),
+    [
+        ("WHO #ops %nf", "WHO #ops"),  # who has gone meanwhile, nobody has told
+        ("WHO bob %cuhsnfdar", "WHO bob"),
+        ("WHO bob %ns", "WHO bob"),  # whose server need not be ours
+        ("WHO bob %nd", "WHO bob"),
+        ("WHO #ops o%n", "WHO #ops o"),
+    ],
+)
+def test_what_changes_untold_is_asked_of_the_network(asked: str, plainly: str) -> None:
+    """Clients ask again and again who is away, where no away-notify tells them. RFC 2812: "If the
+    "o" parameter is passed only operators are returned"."""
+    talk = here("userhost-in-names", PLAIN)
+    talk.says(
+        ":irc.test 352 me #ops user host irc.test me H@ :0 Me",
+        ":irc.test 352 me #ops b h hub.test bob H :2 Bob",
+    )
+    talk.types(1, asked)
+    assert sent(talk) == [plainly]
 
 
 def test_whox_is_made_of_the_networks_plain_who() -> None:
