@@ -224,8 +224,11 @@ def _joined(session: Session, asked: list[Message]) -> list[Message]:
 def part(session: Session, client: Client, message: Message, out: Effects) -> None:
     if message.params[1:] == ("detach",):
         for name in message.params[0].split(","):
-            if session.state.channel(name) is not None:
-                session.screen.detach(session, session.state.fold(name), out)
+            folded = session.state.fold(name)
+            if session.state.channel(name) is not None or folded in session.wanted:
+                session.screen.detach(session, folded, out)
+            else:
+                reply(session, client, out, "442", name, "You're not on that channel")
         return
     for name in message.params[0].split(","):
         folded = session.state.fold(name)

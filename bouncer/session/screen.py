@@ -182,9 +182,8 @@ class Screen:
 
     def detach(self, session: Session, folded: str, out: Effects) -> None:
         """Stay in the channel without showing it: clients see that they leave it."""
-        name = self.settings[folded].name if folded in self.settings else folded
-        _hide(session, name, out)
-        self._set(session, folded, out)
+        channel = self._set(session, folded, out)
+        _hide(session, channel.name, out)
 
     def _set(
         self, session: Session, folded: str, out: Effects, attached_id: int | None = None

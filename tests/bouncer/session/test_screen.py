@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bouncer.session.effects import ChangeChannel
-from bouncer.session.events import ChannelsWanted, Tick
+from bouncer.session.events import ChannelsWanted, Connected, Lost, Tick
 from bouncer.session.screen import full_mask, matches
 from storage.records import Channel
 from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
@@ -152,6 +152,22 @@ def test_who_is_ignored_is_neither_shown_nor_kept() -> None:
         assert line.endswith(":bob!b@h PRIVMSG #ops :hello")
     assert [row.text for row in talk.kept] == ["hello"]
     assert talk.events == []
+
+
+def test_a_channel_is_detached_by_its_name_also_while_its_network_comes_back() -> None:
+    talk = Dialogue(["#Ops[1]"])
+    talk.connect(isupport="CHANTYPES=# CASEMAPPING=rfc1459")
+    talk.attach(1, caps=())
+    talk.event(Lost("Ping timeout"))
+    talk.event(Connected(tls=False))
+    talk.heard()
+    talk.seen(1)
+    talk.types(1, "PART #ops{1} detach", "PART #elsewhere detach")
+    assert talk.heard() == []
+    part, refusal = talk.seen(1)
+    assert part.split()[1:3] == ["PART", "#Ops[1]"]
+    assert refusal == ":muster.test 442 me #elsewhere :You're not on that channel"
+    assert is_detached(talk, "#Ops[1]")
 
 
 def test_that_somebody_types_in_a_detached_channel_is_not_shown() -> None:
