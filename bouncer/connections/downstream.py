@@ -20,6 +20,7 @@ from bouncer.hub.attachment import Attachment, TooManyClients
 from bouncer.hub.errands import Errand
 from bouncer.hub.hub import Hub
 from bouncer.irc import caps
+from bouncer.irc.labels import label_of, labelled
 from bouncer.irc.registration import Attempt, DownstreamRegistration, ScramKeys
 from bouncer.irc.wire import (
     MAX_CLIENT_TAGS,
@@ -32,6 +33,7 @@ from bouncer.irc.wire import (
 from bouncer.login.auth import Authenticator, Refused
 from bouncer.login.throttle import source_of
 from bouncer.session.arrival import TOKENS
+from bouncer.session.dialect import Dialect
 from bouncer.session.events import CapsChanged, FromClient
 from storage.errors import StorageError
 from storage.records import User
@@ -339,19 +341,25 @@ class Downstream:
         return self.hub.hand(self.client.link, FromClient(self.client.id, messages))
 
     async def _hear(self, messages: list[Message]) -> None:
-        """Answer what belongs to registration; the hub hears the rest."""
+        """Answer what belongs to registration; the hub hears the rest, each in its turn."""
+        for is_ours, some in itertools.groupby(messages, lambda each: each.command in HANDSHAKE):
+            if is_ours:
+                for message in some:
+                    await self._hear_handshake(message)
+            elif (errand := self._hand([*some])) is not None:
+                await errand()
+
+    async def _hear_handshake(self, message: Message) -> None:
         assert self.hub is not None
         assert self.client.link is not None
-        for_hub = []
-        for message in messages:
-            if message.command in HANDSHAKE:
-                self._keep_nick()
-                before = frozenset(self.registration.caps)
-                await self._put_out(self.registration.receive(message))
-                enabled = frozenset(self.registration.caps)
-                if enabled != before:
-                    await self.hub.post(self.client.link, CapsChanged(self.client.id, enabled))
-            else:
-                for_hub.append(message)
-        if (errand := self._hand(for_hub)) is not None:
-            await errand()
+        self._keep_nick()
+        before = frozenset(self.registration.caps)
+        label = label_of(message) if Dialect(before).labels else ""
+        replies = self.registration.receive(message)
+        if label:
+            said = [reply for reply in replies if isinstance(reply, Message)]
+            replies = [*labelled(label, said, self.door.server_name, "cap")]
+        await self._put_out(replies)
+        enabled = frozenset(self.registration.caps)
+        if enabled != before:
+            await self.hub.post(self.client.link, CapsChanged(self.client.id, enabled))

@@ -76,6 +76,28 @@ async def test_cap_names_a_client_as_it_is_called_now(tmp_path: Path) -> None:
         assert (await client.hears(" 417 ")).startswith(f":{SERVER} 417 other :")
 
 
+async def test_capabilities_are_talked_of_in_turn_and_with_labels(tmp_path: Path) -> None:
+    """labeled-response: "Servers MUST respond with a labeled `ACK` message when a client sends a
+    labeled command that normally produces no response." """
+    caps = ("labeled-response", "batch")
+    async with running_network() as network, running_bouncer(tmp_path, network) as muster:
+        client = await muster.client(caps=caps)
+        seen = len(client.lines)
+        lines = ("@label=1 PING a", "@label=2 CAP LIST", "@label=3 PING b", "@label=4 CAP END")
+        lines += ("@label=5 AUTHENTICATE PLAIN", "@label=6 CAP REQ :-batch", "@label=7 PING c")
+        await client.stream.send_all("".join(f"{line}\r\n" for line in lines).encode())
+        await client.hears(f"PONG {SERVER} c")
+        assert [line for line in client.lines[seen:] if "PING" not in line] == [
+            f"@label=1 :{SERVER} PONG {SERVER} a",
+            f"@label=2 :{SERVER} CAP me LIST :batch cap-notify labeled-response",
+            f"@label=3 :{SERVER} PONG {SERVER} b",
+            f"@label=4 :{SERVER} ACK",
+            f"@label=5 :{SERVER} 907 me :You have already authenticated using SASL",
+            f"@label=6 :{SERVER} CAP me ACK :-batch",
+            f":{SERVER} PONG {SERVER} c",
+        ]
+
+
 @pytest.mark.parametrize("login", ["Alice/Net", "ALICE/NET@phone", "alice@phone/nET"])
 async def test_names_are_taken_in_any_case(tmp_path: Path, login: str) -> None:
     """A phone writes the first letter large. No two users or networks differ by case alone."""
