@@ -123,14 +123,18 @@ async def test_numbers_rise_across_restarts(url: str) -> None:
 
 
 async def test_the_end_does_not_wait_for_a_long_search(store: Store) -> None:
-    go = threading.Event()
+    reads, go = threading.Event(), threading.Event()
 
     def slow(_connection: Connection) -> None:
+        reads.set()
         go.wait(30)
 
     try:
-        with trio.fail_after(5), trio.move_on_after(0.05):
-            await store.read(slow)
+        with trio.fail_after(15):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(store.read, slow)
+                assert await trio.to_thread.run_sync(reads.wait, 10)
+                nursery.cancel_scope.cancel()
     finally:
         go.set()
     assert await store.read(messages.latest, 1, "#ops", 1) == []
