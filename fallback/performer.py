@@ -245,6 +245,12 @@ class Performer:
             for said in self._state().speakers
         )
 
+    def drilled(self, text: str) -> str:
+        """A line as it is said now: none of a drill may be taken for the real thing."""
+        own = self._state().incident
+        drills = own is not None and own.id and own.kind is incident.Kind.DRILL
+        return wording.drilled(text) if drills else text
+
     def followed(self, network: str) -> str:
         """The agent who speaks there, where we follow one; '' else."""
         for said in self._state().speakers:

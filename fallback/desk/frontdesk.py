@@ -78,7 +78,8 @@ class FrontDesk:
 
     def reply(self, network: str, nick: str, text: str) -> None:
         """A NOTICE to one person, in their turn."""
-        self._announcers[network].notice(nick, text, source=self._turn_of(network, nick))
+        said = self._conduct.performer.drilled(text)
+        self._announcers[network].notice(nick, said, source=self._turn_of(network, nick))
 
     def _turn_of(self, network: str, nick: str) -> str:
         """Their host, so that nicks do not multiply turns."""
@@ -211,7 +212,8 @@ class FrontDesk:
     @_do.register
     def _(self, action: claims.Kick) -> None:
         announcer = self._announcers[action.connection.network]
-        params = (announcer.config.room, action.nick, "revoked")
+        why = self._conduct.performer.drilled("revoked")
+        params = (announcer.config.room, action.nick, why)
         announcer.command(Message("KICK", params))
 
     @_do.register
@@ -237,6 +239,7 @@ class FrontDesk:
             if announcer.joined and self._conduct.performer.speaks(network):
                 there = network == action.network
                 text = action.text if there else f"on {action.network}: {action.text}"
+                text = self._conduct.performer.drilled(text)
                 announcer.say((announcer.config.room,), text, Priority.VERIFY)
                 self._journal.note(
                     self._conduct.incident_id,
@@ -297,7 +300,8 @@ class FrontDesk:
         if self._nicks_in_lobby:
             targets.append(announcer.config.lobby)
         for line in self.nick_lines(network):
-            announcer.say(tuple(targets), line, Priority.ROSTER)
+            said = self._conduct.performer.drilled(line)
+            announcer.say(tuple(targets), said, Priority.ROSTER)
 
     def took_over(self, network: str) -> None:
         """This agent speaks there from now on: who is found already is told to the room once more,
@@ -305,7 +309,8 @@ class FrontDesk:
         found = [f"{handle}={where}" for handle, where in self.found(network).items()]
         announcer = self._announcers[network]
         for line in join_entries(found, MAX_NICK_LINE):
-            announcer.say((announcer.config.room,), f"found so far: {line}", Priority.ROSTER)
+            said = self._conduct.performer.drilled(f"found so far: {line}")
+            announcer.say((announcer.config.room,), said, Priority.ROSTER)
 
     def found(self, network: str) -> dict[str, str]:
         """Who is found, here or at another agent: handle -> nick and proof, as `network` reads

@@ -39,9 +39,14 @@ def clock(at_s: float) -> str:
 
 
 def mark(incident_id: str, kind: Kind) -> str:
-    """How each line begins: a drill is never to be taken for the real thing."""
-    drill = "[DRILL] " if kind is Kind.DRILL else ""
-    return f"{drill}[fallback {short_name(incident_id)}]"
+    """How the lines about the incident itself begin."""
+    name = f"[fallback {short_name(incident_id)}]"
+    return drilled(name) if kind is Kind.DRILL else name
+
+
+def drilled(text: str) -> str:
+    """Any line of a drill."""
+    return f"[DRILL] {text}"
 
 
 def announcement(
