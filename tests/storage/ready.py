@@ -1,6 +1,6 @@
 """An empty SQLite database that is made once for many tests: each gets a copy of its own.
 
-Migrating from nothing is most of what opening it takes. What tests the making itself does without.
+Making the tables is most of what opening it takes. What tests the making itself does without.
 """
 
 from __future__ import annotations

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 
 import psycopg
@@ -14,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from storage import accounts, index, messages, migrations, schema
 from storage.directory import get_meta
@@ -37,8 +40,52 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, schema.metadata))
 
 
-async def test_a_migrated_database_has_the_schema_of_the_code(store: Store) -> None:
+def layout(connection: Connection) -> dict[str, object]:
+    """All that a database says of its tables; columns by name, for added ones come last."""
+    found = inspect(connection)
+    parts = (found.get_foreign_keys, found.get_indexes, found.get_unique_constraints)
+    layout: dict[str, object] = {}
+    for table in found.get_table_names():
+        columns = sorted(found.get_columns(table), key=itemgetter("name"))
+        shown = [str({**each, "type": str(each["type"])}) for each in columns]
+        sets = [sorted(map(str, ask(table))) for ask in parts]
+        layout[table] = shown, str(found.get_pk_constraint(table)), sets
+    if connection.dialect.name == "sqlite":
+        tables = "SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%' ORDER BY 1"
+        layout["numbers never given again"] = connection.execute(text(tables)).all()
+    return layout
+
+
+async def test_a_new_database_is_as_a_migrated_one(url: str) -> None:
+    engines = make_engines(url, Vault(None))
+    layouts, stands_at = [], []
+    for make in (migrations.migrate, migrations.upgrade):
+        with engines.writing.connect() as connection:
+            make(connection)
+            layouts.append(layout(connection))
+            stands_at.append(migrations.revision_of(connection))
+            connection.rollback()
+    engines.dispose()
+    assert layouts[0] == layouts[1]
+    assert {"messages", "alembic_version"} <= layouts[0].keys()
+    assert stands_at == [migrations.REVISIONS[-1]] * 2
+
+
+async def test_a_new_database_has_the_schema_of_the_code(store: Store) -> None:
     assert await store.read(differences) == []
+
+
+def test_a_new_database_is_made_without_alembic(tmp_path: Path) -> None:
+    """A first start, and each command on a new database, would wait for it."""
+    script = (
+        "import sys, trio; from storage.store import open_store\n"
+        "async def main():\n"
+        f"    async with open_store('sqlite:///{tmp_path}/muster.db'):\n"
+        "        print([m for m in ('alembic', 'mako') if m in sys.modules])\n"
+        "trio.run(main)"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert said.stdout == "[]\n", said
 
 
 def test_the_list_of_revisions_is_the_folder() -> None:
