@@ -29,4 +29,8 @@ class Taken(OutOfReach):
 
 
 class NotWritten(StorageError):
-    """Writing is not possible now (disk full, read-only, locked, gone). The text says why."""
+    """Writing is not possible now (disk full, read-only, locked, gone): `why`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"nothing was changed: {why}")
+        self.why = why

@@ -241,8 +241,8 @@ class Store:
                 raise
             if cause is Cause.CORRUPT:
                 self._indexer.suspect()
-                raise NotWritten(f"nothing was changed: {DAMAGED_INDEX}") from error
-            raise NotWritten(f"nothing was changed: the search index {cause.value}") from error
+                raise NotWritten(DAMAGED_INDEX) from error
+            raise NotWritten(f"the search index {cause.value}") from error
 
     async def _sweep_sources(self) -> None:
         since_id = self._last_id

@@ -261,7 +261,7 @@ class Writer:
         def work() -> Any:
             self._look_for_file(0)
             if self._trouble and (self._connection.closed or self._has_lost_file()):
-                raise NotWritten(f"nothing was changed: the database {self._trouble.cause.value}")
+                raise NotWritten(f"the database {self._trouble.cause.value}")
             with self._connection.begin():
                 return job.run(self._connection)
 
@@ -270,7 +270,7 @@ class Writer:
             self._appender.forget()
         if isinstance(result, outcome.Error) and (cause := cause_of(result.error)) is not None:
             self._enter(cause, result.error)
-            failed = NotWritten(f"nothing was changed: the database {cause.value}")
+            failed = NotWritten(f"the database {cause.value}")
             failed.__cause__ = result.error
             return outcome.Error(failed)
         return result

@@ -32,7 +32,7 @@ from bouncer.importers.znc import import_znc
 from storage import accounts, sealed
 from storage import backup as database_copy
 from storage.engine import parse_url
-from storage.errors import StorageError
+from storage.errors import NotWritten, StorageError
 from storage.store import Store, open_store
 from storage.vault import add_key, drop_old_keys, load_key
 
@@ -76,10 +76,16 @@ def import_(words: list[str], option: Path | None) -> int:
 
     async def bring(store: Store) -> Report:
         await store.be_alone()
-        with _bar() as moving:
-            if chosen.kind == "znc":
-                return await import_znc(store, chosen.place, moving, password)
-            return await import_soju(store, chosen.place, moving, chosen.logs)
+        try:
+            with _bar() as moving:
+                if chosen.kind == "znc":
+                    return await import_znc(store, chosen.place, moving, password)
+                return await import_soju(store, chosen.place, moving, chosen.logs)
+        except NotWritten as error:
+            raise StorageError(
+                f"the import is not complete: {error.why}. What came in is kept; repeated, it goes "
+                "on from there"
+            ) from error
 
     with _told(), _alone(settings):
         report = _with_store(settings, bring)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from itertools import islice
@@ -14,10 +16,12 @@ import trio
 from bouncer.importers.loglines import FOLD, Conversation, Fold, rows_of
 from bouncer.irc.wire import decode
 from storage.imports import add_older, progress_of
-from storage.messages import Row
 from storage.store import Store
 
-CHUNK_LINES = 20_000  # per transaction; a file of a day rarely has more
+# Per transaction, and held in memory; a file of a day rarely has more.
+CHUNK_LINES = 20_000
+CHUNK_BYTES = 4 << 20
+LONGEST_LINE = 64 << 10  # octets, eight times the longest message; what is longer is left out
 YEARS = range(1988, 2100)  # in which people talk by IRC; far beyond no time can be told
 
 Progress = Callable[[str, int, int], None]  # what is being read, done, in all
@@ -69,9 +73,48 @@ def find_logs(folder: Path, network_id: int, own_nick: str, fold: Fold = FOLD) -
             yield LogFile(path, day, conversation, note)
 
 
-def _lines(data: bytes) -> list[str]:
-    """A line still being written has no newline yet: it is for the next run."""
-    return [decode(line.translate(None, b"\r\0")) for line in data.split(b"\n")[:-1]]
+class LogReader:
+    """The lines of a log of any size, some at a time: all but a last one that has no newline yet,
+    for it is still being written and is for the next run. Used in a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+
+    def close(self) -> None:
+        self._file.close()
+
+    def some(self) -> list[str]:
+        """The next lines; none at the end."""
+        lines: list[str] = []
+        until = self._file.tell() + CHUNK_BYTES
+        while len(lines) < CHUNK_LINES and self._file.tell() < until:
+            line = self._file.readline(LONGEST_LINE)
+            if line.endswith(b"\n"):
+                lines.append(decode(line[:-1].translate(None, b"\r\0")))
+            elif self._ends():
+                lines.append("")  # a line it is, though none that anybody has said
+            else:
+                break
+        return lines
+
+    def _ends(self) -> bool:
+        """Go to the end of the line that has begun, if it has one."""
+        while part := self._file.readline(LONGEST_LINE):
+            if part.endswith(b"\n"):
+                return True
+        return False
+
+
+def _all_lines(path: Path | None) -> set[str]:
+    if path is None:
+        return set()
+    with closing(LogReader(path)) as reader:
+        return {line for lines in iter(reader.some, []) for line in lines}
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(part.count(b"\n") for part in iter(lambda: file.read(CHUNK_BYTES), b""))
 
 
 async def import_logs(
@@ -82,26 +125,32 @@ async def import_logs(
     done = 0
     for log in sorted(files, key=lambda log: log.day, reverse=True):
         progress(f"{log.path.parent.name} {log.day}", done, total)
-        data = await trio.to_thread.run_sync(log.path.read_bytes)
-        done += len(data)
+        done += log.path.stat().st_size
         seen = int(await store.read(progress_of, log.note) or 0)
-        lines = _lines(data)
-        beside: set[str] = set()
-        if log.beside is not None:
-            beside.update(_lines(await trio.to_thread.run_sync(log.beside.read_bytes)))
-        if seen >= len(lines):
-            continue
-        rows = rows_of(lines, log.day, zone, log.conversation)
-        for row in islice(rows, seen):
-            del row  # read for the milliseconds of what follows in the same second
-        while seen < len(lines):
-            chunk: list[Row | None] = list(islice(rows, CHUNK_LINES))
-            texts = lines[seen : seen + len(chunk)]
-            seen += len(chunk)
+        if not seen or seen < await trio.to_thread.run_sync(_count_lines, log.path):
+            await _import_log(store, log, seen, zone, report)
+    progress("", total, total)
+
+
+async def _import_log(
+    store: Store, log: LogFile, seen: int, zone: tzinfo | None, report: Report
+) -> None:
+    """What follows the first `seen` lines."""
+    beside = await trio.to_thread.run_sync(_all_lines, log.beside)
+    given: deque[str] = deque()
+    rows = rows_of(iter(given.popleft, None), log.day, zone, log.conversation)
+    with closing(await trio.to_thread.run_sync(LogReader, log.path)) as reader:
+        number = 0
+        while lines := await trio.to_thread.run_sync(reader.some):
+            given += lines
+            read = list(islice(rows, len(lines)))
+            # Those before are read for the milliseconds of what follows in the same second.
+            first = max(0, seen - number)
+            number += len(lines)
             new = [
                 row
-                for row, text in zip(chunk, texts, strict=True)
+                for row, text in zip(read[first:], lines[first:], strict=True)
                 if row is not None and text not in beside
             ]
-            report.messages += await store.run(add_older, new, log.note, str(seen))
-    progress("", total, total)
+            if number > seen:
+                report.messages += await store.run(add_older, new, log.note, str(number))

@@ -7,6 +7,7 @@ what another conversation had after that comes again, once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -91,10 +92,15 @@ def _after_line(folder: Path, network: Network, sent: InFile) -> Position:
     path = folder / f"{sent.day}.log"
     if sent.offset < 0 or not path.exists():
         return place
-    data = path.read_bytes()
-    end = data.find(b"\n", sent.offset)
-    lines = [decode(line.rstrip(b"\r")) for line in data[: max(0, end)].split(b"\n")]
+    lines = _lines_until(path, sent.offset)
     for row in rows_of(lines, sent.day, None, Conversation(network.id, folder.name, "*")):
         if row is not None:
             place = Position.after_ms(row.time_ms)
     return place
+
+
+def _lines_until(path: Path, offset: int) -> Iterator[str]:
+    """One by one, up to the line that has this octet."""
+    with path.open("rb") as file:
+        while file.tell() <= offset and (line := file.readline()).endswith(b"\n"):
+            yield decode(line.rstrip(b"\r\n"))

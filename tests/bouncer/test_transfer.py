@@ -287,30 +287,6 @@ async def test_what_finds_no_room_is_told_as_cut_and_leaves_no_litter(site: Path
         assert list(small.iterdir()) == []
 
 
-async def test_a_znc_is_imported_once(site: Path) -> None:
-    folder = site / "znc"
-    (folder / "configs").mkdir(parents=True)
-    (folder / "configs" / "znc.conf").write_text(
-        "<User alice>\nNick = alice\nAdmin = true\nLoadModule = log\n<Network home>\n"
-        "Server = 127.0.0.1 1\nIRCConnectEnabled = false\n<Chan #ops>\n</Chan>\n</Network>\n"
-        "<Pass password>\nHash = 00\nMethod = SHA256\nSalt = pepper\n</Pass>\n</User>\n"
-    )
-    logs = folder / "users" / "alice" / "moddata" / "log" / "home" / "#ops"
-    logs.mkdir(parents=True)
-    lines = [f"[00:00:{n // 10:02}] <bob> line {n}\n" for n in range(300)]
-    (logs / "2024-05-01.log").write_text("".join(lines))
-    said = bouncer(site, "import", "znc", str(folder))
-    assert said.startswith("1 users, 1 networks, 1 channels, 0 clients and 300 messages came in\n")
-    (logs / "2024-05-02.log").write_text("[10:00:00] <bob> the next day\n")
-    said = bouncer(site, "import", "znc", str(folder))
-    assert said.startswith("0 users, 0 networks, 0 channels, 0 clients and 1 messages came in\n")
-    texts = [row.text for row in await rows_of(url_of(site), site, "home")]
-    assert sorted(texts) == sorted([*(f"line {n}" for n in range(300)), "the next day"])
-    with running(site):
-        assert "is running" in bouncer(site, "import", "znc", str(folder), expect=1)
-    assert "cannot be read" in bouncer(site, "import", "znc", str(site / "gone"), expect=1)
-
-
 async def test_a_soju_is_imported_exported_and_backed_up(site: Path) -> None:
     path = site / "main.db"
     with contextlib.closing(soju_database(path)) as database:

@@ -24,6 +24,11 @@ def small_disk(place: Path, size: str) -> Iterator[None]:
         yield
 
 
+def resize_disk(place: Path, size: str) -> None:
+    """Give a small disk another size."""
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(place)], check=True)
+
+
 @contextmanager
 def ext4_disk(place: Path, image: Path, octets: int) -> Iterator[None]:
     """An ext4 in the file `image`, which `fail_disk` can make fail."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bouncer.hub.errands import errand_of
-from bouncer.importers.logfiles import Report, find_logs, import_logs
+from bouncer.importers.logfiles import CHUNK_BYTES, CHUNK_LINES, Report, find_logs, import_logs
 from bouncer.importers.loglines import FOLD, fold_of
 from bouncer.importers.znc import _read
 from bouncer.session.effects import RememberCasemapping
@@ -45,6 +46,38 @@ async def test_odd_files_stop_no_import(store: Store, tmp_path: Path) -> None:
         ("#café", "café"),
         ("#ops", "nul inside"),
     ]
+
+
+async def test_a_file_of_any_size_takes_little_memory(store: Store, tmp_path: Path) -> None:
+    """As of a day on which a bot went wild, or one that a crash has left full of zeros."""
+    log = tmp_path / "#ops" / "2024-05-01.log"
+    log.parent.mkdir()
+    network = await add_network(store)
+    texts = [f"line {n}" for n in range(CHUNK_LINES + 10)]
+    log.write_text(
+        "".join(f"[10:{n // 600:02}:{n // 10 % 60:02}] <bob> {t}\n" for n, t in enumerate(texts))
+    )
+    with log.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END) + 40 * CHUNK_BYTES
+        file.truncate(size)  # a line of zeros
+        file.seek(size)
+        file.write(b"\n[11:00:00] <bob> after it\n[11:00:01] <bob> half a li")
+    tracemalloc.start()
+    try:
+        for grown in (len(texts) + 1, 0, 1):
+            report = Report()
+            if grown == 1:
+                with log.open("a") as file:
+                    file.write("ne\n")
+            files = list(find_logs(tmp_path, network, "alice"))
+            await import_logs(store, files, UTC, report, lambda *_: None)
+            assert report.messages == grown
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * CHUNK_BYTES
+    rows = await store.read(messages.latest, network, "#ops", 2 * CHUNK_LINES)
+    assert [row.text for row in rows] == [*texts, "after it", "half a line"]
 
 
 @contextmanager
