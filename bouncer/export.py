@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from bouncer.importers.loglines import format_row
 from bouncer.irc.casemap import CaseMapping
 from bouncer.irc.multiline import is_packed, readable, single_lines
+from bouncer.irc.wire import Message
 from storage import messages
 from storage.errors import NotFound
 from storage.messages import Row, msgid_of
@@ -49,16 +50,19 @@ def find_conversation(connection: Connection, network_id: int, name: str) -> str
 
 
 def as_json(row: Row) -> str:
-    """One message as a line of JSON. Times are UTC."""
+    """One message as a line of JSON. Times are UTC. What is not said has parameters, as on the
+    wire after the channel: `["bob", "out"]` of KICK."""
+    is_said = row.command in ("PRIVMSG", "NOTICE", "TAGMSG")
     at = _EPOCH + timedelta(milliseconds=row.time_ms)
-    fields = {
+    fields: dict[str, object] = {
         "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "msgid": msgid_of(row),
         "target": row.name,
         "command": row.command,
         "source": row.source,
         "addressee": row.addressee or row.name,
-        "text": readable(row.text),
+        "text": readable(row.text) if is_said else "",
+        "params": () if is_said else Message.parse(f"X {row.text}").params,
         "tags": row.tags,
     }
     return json.dumps({key: value for key, value in fields.items() if value}, ensure_ascii=False)

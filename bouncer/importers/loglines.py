@@ -154,7 +154,7 @@ def format_row(row: Row) -> str:
 
 
 def _format_event(row: Row, nick: str, mask: str) -> str:
-    params = Message.parse(f"{row.command} {row.text}").params
+    params = Message.parse(f"X {row.text}").params
     first, last = (params[0], params[-1]) if params else ("", "")
     match row.command:
         case "JOIN":

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from bouncer.export import as_json, export_json, export_text, find_conversation
-from bouncer.importers.loglines import Conversation, rows_of
+from bouncer.importers.loglines import Conversation, format_row, rows_of
 from bouncer.importers.sojumessages import time_ms_of
 from storage.errors import NotFound
 from storage.messages import Row
@@ -66,7 +66,8 @@ async def test_json_lines_hold_everything(tmp_path: Path) -> None:
 
         assert await store.read(work) == len(rows)
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [line["text"] for line in lines] == [row.text for row in rows]
+    said_in = [line.get("text") for line in lines]
+    assert said_in == [None if row.command == "PART" else row.text for row in rows]
     assert lines[0] == {
         "time": "2024-05-01T00:00:00.000Z",
         "msgid": lines[0]["msgid"],
@@ -76,6 +77,26 @@ async def test_json_lines_hold_everything(tmp_path: Path) -> None:
         "addressee": "#ops",
         "text": "line 0 ünï",
     }
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "params"),
+    [
+        ("KICK", "bob :out of here", ["bob", "out of here"]),
+        ("PART", ":gone fishing", ["gone fishing"]),
+        ("MODE", "+ov bob carol", ["+ov", "bob", "carol"]),
+        ("JOIN", "", None),
+        ("spo\ufffdlt", "by a disk", ["by", "a", "disk"]),
+    ],
+)
+def test_events_have_their_parameters_and_no_signs_of_the_wire(
+    command: str, text: str, params: list[str] | None
+) -> None:
+    row = Row(1, 1, "#ops", "#ops", START_MS, "", command, "alice!a@h", "", "", text)
+    told = json.loads(as_json(row))
+    assert "text" not in told
+    assert told.get("params") == params
+    format_row(row)  # it is written as text, or left out
 
 
 async def test_text_can_be_imported_again(tmp_path: Path) -> None:
