@@ -12,13 +12,13 @@ from bouncer.connections.wire_log import Tap, closed_tap
 from bouncer.irc.multiline import batch_of, is_packed
 from bouncer.irc.wire import MAX_LINE, Message, encode_all
 from bouncer.session.dialect import CHAT
+from bouncer.session.replies import only_asks
 from bouncer.session.session import PROBE
 
 QUEUE_LINES = 2_000  # that wait for the rate limit, or are urgent; full: clients are told
 BURST_LINES = 10  # sent at once before the rate limit bites
 # What clients ask by themselves of each channel as they attach: it waits for what people do.
 ASKED = frozenset({"ISON", "NAMES", "USERHOST", "WHO"})
-LISTS = frozenset({"b", "+b", "e", "+e", "I", "+I"})
 URGENT = frozenset({"PONG", "CAP", "AUTHENTICATE", "PASS", "USER", "QUIT"})
 # ircu and irc2 take two seconds for a line, and one more for each so many octets of it. Who has
 # more than 1,000 octets wait there for that is sent away: "Excess Flood"
@@ -40,9 +40,7 @@ def cost(octets: int) -> float:
 
 def is_asked(message: Message) -> bool:
     """Whether a program asks it rather than a person: also how a channel stands, and its lists."""
-    if message.command == "MODE":
-        return not message.params[1:] or (message.params[1] in LISTS and not message.params[2:])
-    return message.command in ASKED
+    return message.command in ASKED or (message.command == "MODE" and only_asks(message))
 
 
 class SendQueue:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bouncer.irc.wire import Message
 from bouncer.session.secrets import SERVICE_COMMANDS
 
 
@@ -106,6 +107,15 @@ KNOWN = (
 )  # fmt: skip
 # What is said to us unasked: that we are named or seen otherwise now, or are wanted.
 UNASKED = frozenset({"042", "043", "396", "710", "718"})
+
+
+LISTS = frozenset({"b", "+b", "e", "+e", "I", "+I"})  # modes that, without more, ask for a list
+
+
+def only_asks(message: Message) -> bool:
+    """Whether a MODE or a TOPIC asks how something stands, and changes nothing."""
+    lists = message.command == "MODE" and len(message.params) == 2 and message.params[1] in LISTS
+    return lists or len(message.params) < 2
 
 
 def may_be_told_by_notices(command: str) -> bool:

@@ -23,6 +23,7 @@ from bouncer.session.replies import (
     STATES,
     UNASKED,
     UNFENCED,
+    only_asks,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Asked:
     label: str = ""
     who: WhoRequest | None = None  # fields that the network does not know
     asks: bool = True  # it has nothing but its subject, and so changes nothing
+    acts: bool = True  # what we are seen to do may be its answer
     words: frozenset[str] = frozenset()  # all that it names, for errors about that
     hears_notices: bool = False  # a server's notice may be its answer
     behind: Asked | None = None  # of a PING of ours: what it shows to be answered
@@ -128,7 +130,9 @@ class Routing:
         words = {message.command, *message.params, *subject.split(",")}
         question = Asked(
             asker, message.command, subject, now_ms, answer, label,
-            asks=len(message.params) < 2, words=frozenset(map(str.lower, words)),
+            asks=len(message.params) < 2,
+            acts=message.command not in ("MODE", "TOPIC") or not only_asks(message),
+            words=frozenset(map(str.lower, words)),
         )  # fmt: skip
         self._open.append(question)
         if label:
@@ -179,7 +183,11 @@ class Routing:
         for question in self._open:
             if question.command == "JOIN" and is_short_for(question.subject.lower(), name):
                 question.subject, question.words = subject, question.words | {name}
-            if question.command == command and _has(question.subject.lower(), name):
+            if (
+                question.command == command
+                and question.acts
+                and _has(question.subject.lower(), name)
+            ):
                 # a labelled one goes on until its fence: numerics follow a JOIN
                 if question.answer is None:
                     self.end(question)

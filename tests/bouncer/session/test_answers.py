@@ -12,6 +12,7 @@ from bouncer.session.effects import RememberChannel
 from bouncer.session.events import Lost
 from storage.records import Network
 from tests.bouncer.session.dialogue import Dialogue
+from tests.bouncer.session.test_labels import LABELS
 
 
 def two(caps: str = "") -> Dialogue:
@@ -186,3 +187,32 @@ def test_a_key_that_was_never_answered_is_not_kept_for_another_connection() -> N
     talk.others.clear()
     talk.joined("#vault")
     assert RememberChannel("#vault", "") in talk.others
+
+
+@pytest.mark.parametrize(
+    ("asked", "changed", "heard"),
+    [
+        ("MODE #ops", "MODE #ops +v bob", ":me!user@host MODE #ops +v bob"),
+        ("MODE #ops b", "MODE #ops +b x!*@*", ":me!user@host MODE #ops +b x!*@*"),
+        ("TOPIC #ops", "TOPIC #ops :new", ":me!user@host TOPIC #ops :new"),
+    ],
+)
+def test_a_change_is_no_answer_to_who_asks_how_it_stands(
+    asked: str, changed: str, heard: str
+) -> None:
+    """What people do goes before what their clients ask: it is answered first, too."""
+    talk = Dialogue()
+    talk.connect()
+    for client in (1, 2):
+        talk.attach(client, LABELS)
+    talk.types(1, f"@label=q {asked}")
+    talk.types(2, f"@label=c {changed}")
+    pings = [line.split()[1] for line in talk.heard() if line.startswith("PING")]
+    talk.says(heard, f":irc.test PONG irc.test {pings[-1]}")
+    (change,), (seen,) = talk.seen(2), talk.seen(1)
+    assert change.startswith("@label=c;")
+    assert (heard in change, heard in seen, "label" in seen) == (True, True, False)
+    numeric = {"MODE #ops": "324", "MODE #ops b": "368"}.get(asked, "331")
+    talk.says(f":irc.test {numeric} me #ops x", f":irc.test PONG irc.test {pings[0]}")
+    (answer,) = talk.seen(1)
+    assert answer == f"@label=q :irc.test {numeric} me #ops x"
