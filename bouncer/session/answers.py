@@ -208,10 +208,10 @@ def ask(
     `fence` something else is sure to end the answer."""
     answer = in_hand(session, client)
     label = session.reference() if network_labels(session) else ""
-    question = session.routing.ask(client, message, session.now_ms, answer, label)
-    if "," in question.subject:  # of more the network answers none
+    most = None
+    if message.params and "," in message.params[0]:
         most = session.state.isupport.targmax(message.command, unlisted=None)
-        question.subject = ",".join(question.subject.split(",")[:most])
+    question = session.routing.ask(client, message, session.now_ms, answer, label, most)
     if label:
         tags = f"label={label};{tags}" if tags else f"label={label}"
     out.to_network.append(message._replace(source="", raw_tags=tags))

@@ -7,11 +7,12 @@ where it lacks labeled-response. Pure; time is an argument (epoch milliseconds).
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from bouncer.irc.who import WhoRequest
 from bouncer.irc.wire import Message
+from bouncer.session.folding import Fold
 from bouncer.session.replies import (
     ABOUT_SOMEBODY,
     AFTERWARDS,
@@ -44,6 +45,7 @@ class Asked:
     subject: str  # its first parameter
     heard_ms: int  # when it was asked, or of the last part of its answer
     answer: Answer | None = None
+    left: list[str] = field(default_factory=list)  # folded: what it names, and is not answered yet
     label: str = ""
     who: WhoRequest | None = None  # fields that the network does not know
     asks: bool = True  # it has nothing but its subject, and so changes nothing
@@ -64,11 +66,6 @@ def is_short_for(asked: str, name: str) -> bool:
     return asked[:1] == "!" == name[:1] and asked.lstrip("!") == name[6:]
 
 
-def _has(asked: str, name: str) -> bool:
-    """Whether `name` is what was asked about, or one of several; '' is whatever it was."""
-    return name in ("", asked) or name in asked.split(",")
-
-
 class Reply(NamedTuple):
     """What a message of the network answers; `last` when nothing more of the answer comes."""
 
@@ -77,9 +74,10 @@ class Reply(NamedTuple):
 
 
 class Routing:
-    """The questions still open on one network."""
+    """The questions still open on one network, which folds names so."""
 
-    def __init__(self) -> None:
+    def __init__(self, fold: Fold) -> None:
+        self._fold = fold
         self._open: deque[Asked] = deque()
         self._pushed_out: list[Asked] = []  # emptied after each command
         self._labels: dict[str, Asked] = {}
@@ -100,7 +98,7 @@ class Routing:
         """Something was said to `target`: errors about it are for who said it."""
         if len(self._speakers) >= MAX_SPEAKERS:
             self._speakers.clear()
-        self._speakers[target.lower()] = said
+        self._speakers[self._fold(target)] = said
 
     def expired(self, now_ms: int) -> list[Asked]:
         """What is too old, and what had to make room since the last call: it is forgotten."""
@@ -120,19 +118,23 @@ class Routing:
         now_ms: int,
         answer: Answer | None = None,
         label: str = "",
+        most: int | None = None,
     ) -> Asked:
-        """Note that `asker` has sent `message` to the network."""
+        """Note that `asker` has sent `message` to the network, which answers to no more than `most`
+        of the names in its first parameter."""
         self._now_ms = now_ms
         if len(self._open) >= MAX_QUESTIONS:
             self._pushed_out.append(self._open[0])
             self.end(self._open[0])
         subject = message.params[0] if message.params else ""
-        words = {message.command, *message.params, *subject.split(",")}
+        names = subject.split(",")
+        words = {message.command, *message.params, *names}
+        left = [self._fold(name) for name in names[:most]]
         question = Asked(
-            asker, message.command, subject, now_ms, answer, label,
+            asker, message.command, subject, now_ms, answer, left, label,
             asks=len(message.params) < 2,
             acts=message.command not in ("MODE", "TOPIC") or not only_asks(message),
-            words=frozenset(map(str.lower, words)),
+            words=frozenset(map(self._fold, words)),
         )  # fmt: skip
         self._open.append(question)
         if label:
@@ -179,15 +181,13 @@ class Routing:
 
     def settle(self, command: str, subject: str) -> Reply | None:
         """A question was answered by a message that is no numeric (a JOIN by a JOIN)."""
-        name = subject.lower()
+        name = self._fold(subject)
         for question in self._open:
-            if question.command == "JOIN" and is_short_for(question.subject.lower(), name):
-                question.subject, question.words = subject, question.words | {name}
-            if (
-                question.command == command
-                and question.acts
-                and _has(question.subject.lower(), name)
-            ):
+            if question.command == "JOIN" and any(is_short_for(e, name) for e in question.left):
+                question.left = [name if is_short_for(e, name) else e for e in question.left]
+                question.words |= {name}
+            known = not name or name in question.left
+            if question.command == command and question.acts and known:
                 # a labelled one goes on until its fence: numerics follow a JOIN
                 if question.answer is None:
                     self.end(question)
@@ -231,7 +231,7 @@ class Routing:
             if numeric not in ENTERING or found.question.command != "JOIN":
                 self._last = found.question
             return found
-        about = "".join(message.params[1:2]).lower()
+        about = self._fold("".join(message.params[1:2]))
         if numeric in SAYING_ERRORS and (said := self._speakers.get(about)):
             return Reply(said, last=True)
         if self._last is not None and (
@@ -278,21 +278,20 @@ class Routing:
                 return False
             return bool(question.label) or not question.is_fenced
         if question.command in ABOUT_SOMEBODY and numeric not in KNOWN:
-            names = "".join(message.params[1:2]).lower() in question.subject.lower().split(",")
+            names = self._fold("".join(message.params[1:2])) in question.left
             return False if names else None
         entering = question.command == "JOIN" and numeric in ENTERING
         if entering and question.answer is not None and self._about(question, message):
             return False
         return None
 
-    @staticmethod
-    def _goes_on(question: Asked, message: Message) -> bool:
+    def _goes_on(self, question: Asked, message: Message) -> bool:
         """Whether only one of several that it names has been answered: that is asked no more."""
-        asked = question.subject.lower().split(",")
-        left = [each for each in asked if each not in map(str.lower, message.params[1:-1])]
-        if not left or len(left) == len(asked):
+        answered = {self._fold(name) for name in message.params[1:-1]}
+        left = [each for each in question.left if each not in answered]
+        if not left or len(left) == len(question.left):
             return False
-        question.subject = ",".join(left)
+        question.left = left
         return True
 
     def _answered(self, question: Asked, *, last: bool) -> Reply:
@@ -300,15 +299,12 @@ class Routing:
         question.heard_ms = self._now_ms
         return Reply(question, last)
 
-    @staticmethod
-    def _about(question: Asked, message: Message) -> bool:
-        return not question.words.isdisjoint(map(str.lower, message.params[1:-1]))
+    def _about(self, question: Asked, message: Message) -> bool:
+        return not question.words.isdisjoint(map(self._fold, message.params[1:-1]))
 
-    @staticmethod
-    def _fits(question: Asked, message: Message) -> int:
+    def _fits(self, question: Asked, message: Message) -> int:
         """How well a reply fits a question that it may answer: by what it names first."""
         # RPL_UMODEIS names only whom it is said to: RFC 2812 section 5.1
         named = message.params[:1] if message.command == "221" else message.params[1:]
-        subjects = question.subject.lower().split(",")
-        names = not {word.lower() for word in named}.isdisjoint(subjects)
+        names = not {self._fold(word) for word in named}.isdisjoint(question.left)
         return 2 * names + (question.asks and message.command in STATES)

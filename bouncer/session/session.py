@@ -126,7 +126,7 @@ class Session:
         self.marks = Marks(noted.marks)
         self.webpush = WebPush(noted.subscriptions, vapid)
         self.monitoring = Monitoring()
-        self.routing = Routing()
+        self.routing = Routing(lambda name: self.casemapping.fold(name))
         self.upkeep = Upkeep()
         self.screen = screen or Screen()
         self.screen.begin(self.casemapping.fold)

@@ -47,6 +47,28 @@ def test_a_channel_that_gets_another_name_is_the_answer_to_its_join() -> None:
     assert shape(lines) == ["+BATCH", "JOIN", "353", "366", "-BATCH"]
 
 
+@pytest.mark.parametrize("line", ["JOIN #Ops[1]", "NAMES #Ops[1]", "PRIVMSG #Ops[1] :hi"])
+def test_a_network_may_answer_with_a_name_as_it_folds_it(line: str) -> None:
+    """RFC 1459: "the characters {}| are considered to be the lower case equivalents of the
+    characters []\\, respectively"."""
+    talk = Dialogue([])
+    talk.connect("echo-message", isupport="CHANTYPES=# CASEMAPPING=rfc1459")
+    for client in (1, 2):
+        talk.attach(client, LABELS | {"echo-message"})
+    talk.types(1, f"@label=1 {line}")
+    pings = [line.split()[1] for line in talk.heard() if line.startswith("PING")]
+    if line.startswith("JOIN"):
+        talk.joined("#ops{1}")
+    elif line.startswith("NAMES"):
+        talk.says(":irc.test 366 me #ops{1} :End")
+    else:
+        talk.says(":irc.test 404 me #ops{1} :Cannot send to channel")
+    talk.says(*(f":irc.test PONG irc.test {token}" for token in pings))
+    first, *rest = said(talk)
+    assert labelled([first, *rest]) == [(first.command, "1")]
+    assert shape(said(talk, 2)) == (["JOIN", "353", "366"] if rest else [])
+
+
 def test_channels_joined_by_one_command_share_one_ping() -> None:
     """Old servers take two seconds for each line, and a PING between the JOINs ended the answer."""
     talk = Dialogue()
