@@ -23,7 +23,10 @@ class ConfigError(ValueError):
 class Table(BaseModel):
     """One table of the file: nothing unknown, nothing changed afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    # Deferred: one validator for the whole file instead of one for each of its tables.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True
+    )
 
 
 # What to do about a fault, by pydantic's name for it; the rest shows pydantic's own sentence.

@@ -231,6 +231,10 @@ def get_client(connection: Connection, network_id: int, name: str) -> Client | N
     return found[0] if found else None
 
 
+# On each network; full: the one that lags behind most is forgotten.
+MAX_CLIENT_NAMES = 200
+
+
 def put_client(connection: Connection, network_id: int, name: str, delivered_id: int) -> Client:
     """The client of that name, made with this cursor where it is new (a known one keeps its)."""
     known = get_client(connection, network_id, name)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from storage import accounts
 from storage.errors import AlreadyThere, NotFound
 
+MAX_IGNORED = 200  # masks of one network
 KEY = "*ignored"  # clients' own metadata cannot have a key with a `*`
 
 

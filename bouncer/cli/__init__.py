@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from bouncer.cli.commands import OWN, Own, help_text
 from bouncer.cli.groups import GROUPS
@@ -54,9 +55,7 @@ def _main(words: list[str]) -> int:
         if tuple(words[: len(own.words)]) == own.words:
             return _carry_out(own, words[len(own.words) :], config)
     if words[0] in GROUPS:
-        from bouncer.cli import remote
-
-        return remote.control(words, config)
+        return int(part("remote").control(words, config))
     import difflib
 
     near = difflib.get_close_matches(words[0], {*GROUPS, *(own.words[0] for own in OWN)}, n=1)
@@ -65,8 +64,7 @@ def _main(words: list[str]) -> int:
 
 
 def _carry_out(own: Own, words: list[str], config: Path | None) -> int:
-    import importlib
-
+    module, _, function = own.function.partition(":")
     if own.name == "run":
         import gc
         import signal
@@ -74,12 +72,25 @@ def _carry_out(own: Own, words: list[str], config: Path | None) -> int:
         gc.disable()  # a start makes what stays; `app.run` enables it then
         # Until it is listened for it would end us, and systemd takes that for a clean end.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # pydantic would look for some in every package that is installed.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    module, _, function = own.function.partition(":")
-    code = getattr(importlib.import_module(f"bouncer.cli.{module}"), function)(words, config)
+    code = getattr(part(module), function)(words, config)
     assert isinstance(code, int)
     return code
+
+
+def part(name: str) -> ModuleType:
+    """A module of `bouncer.cli` with all that it imports, as fast as that can be."""
+    import gc
+    import importlib
+
+    # pydantic would look for some in every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    collects = gc.isenabled()
+    gc.disable()  # all of it stays
+    try:
+        return importlib.import_module(f"bouncer.cli.{name}")
+    finally:
+        if collects:
+            gc.enable()
 
 
 def are(words: Sequence[str], *command: str) -> bool:

@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 
 from bouncer import place
-from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, own_words
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, own_words, part
 from bouncer.cli.outside import outside_words
 
 ANSWER_S = 60.0  # so long may nothing come: a bouncer that is at work says so four times
@@ -45,9 +45,7 @@ def control(words: list[str], config: Path | None) -> int:
     answer = over_socket(path, words)
     if answer is not None:
         return show(answer)
-    from bouncer.cli import direct
-
-    return direct.control(words, config)
+    return int(part("direct").control(words, config))
 
 
 def _asks_for_help(words: list[str]) -> bool:
@@ -55,9 +53,7 @@ def _asks_for_help(words: list[str]) -> bool:
 
 
 def _explain(words: list[str]) -> int:
-    from bouncer.cli import direct
-
-    return direct.explain([word for word in words if word not in HELP])
+    return int(part("direct").explain([word for word in words if word not in HELP]))
 
 
 def _socket(config: Path | None) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from bouncer.connections.supervise import Bucket
+from bouncer.connections.bucket import Bucket
 from bouncer.connections.wire_log import Tap, closed_tap
 from bouncer.irc.multiline import batch_of, is_packed
 from bouncer.irc.wire import MAX_LINE, Message, encode_all

@@ -13,11 +13,12 @@ from enum import StrEnum
 import structlog
 import trio
 
+from bouncer.connections.bucket import Bucket
 from bouncer.connections.dial import DialError, ServerAddress, describe, dial
 from bouncer.connections.identd import Idents
 from bouncer.connections.intake import Follow, alone
 from bouncer.connections.send_queue import BURST_LINES, SendQueue
-from bouncer.connections.supervise import Bucket, Ending, Gate, Patience
+from bouncer.connections.supervise import Ending, Gate, Patience
 from bouncer.connections.wire_log import Tap, closed_tap
 from bouncer.hub.errands import Errand
 from bouncer.irc.registration.upstream import is_ban

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import structlog
 import trio
 
-from bouncer.connections.supervise import Bucket
+from bouncer.connections.bucket import Bucket
 from bouncer.irc.masked import masked
 
 LASTS_S = 600.0

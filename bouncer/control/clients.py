@@ -9,8 +9,8 @@ from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request
 from bouncer.control.server import duration
-from bouncer.hub.keeping import MAX_NAMES
 from storage import accounts
+from storage.accounts import MAX_CLIENT_NAMES
 from storage.records import Client, Network, User
 
 
@@ -25,8 +25,10 @@ async def change(desk: Desk, request: Request) -> list[str]:
         networks = accounts.list_networks(connection, user.id)
         for network in networks:
             known = {each.name for each in accounts.list_clients(connection, network.id)}
-            if request["CLIENT"] not in known and len(known) >= MAX_NAMES:
-                raise ControlError(f"{MAX_NAMES} clients are known on {network.name} already")
+            if request["CLIENT"] not in known and len(known) >= MAX_CLIENT_NAMES:
+                raise ControlError(
+                    f"{MAX_CLIENT_NAMES} clients are known on {network.name} already"
+                )
             client = accounts.put_client(connection, network.id, request["CLIENT"], newest)
             accounts.change_client(connection, client.id, **request.changes)
         return len(networks)

@@ -8,7 +8,7 @@ from bouncer.control import readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Request
-from bouncer.session.screen import MAX_IGNORED, full_mask
+from bouncer.irc.people import full_mask
 from storage import accounts, ignored
 from storage.records import Network
 
@@ -23,8 +23,10 @@ async def add(desk: Desk, request: Request) -> list[str]:
 
     def write(connection: Connection) -> Network:
         network = _network(connection, request)
-        if len(ignored.masks(connection, network.id)) >= MAX_IGNORED:
-            raise ControlError(f"{MAX_IGNORED} masks are ignored on {network.name}; remove one")
+        if len(ignored.masks(connection, network.id)) >= ignored.MAX_IGNORED:
+            raise ControlError(
+                f"{ignored.MAX_IGNORED} masks are ignored on {network.name}; remove one"
+            )
         ignored.add(connection, network.id, mask)
         return network
 

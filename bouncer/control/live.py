@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bouncer.control.actors import Actor
-from bouncer.mesh.beacon import Beacon, VoterStatus
-from bouncer.tls.certificates import Standing
+
+if TYPE_CHECKING:  # most commands of the command line need neither
+    from bouncer.mesh.beacon import Beacon, VoterStatus
+    from bouncer.tls.certificates import Standing
 
 
 @dataclass(frozen=True, slots=True)

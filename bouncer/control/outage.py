@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Request
-from bouncer.mesh.beacon import Announced, Beacon
 from bouncer.mesh.heartbeat import MAX_MAINTENANCE_S, Maintenance, called
+
+if TYPE_CHECKING:
+    from bouncer.mesh.beacon import Announced, Beacon
 
 LEAST_HOLD_S = 60.0  # as agents have it
 _DURATION = re.compile(r"(\d{1,6})\s*(s|m|min|h)")

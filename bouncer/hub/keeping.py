@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from bouncer.irc.casemap import CaseMapping
 from bouncer.session.marks import NOTHING_NOTED, Noted
 from storage import accounts, belongings, messages, renaming, subscriptions
+from storage.accounts import MAX_CLIENT_NAMES
 from storage.belongings import Belongings
 from storage.errors import NotFound, NotWritten, StorageError
 from storage.records import Channel, Client, Network, Subscription, User
@@ -27,7 +28,6 @@ from storage.store import Store
 log = structlog.get_logger("keeping")
 
 FIRST_SIGHT_ROWS = 200  # what a client never seen before is shown of a network
-MAX_NAMES = 200  # of clients, on each network; full: the one that lags behind most is forgotten
 
 ChannelPairs = tuple[tuple[str, str], ...]  # (name, key)
 
@@ -213,7 +213,7 @@ def _client_record(connection: Connection, network_id: int, name: str) -> Client
     if known is not None:
         return known
     others = [each for each in accounts.list_clients(connection, network_id) if each.name]
-    for _ in range(len(others) - MAX_NAMES + 1):  # who lags behind most was not here for longest
+    for _ in range(len(others) - MAX_CLIENT_NAMES + 1):  # the stalest was not here for longest
         stalest = min(others, key=lambda each: each.delivered_id)
         others.remove(stalest)
         accounts.remove_client(connection, network_id, stalest.name)

@@ -56,3 +56,10 @@ class Channel:
     created: int = 0
     members: dict[str, Member] = field(default_factory=dict)
     names_complete: bool = False
+
+
+def full_mask(mask: str) -> str:
+    """`nick` as `nick!*@*`, `*@host` as `*!*@host`."""
+    if "!" in mask:
+        return mask
+    return f"*!{mask}" if "@" in mask else f"{mask}!*@*"

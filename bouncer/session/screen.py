@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bouncer.irc.multiline import single_lines
+from bouncer.irc.people import full_mask
 from bouncer.irc.wire import Message
 from bouncer.session import arrival, playback
 from bouncer.session.effects import ChangeChannel, Effects
@@ -22,7 +23,6 @@ from storage.records import Channel
 if TYPE_CHECKING:
     from bouncer.session.session import Session
 
-MAX_IGNORED = 200  # masks of one network
 DETACHED = "Detached; JOIN attaches it again"
 # Where messages other than chat name their channel.
 _PLACES = {
@@ -48,13 +48,6 @@ def matches(mask: str, source: str) -> bool:
         else:
             return False
     return all(char == "*" for char in mask[at:])
-
-
-def full_mask(mask: str) -> str:
-    """`nick` as `nick!*@*`, `*@host` as `*!*@host`."""
-    if "!" in mask:
-        return mask
-    return f"*!{mask}" if "@" in mask else f"{mask}!*@*"
 
 
 def _is_dated(channel: Channel) -> bool:

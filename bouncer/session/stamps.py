@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bouncer.irc.timestamps import parse_time
-from bouncer.session.effects import Effects
 
 if TYPE_CHECKING:
+    from bouncer.session.effects import Effects
     from bouncer.session.session import Session
 
 AHEAD_MS = 600_000  # how far a network's clock may be ahead of ours

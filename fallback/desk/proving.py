@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import trio
 
+from bouncer.connections.bucket import Bucket
 from bouncer.connections.dial import describe
-from bouncer.connections.supervise import Bucket
 from bouncer.login import totp
 from bouncer.mesh.proofs import (
     VERIFIERS,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from bouncer.connections.supervise import Bucket
+from bouncer.connections.bucket import Bucket
 
 PER_SOURCE_S, SOURCE_BURST = 1.0, 10  # a person types slower; more are dropped unread
 ALL_PER_S, ALL_BURST = 200.0, 400

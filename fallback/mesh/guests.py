@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from bouncer.connections.supervise import Bucket
+from bouncer.connections.bucket import Bucket
 from bouncer.login.throttle import source_of
 
 AT_ONCE = 16  # handshakes, and links without a proof

@@ -279,11 +279,23 @@ def test_ctl_costs_few_imports(site: Path) -> None:
     assert said.stdout == "[]\n", said
 
 
-def test_a_start_imports_nothing_for_others() -> None:
-    """Clients wait for it: after kill -9 it is most of the time until they are served again."""
+@pytest.mark.parametrize(
+    ("modules", "others"),
+    [
+        ("bouncer.cli.serve, bouncer.app", "scramp OpenSSL"),
+        (
+            "bouncer.cli.direct",
+            "bouncer.connections.upstream bouncer.irc.registration bouncer.hub.keeping "
+            "bouncer.mesh.beacon bouncer.session.effects",
+        ),
+    ],
+)
+def test_a_start_imports_nothing_for_others(modules: str, others: str) -> None:
+    """Clients wait for it: after kill -9 it is most of the time until they are served again; and
+    people for commands."""
     script = (
-        "import sys, bouncer.cli.serve, bouncer.app; print([m for m in ('alembic', 'rich',"
-        " 'pygments', 'wsproto', 'httpcore', 'scramp', 'OpenSSL') if m in sys.modules])"
+        f"import sys, {modules}; others = 'alembic rich pygments wsproto httpcore {others}'; "
+        "print([each for each in others.split() if each in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert said.stdout == "[]\n", said

@@ -6,8 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
+from bouncer.connections.bucket import Bucket
 from bouncer.connections.send_queue import BURST_LINES, QUEUE_LINES, SendQueue
-from bouncer.connections.supervise import Bucket
 from bouncer.irc.wire import Message
 from bouncer.session.session import PROBE
 

@@ -11,7 +11,6 @@ from bouncer.control.actors import OPERATOR, Actor, Door
 from bouncer.control.grammar import ControlError
 from bouncer.control.registry import dispatch
 from bouncer.control.users import MAX_CERTIFICATES
-from bouncer.hub.keeping import MAX_NAMES
 from bouncer.mesh import proofs
 from bouncer.mesh.roster import Credential
 from storage import accounts
@@ -244,7 +243,7 @@ async def test_certificates_and_named_clients_are_bounded(tmp_path: Path) -> Non
             await dispatch(f"certfp add {number:064x}", alice, desk)
         with pytest.raises(ControlError, match=r"alice has 100 certificates already; `certfp rem"):
             await dispatch(f"certfp add {CERT}", alice, desk)
-        for number in range(MAX_NAMES):
+        for number in range(accounts.MAX_CLIENT_NAMES):
             await dispatch(f"client set c{number} --autoplay off", alice, desk)
         await dispatch("client set c7 --autoplay on", alice, desk)
         with pytest.raises(ControlError, match="200 clients are known on libera already"):

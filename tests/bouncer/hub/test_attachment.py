@@ -13,6 +13,7 @@ from bouncer.connections import downstream
 from bouncer.hub import keeping
 from bouncer.hub.attachment import MAX_CLIENTS
 from storage import accounts
+from storage.accounts import MAX_CLIENT_NAMES
 from storage.records import Certificate, User
 from storage.store import open_store
 from tests.complaints.venue import (
@@ -47,14 +48,14 @@ async def test_names_are_bounded_and_who_lags_behind_most_is_forgotten(tmp_path:
     async with open_store(f"sqlite:///{tmp_path / 'muster.db'}") as store:
         network = await a_network(store)
         await store.append([said(store, network, "hello", 1)])
-        for name in ("", *(f"c{number}" for number in range(keeping.MAX_NAMES))):
+        for name in ("", *(f"c{number}" for number in range(MAX_CLIENT_NAMES))):
             record = await keeping.client_record(store, network, name)
             if name != "c7":
                 await store.run(accounts.put_delivered, [(record.id, store.last_id, 1)])
         await keeping.client_record(store, network, "c7")
         await keeping.client_record(store, network, "one more")
         names = {each.name for each in await store.read(accounts.list_clients, network)}
-        assert len(names) == keeping.MAX_NAMES + 1, "and those without a name, who share one"
+        assert len(names) == MAX_CLIENT_NAMES + 1, "and those without a name, who share one"
         assert {"", "c0", "one more"} <= names
         assert "c7" not in names
 

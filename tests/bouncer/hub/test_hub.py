@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 
 from bouncer import config
 from bouncer.connections import upstream
+from bouncer.connections.bucket import Bucket
 from bouncer.connections.outbox import Outbox
-from bouncer.connections.supervise import Bucket
 from bouncer.control.actors import OPERATOR
 from bouncer.control.registry import dispatch
 from bouncer.hub import keeping
