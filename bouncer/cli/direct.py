@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import trio
@@ -12,8 +11,6 @@ import bouncer
 import storage
 from bouncer import config, logs
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
-from bouncer.cli.commands import OWN
-from bouncer.cli.outside import MAY_HOLD_ONE, STDIN
 from bouncer.config import Config
 from bouncer.control.actors import OPERATOR
 from bouncer.control.command import Desk
@@ -23,13 +20,6 @@ from bouncer.database import open_database
 from bouncer.login.passwords import Hasher
 from storage.engine import parse_url
 from storage.errors import StorageError, Unusable
-
-# Secrets and key files come in otherwise on the command line: see outside.outside_words.
-_HERE = (
-    (re.compile(r"--((server-)?password)( PASSWORD)?(?![-\w])"), r"--\1-stdin"),
-    (re.compile("--ssh-key KEY"), "--ssh-key FILE"),
-    (re.compile("LOGIN PASSWORD"), "LOGIN [--password-stdin]"),
-)
 
 
 def control(words: list[str], option: Path | None) -> int:
@@ -103,19 +93,9 @@ def reach(settings: Config) -> None:
         become_owner(settings.data_dir)
 
 
-def explain(words: list[str]) -> int:
-    """The help of a command or group; needs no database."""
+def explain(words: list[str]) -> list[str]:
+    """The registry's help for a command or group; needs no database."""
     try:
-        lines = help_lines(" ".join(words), OPERATOR)
+        return help_lines(" ".join(words), OPERATOR)
     except WrongUse as error:
         raise Exit(WRONG_USE, str(error)) from None
-    beside = [
-        f"{own.name} {own.usage}: {own.help}" for own in OWN if own.words[:-1] == (*words,) != ()
-    ]
-    for line in (*lines, *beside):
-        for there, here in _HERE:
-            line = there.sub(here, line)
-        print(line if line.startswith(" ") else f"bouncer {line}")
-    if piped := [flag for flag in MAY_HOLD_ONE if any(f"  {flag} " in line for line in lines)]:
-        print(f"  {', '.join(f'{flag}{STDIN}' for flag in piped)}: likewise from standard input")
-    return DONE

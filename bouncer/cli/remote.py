@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import shlex
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from bouncer import place
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, own_words, part
+from bouncer.cli.explain import explained
 from bouncer.cli.outside import outside_words
 
 ANSWER_S = 60.0  # so long may nothing come: a bouncer that is at work says so four times
@@ -28,7 +30,7 @@ def ctl(words: list[str], config: Path | None) -> int:
         except ValueError:
             raise Exit(WRONG_USE, f"ctl: a quote in {words[0]!r} is not closed") from None
     if _asks_for_help(words):
-        return _explain(words)
+        return _explain(words, config)
     path = _socket(config)
     answer = over_socket(path, outside_words(words) or ["help"])
     if answer is None:
@@ -39,7 +41,7 @@ def ctl(words: list[str], config: Path | None) -> int:
 def control(words: list[str], config: Path | None) -> int:
     """A control command, for the running bouncer or else on its database."""
     if _asks_for_help(words):
-        return _explain(words)
+        return _explain(words, config)
     path = _socket(config)
     words = outside_words(words)
     answer = over_socket(path, words)
@@ -52,8 +54,16 @@ def _asks_for_help(words: list[str]) -> bool:
     return not HELP.isdisjoint(words[: own_words(words)])
 
 
-def _explain(words: list[str]) -> int:
-    return int(part("direct").explain([word for word in words if word not in HELP]))
+def _explain(words: list[str], config: Path | None) -> int:
+    words = [word for word in words if word not in HELP]
+    answer = None
+    with suppress(Exit):  # where there is none for us to ask help is the same
+        answer = over_socket(_socket(config), ["help", *words])
+    if answer is not None:
+        return show([*explained(words, answer[:-1]), answer[-1]])
+    for line in explained(words, part("direct").explain(words)):
+        print(line)
+    return DONE
 
 
 def _socket(config: Path | None) -> Path:

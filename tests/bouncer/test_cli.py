@@ -301,6 +301,28 @@ def test_a_start_imports_nothing_for_others(modules: str, others: str) -> None:
     assert said.stdout == "[]\n", said
 
 
+@pytest.mark.parametrize(
+    "words", [["network", "--help"], ["help", "user", "passwd"], ["help", "x"]]
+)
+def test_a_running_bouncer_is_asked_for_help(words: list[str], site: Path) -> None:
+    """It has the registry, whose import takes longer than anybody waits for help."""
+    script = (
+        f"import sys; from bouncer.cli import main; code = main({line.split()});"
+        "print([m for m in ('sqlalchemy', 'trio', 'pydantic') if m in sys.modules]); sys.exit(code)"
+    )
+
+    def ask() -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-c", script]
+        return subprocess.run(words, capture_output=True, text=True, cwd=site)
+
+    before = ask()
+    with running(site):
+        said = ask()
+    assert said.stdout.splitlines()[-1] == "[]", said
+    assert said.stdout.splitlines()[:-1] == before.stdout.splitlines()[:-1]
+    assert (said.stderr, said.returncode) == (before.stderr, before.returncode)
+
+
 @pytest.mark.usefixtures("site")
 def test_every_command_is_found_from_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0

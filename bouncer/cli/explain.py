@@ -1,0 +1,31 @@
+"""The registry's help as it is on the command line. Standard library only: a running bouncer knows
+the registry, and need not be waited for."""
+
+from __future__ import annotations
+
+import re
+
+from bouncer.cli.commands import OWN
+from bouncer.cli.outside import MAY_HOLD_ONE, STDIN
+
+# Secrets and key files come in otherwise on the command line: see outside.outside_words.
+_HERE = (
+    (re.compile(r"--((server-)?password)( PASSWORD)?(?![-\w])"), r"--\1-stdin"),
+    (re.compile("--ssh-key KEY"), "--ssh-key FILE"),
+    (re.compile("LOGIN PASSWORD"), "LOGIN [--password-stdin]"),
+)
+
+
+def explained(words: list[str], lines: list[str]) -> list[str]:
+    """What to show of the registry's help for these words."""
+    beside = [
+        f"{own.name} {own.usage}: {own.help}" for own in OWN if own.words[:-1] == (*words,) != ()
+    ]
+    shown = []
+    for line in (*lines, *beside):
+        for there, here in _HERE:
+            line = there.sub(here, line)
+        shown.append(line if line.startswith(" ") else f"bouncer {line}")
+    if piped := [flag for flag in MAY_HOLD_ONE if any(f"  {flag} " in line for line in lines)]:
+        shown.append(f"  {', '.join(f'{flag}{STDIN}' for flag in piped)}: by standard input")
+    return shown
