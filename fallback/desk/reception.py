@@ -103,6 +103,7 @@ class Reception:
         targets, text = message.params[0].split(","), message.params[1]
         if place.lobby in targets and text == self.conduct.performer.announced.get(network):
             self.unheard.written(network)
+            self.announcers[network].ask_sign()
             self.conduct.put(voter.ForNetwork(network, speaker.LineSaid()))
 
     def received(self, network: str, message: Message) -> None:

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import cycle
 
 import structlog
 import trio
@@ -21,14 +22,14 @@ from bouncer.connections.dial import dial
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.irc.registration import UpstreamRegistration
 from bouncer.irc.state import NetworkState
-from bouncer.irc.wire import LineReader, Message
+from bouncer.irc.wire import Message
 from fallback.config import NetworkConfig
 from fallback.networks import ourselves as us
 from fallback.networks.hall import Hall, Nobody, Standing
 from fallback.networks.login import AGAIN_S, SASL_S, Login
 from fallback.networks.ourselves import Secrets
 from fallback.networks.outgoing import Outgoing, Priority
-from fallback.networks.reading import read_some
+from fallback.networks.reading import SIGN_S, Reading
 from fallback.networks.refusals import Refusal, What, read_refusal
 from fallback.networks.venue import Venue
 from fallback.senses.pings import Pings
@@ -52,9 +53,8 @@ class Announcer:
         self.state = NetworkState(config.nick)
         self.venue = Venue(config, self.state)
         self.outgoing = Outgoing()
-        self.standing = Standing.WAITING
-        self.error = ""
-        self.sasl_s, self.identify_s = SASL_S, IDENTIFY_S
+        self.standing, self.error = Standing.WAITING, ""
+        self.sasl_s, self.identify_s, self.sign_s = SASL_S, IDENTIFY_S, SIGN_S
         self.log_in_again_s, self.regain_s = AGAIN_S, REGAIN_S
         self.enter_again_s, self.look_again_s = ENTER_AGAIN_S, JOIN_AGAIN_S
         self._secret = secret
@@ -87,11 +87,9 @@ class Announcer:
     def say(self, targets: tuple[str, ...], text: str, priority: Priority) -> None:
         """A line to channels or people: one message where the network takes several targets."""
         most = self.state.isupport.targmax("PRIVMSG") if self.joined else 1
-        if most is None or most >= len(targets):
-            self._put(Message("PRIVMSG", (",".join(targets), text)), priority)
-        else:
-            for target in targets:
-                self._put(Message("PRIVMSG", (target, text)), priority)
+        at_once = most is None or most >= len(targets)
+        for target in (",".join(targets),) if at_once else targets:
+            self._put(Message("PRIVMSG", (target, text)), priority)
 
     def _put(self, message: Message, priority: Priority) -> None:
         self.outgoing.put(message, priority)
@@ -111,10 +109,8 @@ class Announcer:
         self._put(message, priority)
 
     def renamed(self, old: str, new: str) -> None:
-        """What waits for a person follows them to their new nick; without one, it is dropped.
-
-        Else an INVITE, a voice or a challenge would reach whoever takes the nick next.
-        """
+        """What waits for a person follows them to their new nick; without one, it is dropped. Else
+        an INVITE, a voice or a challenge would reach whoever takes the nick next."""
         self.outgoing.follow(old, new, self.state.fold)
 
     @property
@@ -152,6 +148,11 @@ class Announcer:
             raise OSError("not connected")
         return await self._pings.ask(self._send)
 
+    def ask_sign(self) -> None:
+        """What was said matters: a connection that shows no life now is gone."""
+        self._send(Message("PING", ("said",)))
+        self._reading.expect(self.sign_s)
+
     def _send(self, message: Message) -> None:
         with suppress(trio.WouldBlock):  # full: the connection hangs and will be found dead
             self._direct_send.send_nowait(message)
@@ -161,10 +162,7 @@ class Announcer:
     async def run(self) -> None:
         """Connect, and again, until cancelled."""
         delays = supervise.backoff(longest_s=LONGEST_RETRY_S)
-        turn = 0
-        while True:
-            address = self.config.addresses[turn % len(self.config.addresses)]
-            turn += 1
+        for address in cycle(self.config.addresses):
             self.standing, self.error = Standing.CONNECTING, ""
             started = trio.current_time()
             try:
@@ -197,15 +195,14 @@ class Announcer:
         """From the open stream to its end."""
         self.state = NetworkState(self.config.nick)
         self.venue = Venue(self.config, self.state)
-        self._muted_until = None
-        self._tried_second_nick = False
+        self._muted_until, self._tried_second_nick = None, False
         self._entered = trio.Event()
         self._direct_send, self._direct = trio.open_memory_channel[Message](256)
         registration = self._registration = UpstreamRegistration(
             us.identity(self.config, self._secret), WANTED
         )
         login = self._login = Login(self.config, self._secret, registration, self._send_all)
-        self._stream = stream
+        self._stream, self._reading = stream, Reading(stream)
         self.error = ""
         async with stream, trio.open_nursery() as nursery:
             for message in registration.start():
@@ -213,13 +210,12 @@ class Announcer:
             nursery.start_soon(self._write_direct, stream)
             nursery.start_soon(self._write_paced)
             nursery.start_soon(self._enter, login)
-            await self._read(stream, registration)
+            await self._read(registration)
             nursery.cancel_scope.cancel()
 
-    async def _read(self, stream: trio.abc.Stream, registration: UpstreamRegistration) -> None:
-        reader = LineReader()
+    async def _read(self, registration: UpstreamRegistration) -> None:
         while True:
-            for message in await read_some(stream, reader):
+            for message in await self._reading.some():
                 self._take(message, registration)
                 if registration.failure is not None:
                     self.error = registration.failure.text

@@ -21,6 +21,7 @@ class Ircd:
         self._stream: trio.SocketStream | None = None
         self._lines_in, self._lines = trio.open_memory_channel[str](1000)
         self._connected = trio.Event()
+        self._saying = trio.Lock()  # it may answer a PING just then
         self.connections = 0
         self.answers_pings = True
         self.heard: list[str] = []
@@ -48,7 +49,8 @@ class Ircd:
     async def says(self, *lines: str) -> None:
         await self._connected.wait()
         assert self._stream is not None
-        await self._stream.send_all("".join(f"{line}\r\n" for line in lines).encode())
+        async with self._saying:
+            await self._stream.send_all("".join(f"{line}\r\n" for line in lines).encode())
 
     async def hears(self, start: str, *, within_s: float = WAIT_S) -> str:
         """The next line that begins so; others before it are passed over."""

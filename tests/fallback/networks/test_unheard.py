@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trio
 
 from bouncer.irc.wire import Message
 from fallback import incident
@@ -58,3 +59,30 @@ async def test_a_line_written_to_a_dead_connection_is_said_on_the_next(
             await ircd.hears_nothing("PRIVMSG #lobby", for_s=0.3)
         else:
             assert await ircd.hears("PRIVMSG #lobby", within_s=15) == line
+
+
+async def test_a_connection_that_died_in_silence_is_found_by_the_line_that_it_swallowed(
+    tmp_path: Path,
+) -> None:
+    """L1: a joined network is announced on; that the connection is dead only shows then."""
+    async with open_site(tmp_path) as site, open_ircd() as ircd:
+        agent = await site.starts(await site.pairs("fra", ircd=ircd))
+        announcer = agent.announcers["pub"]
+        announcer.sign_s = 0.5
+        await site.beats()
+        await ircd.welcomes("fb-fra")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        await until(lambda: agent.roster and announcer.joined)
+        await trio.sleep(2 * announcer.sign_s)
+        assert announcer.joined, "silence alone is no death yet"
+        ircd.answers_pings = False
+        agent.conduct.put(incident.Declared("alice"))
+        line = await ircd.hears("PRIVMSG #lobby", within_s=15)
+        await until(lambda: ircd.connections == 2)
+        ircd.answers_pings = True
+        await ircd.welcomes("fb-fra")
+        await ircd.lets_in("fb-fra", "#lobby", "#room", op=True)
+        assert await ircd.hears("PRIVMSG #lobby", within_s=15) == line
+        await until(lambda: "pub" not in agent.reception.unheard)
+        await trio.sleep(2 * announcer.sign_s)
+        assert ircd.connections == 2, "it has answered"
