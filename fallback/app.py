@@ -160,6 +160,7 @@ class Voter:
         performer.took_over = self.reception.took_over
         for announcer in self.announcers.values():
             announcer.listen(self.reception)
+            announcer.is_needed = lambda: bool(self.conduct.incident_id)
         self.hearing = Hearing(
             self.mesh,
             config.primary_key,

@@ -17,7 +17,6 @@ from itertools import cycle
 import structlog
 import trio
 
-from bouncer.connections import supervise
 from bouncer.connections.dial import dial
 from bouncer.irc.caps import UPSTREAM_WANTED
 from bouncer.irc.registration import UpstreamRegistration
@@ -31,6 +30,7 @@ from fallback.networks.ourselves import Secrets
 from fallback.networks.outgoing import Outgoing, Priority
 from fallback.networks.reading import SIGN_S, Reading
 from fallback.networks.refusals import Refusal, What, read_refusal
+from fallback.networks.retries import Retries
 from fallback.networks.venue import Venue
 from fallback.senses.pings import Pings
 
@@ -38,7 +38,6 @@ REGISTER_S = 60.0
 IDENTIFY_S = 8.0  # how long services may take to recognise us before we join without
 ENTER_AGAIN_S, JOIN_AGAIN_S = 5.0, 20.0  # until we are in; and then what still refuses us
 REGAIN_S = 60.0
-LONGEST_RETRY_S = 120.0
 UNUSED = frozenset({"away-notify", "labeled-response", "draft/multiline"})
 WANTED = tuple(name for name in UPSTREAM_WANTED if name not in UNUSED)
 
@@ -57,6 +56,7 @@ class Announcer:
         self.sasl_s, self.identify_s, self.sign_s = SASL_S, IDENTIFY_S, SIGN_S
         self.log_in_again_s, self.regain_s = AGAIN_S, REGAIN_S
         self.enter_again_s, self.look_again_s = ENTER_AGAIN_S, JOIN_AGAIN_S
+        self.is_needed: Callable[[], bool] = lambda: False  # an incident is open
         self._secret = secret
         self._hall: Hall = Nobody()
         self._stream: trio.abc.Stream | None = None
@@ -161,7 +161,7 @@ class Announcer:
 
     async def run(self) -> None:
         """Connect, and again, until cancelled."""
-        delays = supervise.backoff(longest_s=LONGEST_RETRY_S)
+        retries = Retries()
         for address in cycle(self.config.addresses):
             self.standing, self.error = Standing.CONNECTING, ""
             started = trio.current_time()
@@ -175,11 +175,15 @@ class Announcer:
             except* (OSError, ssl.SSLError) as group:
                 self.error = self.error or str(group.exceptions[0])
             finally:
+                failure = self._registration.failure if self._registration else None
                 self._ended()
-            if trio.current_time() - started > supervise.STABLE_S:
-                delays = supervise.backoff(longest_s=LONGEST_RETRY_S)
+            held_s, banned = trio.current_time() - started, bool(failure and failure.banned)
+            pause_s, more_s = retries.after(self.error, held_s, banned=banned)
             log.info("network lost", network=self.name, error=self.error)
-            await trio.sleep(next(delays))
+            await trio.sleep(pause_s)
+            with trio.move_on_after(more_s):
+                while not self.is_needed():  # noqa: ASYNC110 - a state without events
+                    await trio.sleep(1.0)
 
     def _ended(self) -> None:
         self.standing = Standing.WAITING
