@@ -301,10 +301,8 @@ def test_a_start_imports_nothing_for_others(modules: str, others: str) -> None:
     assert said.stdout == "[]\n", said
 
 
-@pytest.mark.parametrize(
-    "words", [["network", "--help"], ["help", "user", "passwd"], ["help", "x"]]
-)
-def test_a_running_bouncer_is_asked_for_help(words: list[str], site: Path) -> None:
+@pytest.mark.parametrize("line", ["network --help", "help user passwd", "help x"])
+def test_a_running_bouncer_is_asked_for_help(line: str, site: Path) -> None:
     """It has the registry, whose import takes longer than anybody waits for help."""
     script = (
         f"import sys; from bouncer.cli import main; code = main({line.split()});"
