@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -58,23 +58,28 @@ log = structlog.get_logger("fallback")
 
 
 class Voter:
-    """A whole voter, wired. Make one per process and `run` it. `config` is the file as the roster
-    lets it be."""
+    """A whole voter, wired; one per process. `config` is the file as the roster lets it be."""
 
     def __init__(self, config: Config) -> None:
         self.file = config
         self._lock = take_lock(config)
-        try:
-            self.key = MeshKey.load(config.key_file)
-            self.incidents = Incidents(config.database_file)
-        except KeyFault as fault:
-            raise Fault(f"{fault}; `fallback key` makes one") from None
-        except IncidentsError as error:
-            raise (Hindrance if error.passes else Fault)(str(error)) from None
+        with ExitStack() as unless_whole:  # its process may try again
+            unless_whole.callback(self._lock.close)
+            try:
+                self.key = MeshKey.load(config.key_file)
+                self.incidents = Incidents(config.database_file)
+            except KeyFault as fault:
+                raise Fault(f"{fault}; `fallback key` makes one") from None
+            except IncidentsError as error:
+                raise (Hindrance if error.passes else Fault)(str(error)) from None
+            unless_whole.callback(self.incidents.close)
+            self._wire(config)
+            unless_whole.pop_all()
+
+    def _wire(self, config: Config) -> None:
         waits = config.waits()
         self.pulse = Pulse(waits.self_stall_s)
-        boot = secrets.token_hex(8)
-        self.journal = Journal(self.incidents, config.name, boot, self.pulse.now)
+        self.journal = Journal(self.incidents, config.name, secrets.token_hex(8), self.pulse.now)
         networks = tuple(network.name for network in config.network)
         self.remembered = self.journal.remember(networks)
         self.roster = self._read_kept(self.remembered.roster)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import tomllib
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from fallback import app, running
 from fallback.check import kept_roster
 from fallback.config import Config, parse
 from fallback.journal import ROSTER, Journal
+from fallback.lock import take_lock
 from storage.incidents import Incidents, IncidentsError, Line
 from tests.real.disk import small_disk
 
@@ -45,7 +46,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         file.put_people({("pub", str(number), "1"): "{}"})
     file.write([Line("a", "b", n, n, "i", "n", "t", "s", "v", "text") for n in range(300)])
     file.close()
-    with sqlite3.connect(path) as whole:
+    with closing(sqlite3.connect(path)) as whole, whole:
         whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path.read_bytes()
 
@@ -90,6 +91,7 @@ def test_a_voter_with_a_broken_file_says_what_to_do(whole: bytes, tmp_path: Path
     with pytest.raises(app.Fault, match=r"fallback\.db: .*move it away") as raised:
         running.run(config)
     assert "used codes are forgotten" in str(raised.value)
+    take_lock(config).close()  # whoever tries again is not in its own way
     [finding] = kept_roster(config)[1]
     assert "move it away" in finding.todo
 
