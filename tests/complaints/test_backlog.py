@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import trio
@@ -116,7 +117,7 @@ async def test_c06_a_line_is_on_disk_before_anybody_sees_it(tmp_path: Path) -> N
     """Buffer lost at restart (znc#385). Good: durable before shown."""
     async with running_network() as network, running_bouncer(tmp_path, network) as muster:
         client = await muster.client()
-        with sqlite3.connect(tmp_path / "muster.db", isolation_level=None) as disk:
+        with closing(sqlite3.connect(tmp_path / "muster.db", isolation_level=None)) as disk, disk:
             disk.execute("BEGIN IMMEDIATE")  # the disk is slow
             await network.bob("held up")
             await until(lambda: muster.session.last_kept_id)  # decided,
@@ -219,7 +220,7 @@ async def test_c10_retention_frees_the_disk_and_queries_use_an_index(tmp_path: P
         event.remove(Engine, "connect", watch)
     assert size() < full / 2
     assert len(queries) >= 5
-    with sqlite3.connect(tmp_path / "muster.db") as disk:
+    with closing(sqlite3.connect(tmp_path / "muster.db")) as disk, disk:
         for sql in queries:
             plan = [row[-1] for row in disk.execute(f"EXPLAIN QUERY PLAN {sql}")]
             assert not [step for step in plan if "SCAN messages" in step], plan

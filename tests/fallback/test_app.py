@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import trio
@@ -88,7 +89,7 @@ async def test_a_cut_is_announced_a_person_verified_and_the_recovery_said_once(
         await until(lambda: agent.journal.unwritten == 0)
         said = [line.text for line in agent.incidents.lines(opened) if line.target == "#lobby"]
         assert "Over: the primary is stable." in said[-1]
-        with sqlite3.connect(agent.config.database_file) as connection:
+        with closing(sqlite3.connect(agent.config.database_file)) as connection, connection:
             kept = " ".join(row[0] for row in connection.execute("select text from journal"))
         assert "here is one: [code]" in kept
         for path in agent.config.data_dir.iterdir():
@@ -230,7 +231,7 @@ async def test_an_ended_maintenance_is_acked_and_the_watch_goes_on(tmp_path: Pat
 async def test_a_broken_disk_does_not_silence_the_announcement(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site, open_ircd() as ircd:
         agent, _ = await pair_two(site, ircd)
-        with sqlite3.connect(agent.config.database_file) as connection:
+        with closing(sqlite3.connect(agent.config.database_file)) as connection, connection:
             connection.execute("DROP TABLE facts")
         connection.close()
         site.is_cut()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,7 +138,7 @@ async def test_no_secret_is_in_the_journal(tmp_path: Path) -> None:
 
 async def test_a_broken_file_loses_lines_and_nothing_else(tmp_path: Path) -> None:
     async with writing(tmp_path) as (_, journal):
-        with sqlite3.connect(tmp_path / "f.db") as connection:
+        with closing(sqlite3.connect(tmp_path / "f.db")) as connection, connection:
             connection.execute("DROP TABLE journal")
             connection.execute("DROP TABLE facts")
         connection.close()
@@ -153,7 +153,7 @@ def test_the_file_is_private_and_a_later_format_refused(tmp_path: Path) -> None:
     path = tmp_path / "f.db"
     Incidents(path).close()
     assert path.stat().st_mode & 0o777 == 0o600
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(IncidentsError, match="newer release"):

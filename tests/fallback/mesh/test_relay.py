@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -256,7 +256,7 @@ async def test_an_order_is_passed_on_as_it_was_signed(tmp_path: Path) -> None:
         [(name, kind, body)] = post.wire.sent
         assert (name, kind) == ("ams", Kind.ORDER)
         age_s, statement = read_order(body)
-        with sqlite3.connect(post.path) as connection:
+        with closing(sqlite3.connect(post.path)) as connection, connection:
             [kept] = connection.execute("SELECT statement FROM orders").fetchone()
         assert (age_s, statement) == (0.0, kept)
 
