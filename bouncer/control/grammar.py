@@ -97,6 +97,9 @@ class Request:
     values: Mapping[str, Any] = field(default_factory=dict)  # arguments by their names
     options: Mapping[str, Any] = field(default_factory=dict)  # by their flags
     changes: Mapping[str, Any] = field(default_factory=dict)  # options by field of the record
+    switched: Mapping[str, str] = field(
+        default_factory=dict
+    )  # true, off or default, by their flags
 
     def __getitem__(self, name: str) -> Any:
         """The argument `name`; None where it is optional and was left out."""
@@ -107,8 +110,12 @@ class Request:
 
     @property
     def given(self) -> list[str]:
-        """Which options there are, for an answer that says what was changed."""
-        return sorted(flag.removeprefix("--") for flag in self.options if flag != "--user")
+        """Which options there are, for an answer that says what was changed; of a switch, how."""
+        return [
+            f"{flag.removeprefix('--')} {self.switched.get(flag, '')}".rstrip()
+            for flag in sorted(self.options)
+            if flag != "--user"
+        ]
 
 
 def split_line(line: str, *, spoken: bool = False) -> list[str]:
@@ -166,6 +173,7 @@ def read_words(
         raise wrong(f'"{by_place[0]}" is one word too many; quote a text that holds spaces')
     read: dict[str, Any] = {}
     changes: dict[str, Any] = {}
+    switched: dict[str, str] = {}
     for option, texts in given.options:
         value = _value(option, texts, wrong)
         if option.many:
@@ -175,7 +183,9 @@ def read_words(
         read[option.flag] = value
         if option.field:
             changes[option.field] = value
-    return Request(actor, "", values, read, changes)
+        if texts and (value is None or isinstance(value, bool)):
+            switched[option.flag] = texts[0]
+    return Request(actor, "", values, read, changes, switched)
 
 
 @dataclass(slots=True)

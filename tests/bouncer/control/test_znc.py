@@ -63,6 +63,16 @@ async def test_the_words_of_znc_work_or_say_what_takes_their_place(
             await dispatch([word.name, *rest], OPERATOR, desk)  # for the service alone
 
 
+async def test_disconnect_does_not_read_as_connect(tmp_path: Path) -> None:
+    alice = Actor(Door.SERVICE, user="alice", network="libera")
+    async with open_desk(tmp_path, Noted()) as desk:
+        for line in ZNC_BEFORE:
+            await dispatch(line, OPERATOR, desk)
+        for word, on in ("Disconnect", "false"), ("Connect", "true"):
+            said = await dispatch(word, alice, desk)
+            assert said == [f"network libera of alice changed: enabled {on}"]
+
+
 @pytest.mark.parametrize("network", ["libera", ""])
 async def test_a_text_is_sent_as_it_was_typed(network: str, tmp_path: Path) -> None:
     alice = Actor(Door.SERVICE, user="alice", admin=True, network=network)

@@ -33,7 +33,7 @@ CASES = {
     ),
     "network set": of_libera(
         "network set alice libera --nick al --enabled false",
-        r"network libera of alice changed: enabled, nick",
+        r"network libera of alice changed: enabled false, nick$",
         "network set alice libera --enabled perhaps",
         r'"perhaps" is neither true nor false',
     ),
@@ -69,7 +69,7 @@ CASES = {
     ),
     "channel set": of_libera(
         "channel set alice libera '#ops' --detached true",
-        r"channel #ops on libera changed: detached",
+        r"channel #ops on libera changed: detached true$",
         "channel set alice libera",
         r"CHANNEL is missing",
         CHANNEL,
