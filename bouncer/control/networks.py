@@ -11,7 +11,7 @@ from bouncer.connections.dial import ServerAddress
 from bouncer.control import channels, keep, readers, sasl
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Option, Request
+from bouncer.control.grammar import Argument, ControlError, Option, Request, WrongUse
 from bouncer.control.live import NetworkStatus
 from storage import accounts
 from storage.records import Network, User
@@ -128,7 +128,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
         if request["URI"]:
             changes["uri"] = request["URI"]
         if not changes and not joins:
-            raise ControlError("nothing to change; name an option, `help network set` lists them")
+            raise WrongUse("nothing to change; name an option, `help network set` lists them")
         if changes:
             network = accounts.change_network(connection, network.id, **changes)
         _join(connection, network, joins)
@@ -195,25 +195,25 @@ def _changes(request: Request, known: Network | None) -> dict[str, Any]:
         changes["connect_commands"] = tuple(filter(None, commands))
     chosen = [flag for flag in (*_SASL, "--sasl-none") if flag in request.options]
     if len(chosen) > 1:
-        raise ControlError(f"{' and '.join(chosen)} exclude each other; keep one")
+        raise WrongUse(f"{' and '.join(chosen)} exclude each other; keep one")
     password = request.option("--password")
     if not chosen:
         if password is not None:
             if known is None or known.sasl_mechanism not in ("PLAIN", "SCRAM-SHA-256"):
-                raise ControlError("--password belongs to a login; add --sasl-plain LOGIN")
+                raise WrongUse("--password belongs to a login; add --sasl-plain LOGIN")
             changes["sasl_password"] = password
         return changes
     mechanism = _SASL.get(chosen[0], "")
     login = request.option(chosen[0]) if mechanism in ("PLAIN", "SCRAM-SHA-256") else ""
     if mechanism in ("PLAIN", "SCRAM-SHA-256") and not login:
-        raise ControlError(f"{chosen[0]} needs a login; `--sasl-none` logs in no more")
+        raise WrongUse(f"{chosen[0]} needs a login; `--sasl-none` logs in no more")
     if login and password is None:
         same = known is not None and known.sasl_login == login
         password = known.sasl_password if known is not None and same else ""
         if not password:
-            raise ControlError(f"{chosen[0]} needs the password; add --password-stdin")
+            raise WrongUse(f"{chosen[0]} needs the password; add --password-stdin")
     if not login and password is not None:
-        raise ControlError(f"{chosen[0]} needs no password; drop it")
+        raise WrongUse(f"{chosen[0]} needs no password; drop it")
     return sasl.login_fields(mechanism, login, password or "") | changes
 
 

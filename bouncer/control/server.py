@@ -8,7 +8,7 @@ from bouncer.connections.wire_log import LASTS_S
 from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Request
+from bouncer.control.grammar import Argument, ControlError, Request, WrongUse
 from bouncer.control.live import Live
 from bouncer.tls import certificates
 from storage import accounts
@@ -19,7 +19,7 @@ log = structlog.get_logger("control")
 async def status(desk: Desk, request: Request) -> list[str]:
     """One line for people in a hurry; `full` adds one for each voter, and the certificate's."""
     if request["full"] not in (None, "full"):
-        raise ControlError(f'"{request["full"]}" is nothing to show; write status, or status full')
+        raise WrongUse(f'"{request["full"]}" is nothing to show; write status, or status full')
     if desk.live is None:
         raise ControlError("DOWN: no bouncer is running here")
     live, now = desk.live, desk.wall()

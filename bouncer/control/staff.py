@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Option, Reader, Request
+from bouncer.control.grammar import Argument, ControlError, Option, Reader, Request, WrongUse
 from bouncer.irc.split import join_entries
 from bouncer.login import totp
 from bouncer.mesh import proofs
@@ -52,7 +52,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
         known = accounts.get_staff(connection, request["HANDLE"])
         changes = _changes(connection, request, known, secret)
         if not changes:
-            raise ControlError("nothing to change; name an option, `help staff set` lists them")
+            raise WrongUse("nothing to change; name an option, `help staff set` lists them")
         _refuse_shared(connection, known.handle, changes)
         accounts.change_staff(connection, known.handle, **changes)
         return changes

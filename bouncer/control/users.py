@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from bouncer.control import keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Option, Request
+from bouncer.control.grammar import Argument, ControlError, Option, Request, WrongUse
 from bouncer.login import passwords
 from storage import accounts
 from storage.records import Certificate, User
@@ -66,7 +66,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
 async def change(desk: Desk, request: Request) -> list[str]:
     password = request.option("--password")
     if not request.changes and password is None:
-        raise ControlError("nothing to change; name an option, `help user set` lists them")
+        raise WrongUse("nothing to change; name an option, `help user set` lists them")
     # A limit of room that one can lift oneself would be none.
     if _FOR_ADMINS & set(request.changes) and not request.actor.admin:
         raise ControlError("--admin, --enabled and --keep-size are for administrators")
@@ -88,7 +88,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
 async def passwd(desk: Desk, request: Request) -> list[str]:
     given = request.option("--password")
     if (given is None) == (request.option("--generate") is None):  # none is changed by mistake
-        raise ControlError(
+        raise WrongUse(
             "nothing was changed; give the new password, by --password, or let one be made and "
             "shown, by --generate"
         )

@@ -75,7 +75,7 @@ def at_a_terminal(words: list[str], answers: list[tuple[str, str]]) -> tuple[int
             0,
             "changed: password, sasl-plain",
         ),
-        ("network set alice libera --sasl-scram al", "\n", 1, "needs the password; add --password"),
+        ("network set alice libera --sasl-scram al", "\n", 2, "needs the password; add --password"),
         ("user run alice sasl set-plain libera al", "\x03", 130, ""),
     ],
 )

@@ -1,0 +1,36 @@
+"""What people read when they got it wrong, or when there was nothing to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bouncer.control.actors import OPERATOR
+from bouncer.control.grammar import WrongUse
+from bouncer.control.registry import dispatch
+from tests.bouncer.control.cases import ALICE, LIBERA
+from tests.bouncer.desks import Noted, open_desk
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "user set alice",
+        "user passwd alice",
+        "network set alice libera",
+        "network set alice libera --sasl-plain al",
+        "network set alice libera --sasl-plain al --sasl-external",
+        "channel set alice libera '#ops'",
+        "client set alice phone",
+        "staff set alice",
+        "status all",
+    ],
+)
+async def test_what_was_not_tried_is_wrong_use(line: str, tmp_path: Path) -> None:
+    """So the command line exits with 2, and a script knows that nothing ails the bouncer."""
+    async with open_desk(tmp_path, Noted()) as desk:
+        for each in (ALICE, LIBERA, "channel add alice libera '#ops'", "staff add alice"):
+            await dispatch(each, OPERATOR, desk)
+        with pytest.raises(WrongUse):
+            await dispatch(line, OPERATOR, desk)
