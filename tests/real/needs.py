@@ -16,8 +16,10 @@ import pytest
 
 # program -> the Debian package that brings it
 PACKAGES = {
+    "ansible-playbook": "ansible-core",
     "atheme-services": "atheme-services",
     "bash": "bash",
+    "buildah": "buildah",
     "inspircd": "inspircd",
     "ip": "iproute2",
     "irssi": "irssi",
