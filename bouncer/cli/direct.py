@@ -11,6 +11,7 @@ import bouncer
 import storage
 from bouncer import config, logs
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
+from bouncer.cli.explain import here
 from bouncer.config import Config
 from bouncer.control.actors import OPERATOR
 from bouncer.control.command import Desk
@@ -39,11 +40,11 @@ def control(words: list[str], option: Path | None) -> int:
     try:
         lines = trio.run(_dispatch, words, settings)
     except WrongUse as error:
-        raise Exit(WRONG_USE, str(error)) from None
+        raise Exit(WRONG_USE, here(str(error))) from None
     except Unusable as error:
         raise Exit(WRONG_USE, str(error)) from None
     except (ControlError, StorageError) as error:
-        raise Exit(FAILED, str(error)) from None
+        raise Exit(FAILED, here(str(error))) from None
     except OSError as error:
         place = error.filename or settings.data_dir
         raise Exit(FAILED, f"{place}: {error.strerror or error}") from None

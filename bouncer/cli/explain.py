@@ -1,5 +1,5 @@
-"""The registry's help as it is on the command line. Standard library only: a running bouncer knows
-the registry, and need not be waited for."""
+"""The registry's words as they are on the command line. Standard library only: a running bouncer
+knows the registry, and need not be waited for."""
 
 from __future__ import annotations
 
@@ -21,11 +21,16 @@ def explained(words: list[str], lines: list[str]) -> list[str]:
     beside = [
         f"{own.name} {own.usage}: {own.help}" for own in OWN if own.words[:-1] == (*words,) != ()
     ]
-    shown = []
-    for line in (*lines, *beside):
-        for there, here in _HERE:
-            line = there.sub(here, line)
-        shown.append(line if line.startswith(" ") else f"bouncer {line}")
+    shown = [
+        line if line.startswith(" ") else f"bouncer {line}" for line in map(here, (*lines, *beside))
+    ]
     if piped := [flag for flag in MAY_HOLD_ONE if any(f"  {flag} " in line for line in lines)]:
         shown.append(f"  {', '.join(f'{flag}{STDIN}' for flag in piped)}: by standard input")
     return shown
+
+
+def here(line: str) -> str:
+    """A usage or a complaint of the registry, in what can be typed here."""
+    for there, typed in _HERE:
+        line = there.sub(typed, line)
+    return line

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bouncer import place
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, own_words, part
-from bouncer.cli.explain import explained
+from bouncer.cli.explain import explained, here
 from bouncer.cli.outside import outside_words
 
 ANSWER_S = 60.0  # so long may nothing come: a bouncer that is at work says so four times
@@ -122,4 +122,4 @@ def show(answer: list[str]) -> int:
     if last == "OK":
         return DONE
     text = last.removeprefix("ERROR ")
-    raise Exit(WRONG_USE if text.startswith(WRONG) else FAILED, text.removeprefix(WRONG))
+    raise Exit(WRONG_USE if text.startswith(WRONG) else FAILED, here(text.removeprefix(WRONG)))

@@ -166,6 +166,22 @@ def test_a_reload_during_the_start_ends_nobody(site: Path) -> None:
     assert process.returncode == 0
 
 
+def test_what_cannot_be_typed_here_is_not_shown_either(site: Path) -> None:
+    """Passwords as arguments are refused, so no usage may show one."""
+    lines = ["user", "passwd"], ["sasl", "set-plain", "alice", "home"]
+    expected = [
+        "user passwd: USER is missing; usage: user passwd USER [--password-stdin] [--generate]",
+        "sasl set-plain: LOGIN is missing; usage: sasl set-plain USER NETWORK LOGIN "
+        "[--password-stdin]",
+    ]
+    (site / "data").mkdir()
+    assert [bouncer(*line, cwd=site).stderr for line in lines] == [
+        f"bouncer: {each}\n" for each in expected
+    ]
+    with running(site):
+        assert bouncer(*lines[0], cwd=site).stderr == f"bouncer: {expected[0]}\n"
+
+
 def test_a_socket_left_behind_by_kill_does_not_hinder(site: Path) -> None:
     with running(site) as process:
         process.kill()
