@@ -62,6 +62,17 @@ class EchoingNetwork(FakeNetwork):
         await self.says(*(f"{self.tags()}:bob!b@h PRIVMSG #ops :{text}" for text in texts))
 
 
+class LabellingNetwork(EchoingNetwork):
+    """One that echoes nothing: what it has of us it answers to the label."""
+
+    CAPS = "batch labeled-response message-tags server-time"
+
+    def answers(self, message: Message) -> list[str]:
+        if message.command == "PRIVMSG":
+            return [f"@label={message.tags['label']} :irc.test ACK"]
+        return super().answers(message)
+
+
 @dataclass
 class Said:
     text: str
@@ -170,7 +181,9 @@ class Play:
         if person is None:
             await self.world.network.bob(*texts)
         else:
-            await person.says(*(f"PRIVMSG #ops :{text}" for text in texts))
+            assert person.visit is not None
+            label = "@label=x " if "labeled-response" in person.visit.caps else ""
+            await person.says(*(f"{label}PRIVMSG #ops :{text}" for text in texts))
 
     async def all_see(self) -> None:
         for person in (self.witness, *self.clients.values()):

@@ -25,10 +25,21 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.bouncer.conversation import DIALECTS, OUTBOX_OCTETS, EchoingNetwork, Person, World
+from tests.bouncer.conversation import (
+    DIALECTS,
+    OUTBOX_OCTETS,
+    EchoingNetwork,
+    LabellingNetwork,
+    Person,
+    World,
+)
 from tests.complaints.venue import FakeNetwork, running_bouncer
 
-NETWORKS = {"a network with nothing": FakeNetwork, "one with echoes": EchoingNetwork}
+NETWORKS = {
+    "a network with nothing": FakeNetwork,
+    "one with echoes": EchoingNetwork,
+    "one with labels alone": LabellingNetwork,
+}
 who = st.integers(0, 3)
 counts = st.integers(1, 3)
 
