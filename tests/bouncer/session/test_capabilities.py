@@ -141,14 +141,17 @@ def test_a_reply_keeps_its_tags_in_history() -> None:
     assert talk.kept[0].tags == "+draft/reply=abc;+typing=done"
 
 
-def test_a_ctcp_question_is_echoed_but_not_kept() -> None:
+@pytest.mark.parametrize("theirs", ["", "echo-message"])
+def test_a_ctcp_question_is_echoed_but_not_kept(theirs: str) -> None:
     """echo-message: "servers MUST send PRIVMSG and NOTICE messages back to the client that sent
     them" """
     talk = Dialogue()
-    talk.connect()
+    talk.connect(theirs)
     for client, caps in ((1, MODERN), (2, ())):
         talk.attach(client, caps)
     talk.types(1, "PRIVMSG bob :\x01VERSION\x01")
+    if theirs:
+        talk.says(":me!user@host PRIVMSG bob :\x01VERSION\x01")
     assert texts(talk.seen(1)) == ["\x01VERSION\x01"]
     assert talk.seen(2) == []
     assert talk.kept == []

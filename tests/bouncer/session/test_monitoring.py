@@ -174,6 +174,10 @@ def test_where_the_networks_list_is_full_ison_helps() -> None:
     assert sent(talk) == ["ISON dave"]
     talk.says(":irc.test 303 me :dave")
     assert said(talk) == [("730", "me", "dave")]
+    talk.passes(ISON_MS)  # and again, for nobody else tells that he goes
+    assert sent(talk) == ["ISON dave"]
+    talk.says(":irc.test 303 me :")
+    assert said(talk) == [("731", "me", "dave")]
 
 
 def test_who_is_watched_is_told_of_by_extended_monitor_alone() -> None:
