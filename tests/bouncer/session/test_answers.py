@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from bouncer.irc.wire import Message
-from bouncer.session.effects import RememberChannel
+from bouncer.session.answers import Answer
+from bouncer.session.effects import Effects, RememberChannel
 from bouncer.session.events import Lost
 from storage.records import Network
 from tests.bouncer.session.dialogue import Dialogue
@@ -216,3 +217,13 @@ def test_a_change_is_no_answer_to_who_asks_how_it_stands(
     talk.says(f":irc.test {numeric} me #ops x", f":irc.test PONG irc.test {pings[0]}")
     (answer,) = talk.seen(1)
     assert answer == f"@label=q :irc.test {numeric} me #ops x"
+
+
+def test_what_comes_after_the_end_of_an_answer_is_told_without_its_label() -> None:
+    """ "Servers MUST include the tag in exactly one logical message": labeled-response."""
+    out = Effects()
+    answer = Answer(1, "x", "m1", "muster.test")
+    answer.begin([], out)
+    answer.close(out)
+    answer.say(":irc.test NOTICE me :late", out)
+    assert out.take(1) == ["@label=x :muster.test ACK", ":irc.test NOTICE me :late"]
