@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from storage.errors import Unusable
-from storage.ownership import give_like
+from storage.ownership import keep_private
 from storage.vault import Vault
 from storage.words import without_signs
 
@@ -170,7 +170,7 @@ def _sqlite(url: URL, vault: Vault, synchronous: str) -> Engines:
     @_telling
     def set_up_writer(connection: sqlite3.Connection, _record: Any) -> None:
         if not place.stat().st_size:
-            give_like(place, place.parent)
+            keep_private(place, place.parent)
         # It acts on a new file only, and on any other it would wait for the write lock.
         if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -240,7 +240,7 @@ def _telling(set_up: Callable[..., None]) -> Callable[..., None]:
 @_telling
 def _attach_index(path: str, connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("ATTACH ? AS search", (path,))
-    give_like(path, path.removesuffix(INDEX_SUFFIX))  # SQLite itself sees to its other files
+    keep_private(path, path.removesuffix(INDEX_SUFFIX))  # SQLite itself sees to its other files
 
 
 def _postgresql(url: URL, vault: Vault, synchronous: str) -> Engines:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import trio
@@ -13,6 +15,7 @@ from sqlalchemy import Connection
 from storage import accounts
 from storage.errors import OutOfReach
 from storage.store import open_store
+from tests.storage.model import add_network, said
 
 MANY = 4
 OPENER = """
@@ -49,6 +52,25 @@ async def test_all_of_them_can(url: str) -> None:
         assert each.returncode == 0, errors
     async with open_store(url) as store:
         assert len(await store.read(accounts.list_users)) == MANY
+
+
+async def test_nobody_else_can_read_what_is_kept(sqlite_url: str, tmp_path: Path) -> None:
+    """Wherever it is laid: passwords' hashes are in it, and what people said. Who opens an old one
+    to others may do so."""
+    before = os.umask(0o022)
+    try:
+        for mode in (0o600, 0o640):
+            async with open_store(sqlite_url) as store:
+                network = await add_network(store, f"net{mode}")
+                await store.append([said(store, network, "hello", 1)])
+                await store.catch_up()
+                modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+                assert set(modes.values()) == {mode}, modes
+                assert len(modes) == 6, "the messages, the index, and what SQLite keeps beside them"
+            for path in tmp_path.iterdir():
+                path.chmod(0o640)
+    finally:
+        os.umask(before)
 
 
 async def test_a_server_that_says_nothing_is_not_waited_for() -> None:
