@@ -13,7 +13,8 @@ from bouncer.config import Config
 from storage import accounts
 from storage.engine import parse_url
 from storage.errors import Unusable
-from storage.store import Store, count_sealed, open_store
+from storage.opening import count_sealed
+from storage.store import Store, open_store
 from storage.vault import load_key
 
 KEY_FILE = "secrets.key"

@@ -14,46 +14,36 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import trio
-from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage import (
     coverage,
     future,
-    indexer,
     messages,
-    migrations,
     retention,
-    schema,
-    sealed,
     solitude,
 )
 from storage.backup import backup
-from storage.directory import get_meta, put_meta
-from storage.engine import Engines, make_engines, wait_for_others
-from storage.errors import NotWritten, OutOfReach, StorageError, Taken, Unusable
-from storage.imports import LAST_IMPORTED_ID
-from storage.index import IDENTITY
+from storage.directory import put_meta
+from storage.engine import Engines
+from storage.errors import NotWritten, StorageError, Taken
 from storage.indexer import DAMAGED_INDEX, Indexer
 from storage.job import Job, Then
 from storage.message import Kept, Row
-from storage.numbers import last_given
+from storage.opening import open_engines, prepare, prepare_database
 from storage.owed import Owed, Redaction
 from storage.readers import Readers
 from storage.retention import Keep
-from storage.trouble import Cause, Trouble, cause_of, in_a_line
-from storage.unwritten import done_with, take_in
+from storage.trouble import Cause, Trouble, cause_of
 from storage.vault import Vault
-from storage.writer import RETRY_LOCK_S, Batch, Writer
+from storage.writer import Batch, Writer
 
 T = TypeVar("T")
 Progress = Callable[[int], None]
 
 NO_LIMIT = Keep()
-OPENING_S = 30.0  # how long somebody else may make the tables, or bring them up to date
 LOOK_S = 2.0  # between two looks whether the server has ended our session
 PAUSE_S = 0.01  # between two steps of pruning: others get at the writer
 
@@ -71,7 +61,7 @@ class Store:
         self._trouble: Trouble | None = None
         self._owed = owed
         self._listeners: list[Callable[[Trouble | None], None]] = []
-        self._writer = Writer(engines, self._set_trouble, _prepare_database, unwritten)
+        self._writer = Writer(engines, self._set_trouble, prepare_database, unwritten)
         self._readers = Readers(engines, lambda: self._indexer.suspect())
         self._indexer = Indexer(engines, lambda: self._last_id, self._readers.renew)
 
@@ -309,8 +299,8 @@ async def open_store(
     deleted, and to be kept. Raises Unusable or OutOfReach with a text for the user.
     """
     vault = Vault(key)
-    prepare = partial(_prepare, unwritten=unwritten)
-    engines, last_id = await trio.to_thread.run_sync(_open, url, vault, prepare, synchronous)
+    begin = partial(prepare, unwritten=unwritten)
+    engines, last_id = await trio.to_thread.run_sync(open_engines, url, vault, begin, synchronous)
     try:
         store = Store(engines, vault, last_id, Owed(owed), unwritten)
         try:
@@ -319,82 +309,3 @@ async def open_store(
             await store._close()
     finally:
         engines.dispose()
-
-
-def count_sealed(url: str) -> int:
-    """How many secrets only a key file opens; a database that is not there is not made. Raises
-    Unusable or OutOfReach as `open_store`."""
-    engines, count = _open(url, Vault(None), _count_sealed)
-    engines.dispose()
-    return count
-
-
-def _count_sealed(engines: Engines) -> int:
-    if engines.is_sqlite and not Path(str(engines.url.database)).exists():
-        return 0
-    with engines.reading.connect() as connection:
-        return sealed.count(connection)
-
-
-def _open(
-    url: str, vault: Vault, begin: Callable[[Engines], T], synchronous: str = "normal"
-) -> tuple[Engines, T]:
-    """The engines, and what `begin` has found by them."""
-    engines = make_engines(url, vault, synchronous)
-    until_s = time.monotonic() + OPENING_S
-    while True:
-        try:
-            return engines, begin(engines)
-        except (SQLAlchemyError, OSError) as error:
-            cause = cause_of(error)
-            if cause is not Cause.LOCKED or time.monotonic() >= until_s:
-                engines.dispose()
-                if cause is None:
-                    raise
-                raise _explained(engines, cause, error) from error
-            time.sleep(RETRY_LOCK_S)  # in a thread
-
-
-def _explained(engines: Engines, cause: Cause, error: Exception) -> StorageError:
-    """Of a server nearly all may change by itself; of a file not who may reach it."""
-    name = engines.url.render_as_string(hide_password=True)
-    text = f"the database {name} {cause.value} ({in_a_line(error)})"
-    lasting = {Cause.CORRUPT}
-    if engines.is_sqlite:
-        lasting |= {Cause.GONE, Cause.READ_ONLY}
-    return Unusable(text) if cause in lasting else OutOfReach(text)
-
-
-def _prepare(engines: Engines, unwritten: Path | None) -> int:
-    """Bring schema and index up to date; the number to go on from."""
-    with engines.writing.begin() as connection:
-        _prepare_database(connection)
-        take_in(connection, unwritten)
-        last_id = _last_id(connection)
-    done_with(unwritten)
-    try:
-        indexed = indexer.prepare(engines)
-    except SQLAlchemyError as error:
-        if engines.index_path is None or cause_of(error) is not Cause.READ_ONLY:
-            raise
-        raise Unusable(
-            f"the search index {engines.index_path} {Cause.READ_ONLY.value}; it may be removed: it "
-            "is built anew"
-        ) from error
-    # After a power cut the index may know numbers that the messages have lost.
-    return last_given(max(last_id, indexed), time.time())
-
-
-def _prepare_database(connection: Connection) -> None:
-    """Bring the schema up to date, and give a new database, or a copy, an identity."""
-    wait_for_others(connection)
-    migrations.upgrade(connection)
-    if get_meta(connection, IDENTITY) is None:
-        put_meta(connection, IDENTITY, uuid4().hex)
-
-
-def _last_id(connection: Connection) -> int:
-    """The highest number in use, or ever used by messages that have been removed since."""
-    newest = connection.execute(select(func.max(schema.messages.c.id))).scalar() or 0
-    cursors = connection.execute(select(func.max(schema.clients.c.delivered_id))).scalar() or 0
-    return max(LAST_IMPORTED_ID, newest, cursors, int(get_meta(connection, "last_id") or 0))

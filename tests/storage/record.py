@@ -16,8 +16,7 @@ from typing import Any
 import trio
 from sqlalchemy import Connection, Engine, event
 
-from storage import accounts, belongings, messages
-from storage import store as opening
+from storage import accounts, belongings, messages, opening
 from storage.appender import Appender
 from storage.engine import Engines, make_engines
 from storage.records import Certificate, Channel, Network, User

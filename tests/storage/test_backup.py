@@ -14,9 +14,10 @@ from storage import accounts, belongings, messages, sealed, subscriptions
 from storage.backup import move, seal_anew
 from storage.errors import AlreadyThere, StorageError
 from storage.imports import add_older
+from storage.opening import count_sealed
 from storage.records import Agent, Channel, Network, Staff, Subscription, User
 from storage.search import search
-from storage.store import Store, count_sealed, open_store
+from storage.store import Store, open_store
 from storage.vault import add_key, drop_old_keys, load_key, new_key
 from tests.storage import noted
 from tests.storage.model import add_network, said
