@@ -16,6 +16,7 @@ from storage.store import Store
 TICK_S = 1.0
 SAVE_CURSORS_S = 2.0
 REDACT_S = 5.0
+MERGE_S = 5.0
 PRUNE_S = 3600.0
 
 log = structlog.get_logger("bouncer")
@@ -44,6 +45,16 @@ async def redact_owed(store: Store) -> None:
             await store.redact_owed()
         except StorageError as error:
             log.error("message not redacted", reason=str(error))
+
+
+async def merge(store: Store) -> None:
+    """Bring together what was kept of one conversation under two names."""
+    while True:
+        await trio.sleep(MERGE_S)
+        try:
+            await store.merge()
+        except StorageError as error:
+            log.error("conversations not merged", reason=str(error))
 
 
 async def prune(store: Store, keep_s: Callable[[], int | None]) -> None:

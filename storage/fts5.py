@@ -38,6 +38,10 @@ class SqliteIndex:
     ).replace("M'", f"{MARK}'")
     _FROM = "FROM messages AS m JOIN sources AS s ON s.id = m.source_id"
     _WORTH = "(m.command IN ('PRIVMSG', 'NOTICE') OR m.msgid <> '')"
+    _GIVEN = (  # of them what the index covers
+        f"m.id IN (SELECT value FROM json_each(?)) AND {_WORTH} "
+        "AND m.id BETWEEN (SELECT low FROM search.state) AND (SELECT high FROM search.state)"
+    )
 
     def prepare(self, connection: Connection, identity: str) -> None:
         run = connection.exec_driver_sql
@@ -81,11 +85,19 @@ class SqliteIndex:
         return new.rows
 
     def remove(self, connection: Connection, ids: Sequence[int]) -> None:
+        given = (json.dumps(list(ids)),)
         connection.exec_driver_sql(
             f"INSERT INTO search.fts (fts, rowid, words) SELECT 'delete', m.id, {self._TEXT} "
-            f"{self._FROM} WHERE m.id IN (SELECT value FROM json_each(?)) AND {self._WORTH} "
-            "AND m.id BETWEEN (SELECT low FROM search.state) AND (SELECT high FROM search.state)",
-            (json.dumps(list(ids)),),
+            f"{self._FROM} WHERE {self._GIVEN}",
+            given,
+        )
+
+    def put_back(self, connection: Connection, ids: Sequence[int]) -> None:
+        given = (json.dumps(list(ids)),)
+        connection.exec_driver_sql(
+            f"INSERT INTO search.fts (rowid, words) SELECT m.id, {self._TEXT} "
+            f"{self._FROM} WHERE {self._GIVEN} ORDER BY m.id",
+            given,
         )
 
     def knows(self, wanted: Wanted) -> bool:

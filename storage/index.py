@@ -33,6 +33,9 @@ class Index(Protocol):
     def remove(self, connection: Connection, ids: Sequence[int]) -> None:
         """Take messages out that are about to be deleted."""
 
+    def put_back(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Take in again, as they are now, messages that were taken out and are still there."""
+
     def knows(self, wanted: Wanted) -> bool:
         """Whether it can tell by any of the words; else it has to be given tokens."""
 

@@ -281,19 +281,6 @@ def find_msgid(
     return _find_network_msgid(connection, network_id, buffer_id, msgid)
 
 
-def find_wherever(
-    connection: Connection, network_id: int, target: str, msgid: str
-) -> Position | None:
-    """The same, in all of the network's buffers where the target has none (any more): it may be
-    called otherwise now."""
-    if buffer_number(connection, network_id, target) is not None:
-        return find_msgid(connection, network_id, target, msgid)
-    for each in buffer_targets(connection, network_id):
-        if found := find_msgid(connection, network_id, each, msgid):
-            return found
-    return None
-
-
 def _find_network_msgid(
     connection: Connection, network_id: int, buffer_id: int, msgid: str
 ) -> Position | None:

@@ -1,5 +1,5 @@
 """A conversation that is called otherwise from now on: its buffer, with all its messages, goes on
-under the new name. Where something is kept under that name already, both stay as they are.
+under the new name. Where something is kept under that name already, the two become one.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from storage import accounts, schema
+from storage import accounts, merging, schema
 from storage.message import Kept, Renamed
 
 _b, _m = schema.buffers.c, schema.messages.c
@@ -24,7 +24,8 @@ def rename(connection: Connection, renamed: Renamed) -> None:
         new_id = connection.execute(query.where(_b.target == new_target)).scalar()
         if new_id is not None:
             kept = select(_m.id).where(_m.buffer_id == new_id).limit(1)
-            if connection.execute(kept).first() is not None:
+            if merging.is_going_on(connection) or connection.execute(kept).first() is not None:
+                merging.set_aside(connection, old_id, new_id, new_name)
                 return
             connection.execute(delete(schema.buffers).where(_b.id == new_id))
     values = {"target": new_target, "name": new_name}
@@ -48,7 +49,7 @@ def refolded(connection: Connection, network_id: int, fold: Callable[[str], str]
     return [
         Renamed(network_id, target, fold(name), name)
         for target, name in connection.execute(query)
-        if fold(name) != target
+        if fold(name) != target and not merging.is_aside(target)
     ]
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from storage import (
     coverage,
     future,
+    merging,
     messages,
     retention,
     solitude,
@@ -38,6 +39,7 @@ from storage.readers import Readers
 from storage.retention import Keep
 from storage.trouble import Cause, Trouble, cause_of
 from storage.vault import Vault
+from storage.wherever import find_wherever
 from storage.writer import Batch, Writer
 
 T = TypeVar("T")
@@ -158,6 +160,23 @@ class Store:
         await self._give_back()
         return gone
 
+    async def merge(self) -> int:
+        """Bring together the buffers that turned out to be of one conversation; how many messages
+        went over. Interrupted anywhere, the next call goes on."""
+        if self._trouble is not None or not await self.read(merging.is_going_on):
+            return 0
+        count, in_index = 0, self._indexer.with_connection
+        step = await self.read(merging.interrupted) or await self.run(merging.begin)
+        while step is not None:
+            await self._in_index(in_index, self._indexer.index.remove, step.ids)
+            await self.run(merging.bring_over, step)
+            await self._in_index(in_index, self._indexer.index.put_back, step.ids)
+            self.removals += 1  # from where they were
+            count += len(step.ids)
+            await trio.sleep(PAUSE_S)
+            step = await self.run(merging.begin)
+        return count
+
     async def redate(self, latest_ms: int) -> int:
         """Give lines that are dated later the time at which they came; how many it were."""
         count = 0
@@ -203,7 +222,7 @@ class Store:
             waiting = await self._writer.withdraw(network_id, target, msgid)
             if waiting is not None:
                 return waiting
-        position = await self.read(messages.find_wherever, network_id, target, msgid)
+        position = await self.read(find_wherever, network_id, target, msgid)
         if position is None:
             return None
         row = await self.read(messages.by_id, position.id)

@@ -69,21 +69,23 @@ class PostgresqlIndex:
         new = next_stretch(connection, covered, rows)
         if new is None:
             return 0
-        found = connection.exec_driver_sql(
-            "SELECT m.id, m.network_id, m.buffer_id, m.command, s.source, m.msgid, m.text "
-            "FROM messages AS m JOIN sources AS s ON s.id = m.source_id "
-            "WHERE m.id BETWEEN %s AND %s ORDER BY m.id",
-            (new.first, new.last),
-        )
-        values = [(row[0], self._tokens(row)) for row in found]
-        if values:
-            connection.exec_driver_sql(
-                "INSERT INTO search_words (id, words) VALUES (%s, array_to_tsvector(%s::text[])) "
-                "ON CONFLICT DO NOTHING",
-                values,
-            )
+        self._take_in(connection, "m.id BETWEEN %s AND %s", (new.first, new.last))
         note(connection, "search_state", covered, new)
         return new.rows
+
+    def _take_in(self, connection: Connection, condition: str, values: tuple[Any, ...]) -> None:
+        found = connection.exec_driver_sql(
+            "SELECT m.id, m.network_id, m.buffer_id, m.command, s.source, m.msgid, m.text "
+            f"FROM messages AS m JOIN sources AS s ON s.id = m.source_id WHERE {condition} "
+            "ORDER BY m.id",
+            values,
+        )
+        if new := [(row[0], self._tokens(row)) for row in found]:
+            connection.exec_driver_sql(
+                "INSERT INTO search_words (id, words) VALUES (%s, array_to_tsvector(%s::text[])) "
+                "ON CONFLICT (id) DO UPDATE SET words = excluded.words",
+                new,
+            )
 
     def _tokens(self, row: Any) -> list[str]:
         _, network_id, buffer_id, command, source, msgid, said = row
@@ -98,6 +100,13 @@ class PostgresqlIndex:
 
     def remove(self, connection: Connection, ids: Sequence[int]) -> None:
         connection.exec_driver_sql("DELETE FROM search_words WHERE id = ANY(%s)", (list(ids),))
+
+    def put_back(self, connection: Connection, ids: Sequence[int]) -> None:
+        connection.exec_driver_sql("UPDATE search_state SET high = high")  # locks the row
+        low, high = self.covered(connection)
+        self._take_in(
+            connection, "m.id = ANY(%s) AND m.id BETWEEN %s AND %s", (list(ids), low, high)
+        )
 
     def knows(self, wanted: Wanted) -> bool:
         return any(map(_fits, (*wanted.whole, *wanted.beginnings)))

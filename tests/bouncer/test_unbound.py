@@ -132,3 +132,22 @@ async def test_a_deletion_that_a_lock_held_up_is_done_after_a_restart(tmp_path: 
         await until(lambda: store.removals > 0, 60, "something was deleted")
         assert await store.read(messages.by_id, row.id) is None
         nursery.cancel_scope.cancel()
+
+
+async def test_what_was_kept_of_one_conversation_under_two_names_becomes_one(
+    tmp_path: Path,
+) -> None:
+    """Without a word of anybody's."""
+    conf = config.parse({"data_dir": str(tmp_path)}, tmp_path / "bouncer.toml")
+    async with open_database(conf) as store, trio.open_nursery() as nursery:
+        user = await store.run(accounts.add_user, User("alice"))
+        network = await store.run(accounts.add_network, Network(user.id, "net", "ircs://x"))
+        for name in ("#a[", "#a{"):  # as rfc1459 folds them, and ascii
+            number = store.next_id()
+            row = Row(number, network.id, name, name, number, "", "PRIVMSG", "b", "", "", "")
+            await store.append([row])
+        nursery.start_soon(chores.merge, store)
+        await keeping.remember_casemapping(store, network.id, "rfc1459")
+        await until(lambda: store.removals > 0, 60, "they were merged")
+        assert len(await store.read(messages.latest, network.id, "#a{", 9)) == 2
+        nursery.cancel_scope.cancel()

@@ -59,20 +59,14 @@ async def test_another_case_is_another_name_of_the_same(store: Store) -> None:
     assert await named(store, network, "#ops") == [row._replace(name="#OPS")]
 
 
-async def test_where_something_is_kept_under_the_new_name_both_stay(store: Store) -> None:
-    network, other = await add_network(store), await add_network(store, "oftc")
+async def test_where_nothing_is_kept_any_more_under_the_new_name(store: Store) -> None:
+    network = await add_network(store)
     rows = [said(store, network, "ops", 1), renamed(said(store, network, "team", 2))]
-    elsewhere = said(store, other, "elsewhere", 3)
-    assert await store.append([*rows, elsewhere])
-    for name, at_ms in (("#ops", 7), ("#team", 2)):
-        await store.run(accounts.put_marker, network, name, at_ms)
-    assert await store.append([to_team(network)])
-    assert await kept(store, network) == rows
-    assert await store.read(accounts.get_marker, network, "#team") == 2
-    assert await kept(store, other) == [elsewhere]
+    assert await store.append(rows)
     await store.redact(network, "#team", messages.msgid_of(rows[1]))
     assert await store.append([to_team(network), to_team(network, "#unknown")])
-    assert await kept(store, network) == [renamed(rows[0])], "nothing was kept there any more"
+    assert await kept(store, network) == [renamed(rows[0])]
+    assert await store.merge() == 0
 
 
 async def test_in_trouble_it_happens_later_and_in_its_turn(sqlite_url: str, tmp_path: Path) -> None:
@@ -110,3 +104,23 @@ async def test_what_was_deleted_under_the_old_name_is_deleted_under_the_new(stor
     assert await store.append([slip, to_team(network)])
     assert await store.redact(network, "#ops", "slip") == renamed(slip)
     assert await kept(store, network) == []
+
+
+async def test_on_another_network_nothing_is_renamed(store: Store) -> None:
+    first, second = await add_network(store), await add_network(store, "oftc")
+    rows = [said(store, each, "line", 1) for each in (first, second)]
+    assert await store.append([*rows, to_team(second)])
+    assert await kept(store, first) == rows[:1]
+    assert await kept(store, second) == [renamed(rows[1])]
+
+
+async def test_one_name_after_another(store: Store) -> None:
+    """Also with one that no database holds as it came."""
+    network = await add_network(store)
+    row = said(store, network, "line", 1)
+    chain = [
+        Renamed(network, "#ops", "#in\ud800\0between", "#In\ud800\0between"),
+        Renamed(network, "#in?between", "#team", "#Team"),
+    ]
+    assert await store.append([row, *chain])
+    assert await kept(store, network) == [renamed(row)]
