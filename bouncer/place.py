@@ -33,6 +33,8 @@ def find_config(option: Path | None = None, environ: Mapping[str, str] = os.envi
     if named is not None:
         if not is_there(named):
             origin = "--config" if option else f"${VARIABLE}"
+            if named.is_dir():
+                raise Misplaced(f"{named}: a directory; write {named / HERE.name} in {origin}")
             raise Misplaced(f"{named}: no such file; correct {origin}, or leave it out")
         return named
     return next((path for path in (HERE, SYSTEM) if is_there(path)), None)

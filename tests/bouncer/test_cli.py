@@ -250,6 +250,7 @@ def test_check_tells_each_fault_in_one_line_and_exits_2(site: Path) -> None:
         (("ctl", "user", "add", "a\nb"), "is one line"),
         (("ctl", "server notice 'it"), "a quote in"),
         (("user", "add", "a", "--config", "gone.toml"), "gone.toml: no such file"),
+        (("check", "--config", "/etc"), "/etc: a directory; write /etc/bouncer.toml in --config"),
         (("staff", "add", "a", "--ssh-key", "gone.pub"), "gone.pub: No such file"),
     ],
 )
