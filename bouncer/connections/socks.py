@@ -47,15 +47,17 @@ class Proxy:
         """Read `socks5://[user:password@]host[:port]`. Raises ValueError that says what to do."""
         parts = urlsplit(uri)
         try:
-            port = parts.port
+            port = DEFAULT_PORT if parts.port is None else parts.port
         except ValueError:
-            raise ValueError("the proxy's port must be a number from 1 to 65535") from None
+            port = 0
+        if not port:
+            raise ValueError("the proxy's port must be a number from 1 to 65535")
         if parts.scheme not in ("socks5", "socks5h") or not parts.hostname or parts.path.strip("/"):
             raise ValueError("write socks5://[user:password@]host[:port]")
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         if max(len(user.encode()), len(password.encode())) > MAX_FIELD:
             raise ValueError(f"a proxy takes at most {MAX_FIELD} octets of user or password")
-        return cls(parts.hostname, port or DEFAULT_PORT, user, password)
+        return cls(parts.hostname, port, user, password)
 
 
 async def connect(stream: trio.abc.Stream, proxy: Proxy, host: str, port: int) -> None:

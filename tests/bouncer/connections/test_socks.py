@@ -87,7 +87,9 @@ async def test_why_there_is_no_connection_is_told(greets: bytes, replies: bytes,
             await dial(IRC, proxy=f"socks5://127.0.0.1:{port}")
 
 
-@pytest.mark.parametrize("uri", ["http://proxy", "socks5://", "socks5://h:x", "h:1080"])
+@pytest.mark.parametrize(
+    "uri", ["http://proxy", "socks5://", "socks5://h:x", "socks5://h:0", "h:1080"]
+)
 def test_what_is_no_proxy_says_how_to_write_one(uri: str) -> None:
     with pytest.raises(ValueError, match=r"socks5://|port"):
         Proxy.parse(uri)
