@@ -101,6 +101,8 @@ async def quorum(desk: Desk, request: Request) -> list[str]:
     voters, needed = await desk.change(write)
     if k is not None:
         await desk.roster_changed()
+    if not voters:
+        return [f"no voters are paired; of those to come {needed} must agree"]
     said = [f"{needed} of {voters} voters must agree before the site is announced as unreachable"]
     if needed == 1:
         said.append("one voter alone decides: its mistakes and its thief's lies are announced")

@@ -104,6 +104,8 @@ def _said(told: Announced) -> str:
 
 
 def _acks(told: Announced) -> str:
+    if not told.voters:
+        return NOBODY
     missing = "" if told.acked == told.voters else "; NOT all know it yet, it is repeated"
     return f"acked {told.acked}/{told.voters} agents{missing}"
 

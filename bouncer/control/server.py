@@ -68,9 +68,10 @@ async def server_status(desk: Desk, _request: Request) -> list[str]:
     networks = [each for user in users for each in live.network_status(user.name)]
     up = sum(1 for each in networks if each.state == "connected")
     clients = sum(len(live.clients(user.name)) for user in users)
+    there = f"{counted(len(users), 'user')}, {counted(clients, 'client')}"
     return [
-        f"up {duration(live.uptime_s)}, {len(users)} users, {clients} clients, "
-        f"{up} of {len(networks)} networks connected",
+        f"up {duration(live.uptime_s)}, {there}, "
+        f"{up} of {counted(len(networks), 'network')} connected",
         *_trouble(desk),
     ]
 
@@ -118,6 +119,10 @@ def _running(desk: Desk) -> Live:
     if desk.live is None:
         raise ControlError("no bouncer is running; start it with `bouncer run`")
     return desk.live
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def ago(acked_s: float | None) -> str:

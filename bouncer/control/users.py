@@ -12,6 +12,7 @@ from bouncer.control import keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Option, Request, WrongUse
+from bouncer.control.server import counted
 from bouncer.login import passwords
 from storage import accounts
 from storage.records import Certificate, User
@@ -118,11 +119,10 @@ async def listing(desk: Desk, request: Request) -> list[str]:
     for user, networks in await desk.store.read(read):
         marks = ["admin"] if user.admin else []
         marks += [] if user.enabled else ["disabled"]
-        marks.append(f"{networks} network{'' if networks == 1 else 's'}")
+        marks.append(counted(networks, "network"))
         marks += keep.limits(user)
         if desk.live is not None:
-            clients = desk.live.clients(user.name)
-            marks.append(f"{len(clients)} client{'' if len(clients) == 1 else 's'}")
+            marks.append(counted(len(desk.live.clients(user.name)), "client"))
         lines.append(f"{user.name}: {', '.join(marks)}")
     return lines or ["no users; `user add NAME` makes one"]
 

@@ -8,6 +8,7 @@ import pytest
 
 from bouncer.control.actors import OPERATOR
 from bouncer.control.grammar import ControlError, WrongUse
+from bouncer.control.live import NetworkStatus
 from bouncer.control.registry import dispatch
 from tests.bouncer.control.cases import ALICE, LIBERA
 from tests.bouncer.desks import Noted, open_desk
@@ -45,3 +46,21 @@ async def test_who_is_ignored_is_found_whatever_the_case(tmp_path: Path) -> None
         await dispatch("ignore remove alice libera troll", OPERATOR, desk)
         listed = await dispatch("ignore list alice libera", OPERATOR, desk)
     assert listed == ["nobody is ignored on libera"]
+
+
+async def test_with_nobody_to_tell_that_is_said(tmp_path: Path) -> None:
+    """`acked 0/0` reads as if all had."""
+    async with open_desk(tmp_path, Noted()) as desk:
+        [said] = await dispatch("maintenance now 30min new switch", OPERATOR, desk)
+        assert said.endswith("no agents are paired, so nobody was told; `agent add` pairs one")
+        said = await dispatch("agent quorum", OPERATOR, desk)
+    assert said == ["no voters are paired; of those to come 2 must agree"]
+
+
+async def test_one_is_not_told_as_many(tmp_path: Path) -> None:
+    live = Noted(networks={"alice": [NetworkStatus("libera", "connected")]})
+    live.attached = {"alice": ["phone"]}
+    async with open_desk(tmp_path, live) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        said = await dispatch("server status", OPERATOR, desk)
+    assert said == ["up 41d, 1 user, 1 client, 1 of 1 network connected"]

@@ -42,7 +42,7 @@ CASES = {
     ),
     "server status": Case(
         "server status",
-        r"up 41d, 1 users, 0 clients, 0 of 0 networks connected",
+        r"up 41d, 1 user, 0 clients, 0 of 0 networks connected",
         "server status full",
         r"one word too many",
         [ALICE],
@@ -92,19 +92,19 @@ CASES = {
     ),
     "maintenance now": Case(
         "maintenance now 30min new switch",
-        r"m1 08:00-08:30Z, acked 0/0 agents$",
+        r"m1 08:00-08:30Z, no agents are paired, so nobody was told; .*$",
         "maintenance now soon why",
         r'"soon" is not a duration',
     ),
     "maintenance start": Case(
         "maintenance start 07:00 2h new switch",
-        r"m1 07:00-09:00Z, acked 0/0 agents$",
+        r"m1 07:00-09:00Z, no agents are paired, so nobody was told; .*$",
         "maintenance start teatime 2h new switch",
         r'"teatime" is not a time of day',
     ),
     "maintenance end": Case(
         "maintenance end",
-        r"m1 ended, acked 0/0 agents$",
+        r"m1 ended, no agents are paired, so nobody was told; .*$",
         "maintenance end m1 m2",
         r"usage: maintenance end",
         before=["maintenance now 30min why"],
