@@ -123,7 +123,7 @@ async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
 
 async def test_a_bouncer_that_runs_is_asked_and_its_addresses_are_no_fault(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
-    says = ["up 5 s, 1 users, 0 clients, 0 of 0 networks connected"]
+    says = ["up 5s, 1 user, 0 clients, 0 of 0 networks connected"]
 
     async def answer(line: str) -> list[str]:
         assert line == "server status"

@@ -38,7 +38,7 @@ async def test_a_running_bouncer_tells_how_networks_stand(tmp_path: Path) -> Non
             "phone: attached",
         ]
         assert await dispatch("server status", OPERATOR, desk) == [
-            "up 41d, 1 users, 2 clients, 1 of 2 networks connected"
+            "up 41d, 1 user, 2 clients, 1 of 2 networks connected"
         ]
 
 
