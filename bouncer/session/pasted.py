@@ -57,7 +57,7 @@ def collect(session: Session, client: Client, message: Message, out: Effects) ->
     try:
         whole = client.pasted.receive(message)
     except Refused as refused:
-        label, client.pasted_label = client.pasted_label, ""
+        label, client.pasted_label = client.pasted_label or session.take_label(), ""
         session.answer(client, label, [str(refused.reply(session.server_name))], out)
         return []
     if whole is None:

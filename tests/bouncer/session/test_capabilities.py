@@ -214,6 +214,15 @@ def test_a_wrong_batch_is_refused_once_and_said_nowhere(lines: list[str], answer
     assert talk.heard() == ["PRIVMSG #ops :still here"]
 
 
+def test_the_end_of_a_batch_that_is_not_open_is_refused_to_its_label() -> None:
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, MULTILINE)
+    talk.types(1, "@label=e BATCH -1")
+    (answer,) = talk.seen(1)
+    assert answer.startswith("@label=e :muster.test FAIL BATCH MULTILINE_INVALID :")
+
+
 # --- passed through ---
 
 
