@@ -11,6 +11,7 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from bouncer.connections import identd
+from bouncer.connections.bucket import Bucket
 from bouncer.connections.dial import DialError
 from bouncer.connections.identd import Idents
 from bouncer.connections.send_queue import BURST_LINES, SendQueue
@@ -18,7 +19,6 @@ from bouncer.connections.supervise import (
     FIRST_RETRY_S,
     GHOST_S,
     LONGEST_RETRY_S,
-    Bucket,
     Ending,
     Gate,
     Patience,
