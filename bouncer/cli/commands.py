@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bouncer.cli.groups import GROUPS
+from bouncer.control.about import ABOUT
 
 WIDTH = 48  # of a command, with what it is for beside it; for a longer one that stands below
 
@@ -71,27 +72,6 @@ OWN = (
         "remote:ctl",
     ),
 )
-
-ABOUT = {
-    "user": "who may log in",
-    "network": "where they are connected",
-    "channel": "which channels they are in",
-    "sasl": "their logins there",
-    "ignore": "whom they do not hear",
-    "client": "how each of their clients is served",
-    "certfp": "client certificates: theirs here, and ours there",
-    "staff": "the people of the roster",
-    "roster": "who they are, and who is on call",
-    "agent": "the voters that watch from outside",
-    "history": "how much is kept, and letting go of it",
-    "server": "the bouncer as a whole",
-    "status": "how the site and its watchers stand",
-    "cert": "the served certificate",
-    "ack": "that you see to it",
-    "maintenance": "outages that are meant",
-    "standdown": "close an incident at all agents",
-    "hold": "keep it open",
-}
 
 _HEAD = """\
 Muster's bouncer: it holds a team's IRC connections and keeps what was said.

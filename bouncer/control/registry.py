@@ -7,7 +7,7 @@ after the command is found and before its words are read.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -30,6 +30,7 @@ from bouncer.control import (
     users,
     znc,
 )
+from bouncer.control.about import ABOUT
 from bouncer.control.actors import EVERYWHERE, Actor, Door, Permission
 from bouncer.control.command import Command, Desk, answering
 from bouncer.control.grammar import (
@@ -164,7 +165,7 @@ def help_lines(text: str, actor: Actor) -> list[str]:
     if not words:
         if actor.door is Door.OPS:
             return [" ".join(f"{mark}{each.name}" for each in here) + "; !help COMMAND for more"]
-        return [f"{each.name}: {each.help}" for each in here] + ["help COMMAND says more"]
+        return [*_groups(here), "`help WORD` explains one, `help WORD WORD` its options"]
     first = words[0].casefold()
     exact = [each for each in here if each.words[0] == first]
     group = exact or [each for each in here if each.words[0].startswith(first)]
@@ -173,6 +174,14 @@ def help_lines(text: str, actor: Actor) -> list[str]:
     command, _ = find(words, actor)
     options = [f"  {option.usage}: {option.help}" for option in command.options]
     return [f"{mark}{command.usage(actor)}: {command.help}", *options]
+
+
+def _groups(here: Sequence[Command]) -> Iterator[str]:
+    """A line for each group: one for each command would be more than a window shows."""
+    for first, about in ABOUT.items():
+        names = [each.words[-1] for each in here if each.words[0] == first]
+        if names:
+            yield f"{first}: {about}" if names == [first] else f"{first} {'|'.join(names)}: {about}"
 
 
 HELP = Command(

@@ -272,7 +272,7 @@ def test_wrong_use_exits_2(
         (("staff", "add", "-h"), "--ssh-key FILE"),
         (("sasl", "--help"), "set-plain USER NETWORK LOGIN [--password-stdin]: "),
         (("help", "network", "add"), "bouncer network add USER NAME URI"),
-        (("ctl", "--help"), "bouncer network add: connect"),
+        (("ctl", "--help"), "bouncer network add|set|list|quote|remove|sts: "),
         (("history", "--help"), "bouncer history backup FILE"),
         (("network", "add", "--help"), "--proxy-stdin, --connect-command-stdin: "),
         (("channel", "add", "--help"), "--key-stdin: "),

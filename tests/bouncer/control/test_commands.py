@@ -16,7 +16,7 @@ from bouncer.cli import remote
 from bouncer.control.actors import OPERATOR, Actor, Door, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import ControlError, NotAllowed, WrongUse, split_line
-from bouncer.control.registry import COMMANDS, dispatch
+from bouncer.control.registry import COMMANDS, HELP, dispatch
 from tests.bouncer.control.cases import (
     ALICE,
     CASES,
@@ -159,10 +159,15 @@ async def test_every_command_has_its_help(command: Command, tmp_path: Path) -> N
         first, *options = await dispatch(f"help {command.name}", OPERATOR, desk)
         assert first == f"{command.usage(OPERATOR)}: {command.help}"
         assert len(options) == len(command.options)
+        group = await dispatch(f"help {command.words[0]}", OPERATOR, desk)
+        assert first in group
         listed = await dispatch("help", OPERATOR, desk)
-        assert f"{command.name}: {command.help}" in listed
-    longest = max(map(len, [first, *options]))
+    if command is not HELP:
+        (line,) = (each for each in listed if re.match(rf"{command.words[0]}\b", each))
+        assert re.search(rf"\b{command.words[-1]}\b", line)
+    longest = max(map(len, [first, *options, *listed]))
     assert longest < 400, "must fit into one line of IRC"
+    assert len(listed) < 20, "must fit into a window"
 
 
 async def test_users_see_only_what_they_may_use(tmp_path: Path) -> None:
@@ -187,7 +192,7 @@ async def test_help_leads_to_what_its_reader_may_use(tmp_path: Path) -> None:
                 await dispatch(line, alice, desk)
         assert not [each for each in await dispatch("help", alice, desk) if "roster" in each]
         await dispatch("staff add ali --user Alice", OPERATOR, desk)
-        assert "roster: who is where, those on call first" in await dispatch("help", alice, desk)
+        assert "roster: who they are, and who is on call" in await dispatch("help", alice, desk)
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ async def test_an_admin_of_the_roster_is_no_admin_of_the_bouncer(tmp_path: Path)
             await dispatch("user list", alice, desk)
         helped = await dispatch("help", alice, desk)
     assert any(line.startswith("standdown: ") for line in helped)
-    assert not any(line.startswith("user add: ") for line in helped)
+    assert not any("add" in line for line in helped if line.startswith("user "))
 
 
 async def test_an_order_is_told_under_the_name_of_the_roster(tmp_path: Path) -> None:
