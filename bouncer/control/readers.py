@@ -24,10 +24,11 @@ _PIN = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 
 def name(text: str) -> str:
-    """The name of a user, network, client or voter: it stands in logins, so no marks of those."""
+    """The name of a user, network, client or voter: it stands in logins, so no marks of those.
+    What cannot be seen would make it look like another, in the roster too."""
     if len(text) > MAX_NAME:
         raise ValueError(f'"{text[:20]}…" is no name: it is longer than {MAX_NAME} characters')
-    if not text or re.search(r"[\s/@*?!,:\x00-\x1f\x7f]", text):
+    if not text or not text.isprintable() or re.search(r"[\s/@*?!,:]", text):
         raise ValueError(f'"{text}" is no name; take letters, digits, "-", "_" or "."')
     return text
 
@@ -35,7 +36,7 @@ def name(text: str) -> str:
 def nick(text: str) -> str:
     if len(text) > MAX_NAME:
         raise ValueError(f'"{text[:20]}…" is no nick: it is longer than {MAX_NAME} characters')
-    if not text or re.search(r"[\s!@*?,:#&\x00-\x1f\x7f]", text):
+    if not text or not text.isprintable() or re.search(r"[\s!@*?,:#&]", text):
         raise ValueError(f'"{text}" is no nick')
     if text[0].isdigit() or text[0] == "-":
         raise ValueError(f'"{text}" is no nick: it begins with a digit or "-"')

@@ -64,3 +64,16 @@ async def test_one_is_not_told_as_many(tmp_path: Path) -> None:
         await dispatch(ALICE, OPERATOR, desk)
         said = await dispatch("server status", OPERATOR, desk)
     assert said == ["up 41d, 1 user, 1 client, 1 of 1 network connected"]
+
+
+@pytest.mark.parametrize("unseen", ["\u202e", "\u200b", "\u2066", "\x7f", "\ufeff"])
+@pytest.mark.parametrize("line", ["user add", "staff add", "user set alice --nick"])
+async def test_nobody_is_called_by_what_cannot_be_seen(
+    line: str, unseen: str, tmp_path: Path
+) -> None:
+    """It would look like another's name, or turn the line around."""
+    async with open_desk(tmp_path, Noted()) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        with pytest.raises(WrongUse, match=r"is no (name|nick)"):
+            await dispatch(f"{line} bob{unseen}by", OPERATOR, desk)
+        await dispatch(f"{line} ünï☃", OPERATOR, desk)
