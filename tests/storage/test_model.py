@@ -124,8 +124,8 @@ class Checked:
                 self.rows = [row for row in self.rows if row.time_ms >= before_ms]
             case CatchUp():
                 await self.store.catch_up()
-            case Redact(which) if which < len(self.rows):
-                row = self.rows.pop(which)
+            case Redact(which) if self.rows:
+                row = self.rows.pop(which % len(self.rows))
                 msgid = messages.msgid_of(row)
                 assert await self.store.redact(self.network, row.target, msgid) == row
             case Page(target, limit, start_ms, backward):
