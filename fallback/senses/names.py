@@ -23,6 +23,7 @@ from fallback.senses.dns import DnsFault, look_up
 FILE = "names.json"
 MAX_NAMES = 64  # of the configuration; full: the oldest is forgotten
 LOOKUP_S = 5.0
+KEEP_S = 0.5
 
 
 class RememberingResolver(trio.abc.HostnameResolver):
@@ -35,6 +36,7 @@ class RememberingResolver(trio.abc.HostnameResolver):
         self._path = path
         self._public = public
         self._resolvers = resolvers
+        self._one = trio.CapacityLimiter(1)  # writer of the file
         self._known: dict[str, list[Any]] = {}
         try:
             kept = json.loads(path.read_text("utf-8"))
@@ -54,7 +56,7 @@ class RememberingResolver(trio.abc.HostnameResolver):
         key = f"{host!r} {port!r} {family} {type} {proto} {flags}"
         name = host.decode("ascii", "replace").lower() if host else ""
         if name in self._public and (found := await self._ask_public(name, port, family, type)):
-            self._keep(key, found)
+            await self._keep(key, found)
             return found
         try:
             with trio.fail_after(LOOKUP_S):
@@ -67,7 +69,7 @@ class RememberingResolver(trio.abc.HostnameResolver):
             if kept is None:
                 raise socket.gaierror(socket.EAI_AGAIN, "the name was not found") from None
             return [(entry[0], entry[1], entry[2], entry[3], tuple(entry[4])) for entry in kept]
-        self._keep(key, found)
+        await self._keep(key, found)
         return found
 
     async def _ask_public(
@@ -87,16 +89,23 @@ class RememberingResolver(trio.abc.HostnameResolver):
             socket.getnameinfo, sockaddr, flags, abandon_on_cancel=True
         )
 
-    def _keep(self, key: str, found: list[Any]) -> None:
+    async def _keep(self, key: str, found: list[Any]) -> None:
         plain = [[int(e[0]), int(e[1]), int(e[2]), str(e[3]), list(e[4])] for e in found]
         if self._known.get(key) == plain:
             return
         self._known[key] = plain
         while len(self._known) > MAX_NAMES:
             del self._known[next(iter(self._known))]
+        text = json.dumps(self._known)
+        with trio.move_on_after(KEEP_S):  # a disk that hangs holds up a thread, and no lookup
+            await trio.to_thread.run_sync(
+                self._write, text, limiter=self._one, abandon_on_cancel=True
+            )
+
+    def _write(self, text: str) -> None:
         new = self._path.with_suffix(".new")
         try:
-            new.write_text(json.dumps(self._known), "utf-8")
+            new.write_text(text, "utf-8")
             new.replace(self._path)  # whole or not at all: a full disk takes no answer away
         except OSError:
             return  # only a convenience: the next start asks the resolver again

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import socket
 from pathlib import Path
 
 import pytest
+import trio
 
 from fallback.senses.names import FILE, MAX_NAMES, RememberingResolver
+from tests.fallback.voters import until
 
 
 async def ask(resolver: RememberingResolver, host: bytes) -> list[tuple[object, ...]]:
@@ -58,3 +61,15 @@ async def test_a_full_disk_loses_no_answer_that_was_kept(tmp_path: Path) -> None
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, ignored)
     assert path.read_text("utf-8") == kept
+
+
+async def test_a_disk_that_hangs_holds_up_no_lookup_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    os.mkfifo(path.with_suffix(".new"))  # whoever opens it to write waits for a reader
+    resolver = RememberingResolver(path)
+    with trio.fail_after(30):
+        assert await ask(resolver, b"localhost")
+        assert await resolver.getaddrinfo(b"127.0.0.1", 6697)
+    reader = os.open(path.with_suffix(".new"), os.O_RDONLY | os.O_NONBLOCK)
+    await until(path.exists)  # the thread goes on
+    os.close(reader)
