@@ -188,7 +188,8 @@ class Voter:
         self.pusher = Pusher(read_hooks(config))
         performer.push = self.pusher.put
         self.mesh.greeting = lambda: write_body(self._settings())
-        self.upkeep = Upkeep(self.announcers, self.worries, performer.tell_ops)
+        on_disk = partial(check.about_storage, config)
+        self.upkeep = Upkeep(self.announcers, self.worries, performer.tell_ops, on_disk)
         self._nursery: trio.Nursery | None = None
         self._withdraws = False
         self.stopped = trio.Event()
@@ -347,10 +348,9 @@ class Voter:
     def worries(self) -> Iterator[Finding]:
         """What ops are told of when it lasts, besides the public networks."""
         if self.roster is not None:
-            yield from check.about_pairing(self.config, self.roster)
+            yield from check.about_pairing(self.config, self.roster, self.key.public)
             yield from about_role(self.file, self.roster)
             yield from self.pairing.shown(self.roster)
-        yield from check.about_storage(self.config)
         yield from company.about_voters(self.mesh, trio.current_time())
         yield from company.about_landmarks(self.landmarks)
         last, waits = self.hearing.last, self.conduct.state.timings

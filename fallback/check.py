@@ -20,7 +20,7 @@ import trio
 
 from bouncer.address import is_ip
 from bouncer.connections.dial import describe
-from bouncer.mesh.keys import KeyFault, MeshKey
+from bouncer.mesh.keys import KeyFault, MeshKey, PublicKey
 from bouncer.mesh.roster import HARD_STALE_S, STALE_S, Roster, RosterFault, read_roster
 from fallback import company, report, watch
 from fallback.calling import about_role
@@ -257,14 +257,17 @@ def kept_roster(config: Config) -> tuple[Roster | None, list[Finding]]:
     return roster, [ok(text)]
 
 
-def about_pairing(config: Config, roster: Roster) -> Iterator[Finding]:
-    """Whether the roster names this voter; one that it does not name keeps silent."""
+def about_pairing(
+    config: Config, roster: Roster, key: PublicKey | None = None
+) -> Iterator[Finding]:
+    """Whether the roster names this voter; one that it does not name keeps silent. `key` is read
+    from the file where it is not given."""
     ours = roster.voter(config.name)
     if ours is None:
         yield fail(f"{config.name} is not in the roster", PAIR)
         return
     with suppress(KeyFault):
-        if ours.public != MeshKey.load(config.key_file).public:
+        if ours.public != (key or MeshKey.load(config.key_file).public):
             todo = "so it never votes or announces: pair it anew, or stop it"
             yield fail("the roster has another key for this voter", todo)
 

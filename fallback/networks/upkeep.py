@@ -7,7 +7,7 @@ for five minutes, and that it is mended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import trio
 
@@ -20,6 +20,7 @@ from fallback.networks.outgoing import Priority
 from fallback.networks.venue import ROOM_MODES
 
 LOOK_EVERY_S = 60.0
+DISK_S = 5.0
 ASK_EVERY_S = 24 * 3600.0  # whose the channels are
 
 
@@ -74,28 +75,41 @@ def _about_room(announcer: Announcer) -> Iterator[Finding]:
 
 
 class Upkeep:
-    """Run it as a task. `more` is what else is to be watched."""
+    """Run it as a task. `more` is what else is to be watched, `on_disk` what has to be read from
+    there."""
 
     def __init__(
         self,
         announcers: Mapping[str, Announcer],
         more: Callable[[], Iterator[Finding]],
         tell_ops: Callable[[str], None],
+        on_disk: Callable[[], Iterator[Finding]] = lambda: iter(()),
     ) -> None:
         self._announcers = announcers
         self._more = more
         self._tell_ops = tell_ops
         self._worries = Worries()
         self._asked_at: dict[str, float] = {}
+        self._on_disk = on_disk
+        self._one = trio.CapacityLimiter(1)  # reader of the disk
 
     async def run(self) -> None:
         while True:
-            self.look(trio.current_time())
+            on_disk = await self.look_at_disk()
+            self.look(trio.current_time(), on_disk)
             await trio.sleep(LOOK_EVERY_S)
 
-    def look(self, now: float) -> None:
+    async def look_at_disk(self, within_s: float = DISK_S) -> list[Finding]:
+        """In a thread: a disk that hangs must not stop the voter's own loop."""
+        with trio.move_on_after(within_s):
+            return await trio.to_thread.run_sync(
+                lambda: list(self._on_disk()), limiter=self._one, abandon_on_cancel=True
+            )
+        return [fail("disk: it does not answer", "see to it: what is done is not remembered")]
+
+    def look(self, now: float, on_disk: Iterable[Finding] = ()) -> None:
         """Look once, at `now` in trio's time."""
-        found = list(self._more())
+        found = [*on_disk, *self._more()]
         for announcer in self._announcers.values():
             found += about_network(announcer)
             self._ask(announcer, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -137,3 +138,26 @@ async def test_much_at_once_is_told_whole() -> None:
     assert len(told) > 1
     assert all(len(line) <= MAX_NOTE for line in told), "a note is cut at that"
     assert all(any(str(each.what) in line for line in told) for each in faults)
+
+
+async def test_a_disk_that_hangs_is_told_and_stops_nothing() -> None:
+    told: list[str] = []
+    answers = threading.Event()
+
+    def on_disk() -> Iterator[Finding]:
+        answers.wait()
+        yield fail("disk: nearly full", "make room")
+
+    upkeep = Upkeep({}, lambda: iter(()), told.append, on_disk)
+    try:
+        for _ in range(2):
+            with trio.fail_after(5):
+                [found] = await upkeep.look_at_disk(within_s=0.05)
+            assert "does not answer" in found.what
+        upkeep.look(T0, [found])
+        upkeep.look(T0 + TELL_AFTER_S, [found])
+        assert "disk: it does not answer" in told[0]
+    finally:
+        answers.set()
+    [found] = await upkeep.look_at_disk()
+    assert found.what == "disk: nearly full"
