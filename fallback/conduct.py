@@ -6,6 +6,7 @@ stall is known before what waited meanwhile.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -73,6 +74,7 @@ class Conduct:
         self._pulse = pulse
         self._gap_s = 0.0  # a stall that is not told yet
         self._journal = journal
+        self._on_the_way: Counter[claims.Connection] = Counter()  # of whom something waits
         self._send, self._receive = trio.open_memory_channel[object](MAX_EVENTS)
 
     # -- events in --------------------------------------------------------------------------------
@@ -81,13 +83,23 @@ class Conduct:
         self._put(event, claim=False)
 
     def put_claim(self, event: claims.Event) -> None:
-        self._put(event, claim=True)
+        """What a stranger does who leaves or changes the nick concerns nobody: a split of thousands
+        must not fill the place of what is said once, such as that we have lost the network."""
+        connection: claims.Connection | None = getattr(event, "connection", None)
+        if isinstance(event, claims.Lost | claims.NickChanged):
+            known = event.connection in self._on_the_way
+            if not known and claims.claim_of(self.desk, event.connection) is None:
+                return
+        if self._put(event, claim=True) and connection is not None:
+            self._on_the_way[connection] += 1
 
-    def _put(self, event: voter.Event | claims.Event, *, claim: bool) -> None:
+    def _put(self, event: voter.Event | claims.Event, *, claim: bool) -> bool:
         try:
             self._send.send_nowait(_ForDesk(event) if claim else event)
         except trio.WouldBlock:
             self.dropped += 1
+            return False
+        return True
 
     def roster_changed(self, roster: Roster) -> None:
         """A roster was accepted and is on disk: ranks, k and voters may be new."""
@@ -155,6 +167,7 @@ class Conduct:
             await self._voter_step(voter.Stalled(gap))
         if isinstance(event, _ForDesk):
             await self._desk_step(event.event)
+            self._arrived(event.event)
         elif isinstance(event, Roster):
             await self._take_roster(event)
         elif event is not None:
@@ -164,6 +177,13 @@ class Conduct:
             await self._voter_step(voter.Tick())
         if claims.wake_at(self.desk, now - TICK_S) <= now or event is None:
             await self._desk_step(claims.Tick())
+
+    def _arrived(self, event: claims.Event) -> None:
+        connection: claims.Connection | None = getattr(event, "connection", None)
+        if connection is not None:
+            self._on_the_way[connection] -= 1
+            if not self._on_the_way[connection]:
+                del self._on_the_way[connection]
 
     async def _voter_step(self, event: voter.Event) -> None:
         before = self.state
