@@ -139,6 +139,7 @@ class Reception:
 
     def _on_nick(self, network: str, message: Message) -> None:
         if message.params and message.params[0]:
+            self.fellows.renamed(network, message.nick, message.params[0])
             connection, lost = self._people[network].renamed(message.nick, message.params[0])
             if lost is not None:
                 self.conduct.put_claim(claims.Lost(lost, claims.Gone.NO_SHARED_CHANNEL))

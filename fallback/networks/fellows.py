@@ -57,6 +57,12 @@ class Fellows:
             if where == network and fold(known) == fold(nick):
                 yield agent
 
+    def renamed(self, network: str, old: str, new: str) -> None:
+        """NICK seen on the connection that it named: its line must be known for its own before
+        the mesh tells, which may be cut."""
+        for agent in list(self.named(network, old)):
+            self._nicks[agent, network] = new
+
     def in_room(self, network: str) -> set[str]:
         """The agents that are in the room, so that they hear what is said there."""
         announcer = self._announcers[network]

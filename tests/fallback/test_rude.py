@@ -51,6 +51,23 @@ async def test_who_takes_the_nick_of_a_verified_stranger_is_not_shown_as_them(
         assert "dave=?" in await scene.is_told("al", "alice=")
 
 
+async def test_a_fellow_s_line_is_known_as_its_own_after_it_has_changed_its_nick(
+    tmp_path: Path,
+) -> None:
+    """FOLLOWING: "no line of the claimant in the lobby" -> mute. It may get its nick back from a
+    ghost while the mesh is cut, and so cannot tell."""
+    async with open_scene(tmp_path) as scene:
+
+        def seen() -> list[str]:
+            return [one.agent for one in scene.agent.conduct.state.speakers[0].seen]
+
+        scene.agent.reception.fellows.told("hel", {"pub": "fb-hel_"})
+        await scene.ircd.says(":fb-hel_!f@h NICK fb-hel")
+        await scene.says("eve", "[fallback k7] Primary unreachable", to="#lobby")
+        await scene.ircd.says(":fb-hel!f@h PRIVMSG #lobby :[fallback k7] Primary unreachable")
+        await until(lambda: seen() == ["hel"])
+
+
 async def test_a_fellow_that_does_not_come_in_is_invited_now_and_then(tmp_path: Path) -> None:
     """It claims each second; invitations would take the turns of people's."""
     async with open_scene(tmp_path) as scene:
