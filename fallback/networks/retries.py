@@ -24,15 +24,18 @@ class Retries:
         self._begin()
 
     def _begin(self) -> None:
+        self._is_banned = False
         self._pauses = backoff(longest_s=LONGEST_S, jitter=self._jitter)
         self._banned = backoff(BANNED_S, LONGEST_BANNED_S, self._jitter)
 
     def after(self, why: str, held_s: float, *, banned: bool) -> tuple[float, float]:
         """After a connection of `held_s` that ended so: seconds to wait in any case, and so many
-        more unless the network is needed now."""
+        more unless the network is needed now. A ban may be told once, and close the next tries
+        without a word; so it stands until a connection has held."""
         if held_s > STABLE_S:
             self._begin()
         pause_s = next(self._pauses)
-        if banned:
+        self._is_banned |= banned
+        if self._is_banned:
             return pause_s, next(self._banned)
         return max(pause_s, THROTTLED_S if is_throttle(why) else 0.0), 0.0

@@ -32,6 +32,14 @@ def test_a_ban_is_left_alone_for_a_quarter_of_an_hour_and_longer() -> None:
     assert [ours.after("K-Lined", 0, banned=True)[1] for _ in range(9)][-1] == LONGEST_BANNED_S
 
 
+def test_a_ban_that_was_told_once_stands_until_a_connection_has_held() -> None:
+    """InspIRCd closes before the TLS handshake, and so without a word that could be read."""
+    ours = retries()
+    ours.after("K-Lined", STABLE_S + 1, banned=True)
+    assert ours.after("connection has been closed", 0, banned=False) == (4.0, 2 * BANNED_S)
+    assert ours.after("it broke", STABLE_S + 1, banned=False) == (2.0, 0.0)
+
+
 def test_who_comes_too_fast_waits_a_minute_at_least() -> None:
     said = "Closing Link: Reconnecting too fast, throttled"
     assert retries().after(said, 0, banned=False) == (THROTTLED_S, 0.0)
