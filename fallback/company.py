@@ -1,4 +1,4 @@
-"""Whom a voter hears, and by what it knows its own line.
+"""Whom a voter hears, by what it knows its own line, and whether it was awake.
 
 It needs them in an outage alone. So what fails is looked for in peacetime, and told: two voters
 that a firewall keeps apart are never a quorum, and with one landmark gone for good a lone agent
@@ -7,7 +7,7 @@ never speaks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bouncer.mesh.heartbeat import NO_NONCE
 from fallback.findings import Finding, fail, ok
@@ -15,6 +15,7 @@ from fallback.mesh.port import Mesh
 from fallback.senses.landmarks import Landmarks
 
 HEARD_S = 10.0  # five greetings
+MANY_STALLS, STALLS_WITHIN_S = 5, 600.0
 
 
 def about_voters(mesh: Mesh, now: float) -> Iterator[Finding]:
@@ -41,3 +42,10 @@ def about_landmarks(landmarks: Landmarks) -> Iterator[Finding]:
     for name in landmarks.silent():
         todo = "allow it out, or take another: while one is silent, a lone agent is, too"
         yield fail(f"landmark {name}: no answer", todo)
+
+
+def about_stalls(stalled_at: Sequence[float], now: float) -> Iterator[Finding]:
+    """Whether this process stood still again and again; the times are of the latest few."""
+    if len(stalled_at) == MANY_STALLS and now < stalled_at[0] + STALLS_WITHIN_S:
+        todo = "give it a calmer machine, or a steady clock: after each its watch begins anew"
+        yield fail("this voter stalls again and again", todo)

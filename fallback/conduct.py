@@ -6,7 +6,7 @@ stall is known before what waited meanwhile.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ import trio
 
 from bouncer.mesh.keys import MeshKey
 from bouncer.mesh.roster import Roster
-from fallback import claims, incident, speaker, voter, watch
+from fallback import claims, company, incident, speaker, voter, watch
 from fallback.actions import Persist
 from fallback.journal import Journal
 from fallback.mesh.port import Mesh
@@ -73,6 +73,7 @@ class Conduct:
         )
         self._pulse = pulse
         self._gap_s = 0.0  # a stall that is not told yet
+        self.stalled_at: deque[float] = deque(maxlen=company.MANY_STALLS)
         self._journal = journal
         self._on_the_way: Counter[claims.Connection] = Counter()  # of whom something waits
         self._send, self._receive = trio.open_memory_channel[object](MAX_EVENTS)
@@ -164,6 +165,7 @@ class Conduct:
         gap, self._gap_s = max(self._pulse.beat(), self._gap_s), 0.0
         if gap:
             log.warning("this process was stopped or suspended", gap_s=round(gap, 1))
+            self.stalled_at.append(self._pulse.now())
             await self._voter_step(voter.Stalled(gap))
         if isinstance(event, _ForDesk):
             await self._desk_step(event.event)

@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from bouncer.config import Address
-from fallback import check, watch
+from fallback import check, company, watch
 from fallback.app import Voter
 from fallback.config import Landmark
 from fallback.findings import TELL_AFTER_S, Level
@@ -47,3 +47,21 @@ async def test_ops_are_told_of_a_voter_that_is_not_heard_and_of_a_landmark_that_
         assert "no TLS link" in faults(voter), "it beats, as far as is known"
         await until(lambda: voter.conduct.state.watch.phase is not watch.Phase.WATCHING)
         assert "no TLS link" not in faults(voter), "it is away, and so is its link"
+
+
+async def test_ops_are_told_of_a_machine_that_stalls_again_and_again(tmp_path: Path) -> None:
+    """ "own stall > 2 s: fresh clock": one that stalls more often than it declares never votes."""
+    async with open_site(tmp_path) as site:
+        voter = await site.starts(await site.pairs("fra", role="witness"))
+        await until(lambda: voter.pulse.beaten > 1)  # it begins with one that tells nothing
+        clocks, gone_s = voter.pulse.clocks, 0.0
+        # As a host shows it that was frozen and is moved: the wall clock alone has gone on.
+        voter.pulse.clocks = lambda: (*clocks()[:2], clocks()[2] + gone_s)
+        assert "stalls" not in faults(voter)
+        while (before := len(voter.conduct.stalled_at)) < company.MANY_STALLS:
+            gone_s += 3.0
+            await until(lambda before=before: len(voter.conduct.stalled_at) > before)  # type: ignore[misc]
+        assert "this voter stalls again and again" in faults(voter)
+        assert "FAIL  this voter stalls" in "\n".join(check.running_findings(voter))
+        later = voter.pulse.now() + company.STALLS_WITHIN_S
+        assert not list(company.about_stalls(voter.conduct.stalled_at, later))
