@@ -21,13 +21,16 @@ HELLO_GAP_S = 0.1  # between two HELLOs to one peer, so that recordings cost us 
 
 
 class Heard(NamedTuple):
-    """An authentic datagram. Only a `fresh` one may have an effect; send `reply` if it is there."""
+    """An authentic datagram. Only a `fresh` one may have an effect; send `reply` if it is there. A
+    `copy` is of the peer's present boot, and came before: by another way, or from who recorded it.
+    """
 
     peer: str
     kind: Kind
     body: bytes
     fresh: bool
     reply: bytes = b""
+    copy: bool = False
 
 
 @dataclass
@@ -120,7 +123,8 @@ class Peers:
         if datagram.echo != self.nonce and now - peer.hello_at >= HELLO_GAP_S:
             peer.hello_at = now
             reply = self._seal(peer, Kind.HELLO, datagram.nonce)
-        return Heard(peer.name, datagram.kind, datagram.body, False, reply)
+        copy = (datagram.echo, datagram.nonce) == (self.nonce, peer.window.nonce)
+        return Heard(peer.name, datagram.kind, datagram.body, False, reply, copy)
 
     def _dismiss(self, peer: _Peer, nonce: bytes, now: float) -> bytes:
         if now - peer.hello_at < HELLO_GAP_S:

@@ -2,7 +2,7 @@
 
 A name may have an address of a family that is broken on the way. So what is said goes to every
 address at once, and a peer takes the copy that comes first; from where it was heard lately, there
-alone it is spoken to.
+alone it is spoken to. A way may lead in one direction alone: greetings go to all addresses always.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ class Ways:
         if where in self._heard_at:
             self._heard_at[where] = now
 
+    @property
+    def all(self) -> list[Where]:
+        """Every address, as for greetings."""
+        return list(self._heard_at)
+
     def towards(self, now: float) -> list[Where]:
         """Where to send."""
         lately = [each for each, at in self._heard_at.items() if now < at + HEARD_S]
-        return lately or list(self._heard_at)
+        return lately or self.all

@@ -102,8 +102,9 @@ class Mesh:
         """Send to one voter, if its address is known. Never waits; may be lost."""
         ways = self._ways.get(name)
         if ways is not None and name in self.peers.names:
+            greets = kind is Kind.HELLO
             data = self.peers.seal(name, kind, body)
-            for where in ways.towards(trio.current_time()):
+            for where in ways.all if greets else ways.towards(trio.current_time()):
                 send_by(self._ports, data, where)
 
     def answer(self, name: str, kind: Kind, body: bytes, where: Where | None, brought: int) -> None:
@@ -166,7 +167,7 @@ class Mesh:
         if heard.fresh:
             self.heard_at[heard.peer] = now
         else:
-            self._refuse("not fresh", now)
+            self._refuse("a copy" if heard.copy else "not fresh", now)
         return heard
 
     def _refuse(self, why: str, now: float) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import trio
 from bouncer.config import Address
 from bouncer.mesh.beacon import Beacon
 from bouncer.mesh.datagrams import Where
-from bouncer.mesh.heartbeat import Kind
+from bouncer.mesh.heartbeat import MAX_DATAGRAM, NONCE_OCTETS, Kind
 from bouncer.mesh.keys import MeshKey
-from bouncer.mesh.peers import Heard
+from bouncer.mesh.peers import Heard, Peers
 from bouncer.mesh.roster import Voter
 from bouncer.mesh.ways import HEARD_S, MOST, Ways
 from fallback.mesh.port import Mesh
@@ -130,3 +131,26 @@ async def test_the_bouncer_beats_to_the_address_that_works(tmp_path: Path) -> No
             await nursery.start(Beacon(store, SITE).run)
             await until(lambda: Kind.HEARTBEAT in heard.values())
             nursery.cancel_scope.cancel()
+
+
+async def test_a_greeting_goes_to_all_addresses_so_that_a_way_back_is_found() -> None:
+    """What AMS says by IPv6 arrives, what it is told by it is lost."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ams, broken_v6():
+        ams.bind(("127.0.0.1", 0))
+        ams.setblocking(False)
+        port = ams.getsockname()[1]
+        peers = Peers(AMS, lambda: os.urandom(NONCE_OCTETS))
+        peers.replace({"fra": FRA.public})
+        async with a_mesh(FRA, {}) as fra:
+            fra.know([Voter("ams", str(AMS.public), f"ams.test:{port}")], "fra")
+            ways = fra._ways["ams"]
+            await until(lambda: ways.all)
+            ways.heard(("::1", port), trio.current_time() + 1000)
+            assert ways.towards(trio.current_time()) == [("::1", port)]
+            with suppress(BlockingIOError):
+                while ams.recv(MAX_DATAGRAM):  # from before
+                    pass
+            with trio.fail_after(10):
+                await trio.lowlevel.wait_readable(ams)
+            heard = peers.receive(ams.recv(MAX_DATAGRAM), trio.current_time())
+            assert (heard.peer, heard.kind) == ("fra", Kind.HELLO)
