@@ -93,14 +93,28 @@ def lockless(data_dir: Path, flock: Flock = fcntl.flock, *, tenant: Tenant = BOU
     return _said(data_dir, fault, tenant)
 
 
-def _lock(place: Path, flags: int, flock: Flock, tenant: Tenant) -> tuple[int, str]:
+def look(data_dir: Path, flock: Flock = fcntl.flock, *, tenant: Tenant = BOUNCER) -> None:
+    """Raises Occupied where somebody is in it. Makes nothing, and is in no look's way."""
+    for place in (data_dir, data_dir / LOCK_FILE):
+        try:
+            held, _ = _lock(place, os.O_RDONLY, flock, tenant, fcntl.LOCK_SH)
+            os.close(held)
+        except Occupied:
+            raise
+        except OSError:  # missing, or not ours
+            continue
+
+
+def _lock(
+    place: Path, flags: int, flock: Flock, tenant: Tenant, how: int = fcntl.LOCK_EX
+) -> tuple[int, str]:
     """What holds the lock until it is closed, and why it does not. Raises Occupied, OSError."""
     held = os.open(place, flags, 0o600)
     try:
-        flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        flock(held, how | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(held)
-        folder = place if flags & os.O_DIRECTORY else place.parent
+        folder = place.parent if place.name == LOCK_FILE else place
         raise Occupied(
             f"{folder}: {tenant.who} running here already; stop it, or wait for its end"
         ) from None

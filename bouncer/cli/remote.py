@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import shlex
 import socket
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from bouncer import place
+from bouncer import alone, place
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, own_words, part
 from bouncer.cli.explain import explained, here
 from bouncer.cli.outside import outside_words
 
+BETWEEN_S = 6.0  # so long is a bouncer in its data and not to be spoken to: it ends within 5 s
+LOOK_S = 0.1
 ANSWER_S = 60.0  # so long may nothing come: a bouncer that is at work says so four times
 # As admin.py says them.
 WRONG = "wrong use: "
 WORKING = "WORKING"
+Look = Callable[[Path], None]
 HELP = frozenset({"--help", "-h"})
 
 
@@ -32,7 +37,7 @@ def ctl(words: list[str], config: Path | None) -> int:
     if _asks_for_help(words):
         return _explain(words, config)
     path = _socket(config)
-    answer = over_socket(path, outside_words(words) or ["help"])
+    answer = ask_running(path, outside_words(words) or ["help"])
     if answer is None:
         raise Exit(FAILED, f"no bouncer is running (nobody listens at {path}); `bouncer run`")
     return show(answer)
@@ -44,7 +49,7 @@ def control(words: list[str], config: Path | None) -> int:
         return _explain(words, config)
     path = _socket(config)
     words = outside_words(words)
-    answer = over_socket(path, words)
+    answer = ask_running(path, words)
     if answer is not None:
         return show(answer)
     return int(part("direct").control(words, config))
@@ -71,6 +76,19 @@ def _socket(config: Path | None) -> Path:
         return place.admin_socket(config)
     except place.Misplaced as error:
         raise Exit(WRONG_USE, str(error)) from None
+
+
+def ask_running(path: Path, words: list[str], look: Look = alone.look) -> list[str] | None:
+    """The same as `over_socket`; of a bouncer that is beginning or ending it waits for that."""
+    until_s = time.monotonic() + BETWEEN_S
+    while (answer := over_socket(path, words)) is None and time.monotonic() < until_s:
+        try:
+            look(path.parent)
+        except alone.Occupied:
+            time.sleep(LOOK_S)
+        else:
+            break
+    return answer
 
 
 def over_socket(path: Path, words: list[str]) -> list[str] | None:

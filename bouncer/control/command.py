@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from bouncer import alone
 from bouncer.config import Config
 from bouncer.control.actors import Actor, Door, Permission
 from bouncer.control.grammar import Argument, ControlError, Option, Request
@@ -35,14 +36,19 @@ class Desk:
     wall: Callable[[], float] = field(default=time.time)  # seconds since the epoch
 
     async def change(self, fn: Callable[..., T], *args: Any) -> T:
-        """`fn(connection, *args)` in one write transaction, see `Store.run`. Raises StorageError,
-        also where a bouncer on another machine would not know what is changed under it."""
+        """`fn(connection, *args)` in one write transaction, see `Store.run`. Raises StorageError;
+        ControlError where somebody at work there would not know what is changed under them."""
         await self.be_alone()
         return await self.store.run(fn, *args)
 
     async def be_alone(self) -> None:
-        if self.live is None:
-            await self.store.be_alone(AT_WORK_S, _ELSEWHERE)
+        if self.live is not None:
+            return
+        try:
+            alone.look(self.config.data_dir)
+        except alone.Occupied as error:
+            raise ControlError(f"nothing was changed: {error}") from None
+        await self.store.be_alone(AT_WORK_S, _ELSEWHERE)
 
     async def refresh(self, user_name: str) -> None:
         """Let a running bouncer act on what changed for this user."""

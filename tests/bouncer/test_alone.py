@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bouncer.alone import LOCK_FILE, Flock, Occupied, alone, lockless
+from bouncer.alone import LOCK_FILE, Flock, Occupied, alone, lockless, look
 from tests.real.lockless import serving, without_locks
 
 BOUNCER = without_locks("bouncer")
@@ -34,6 +34,10 @@ def test_a_second_one_is_kept_out(flock: Flock, files: list[str], tmp_path: Path
                 alone(place, flock).__enter__()
             assert LOCK_FILE not in str(told.value)
             assert lockless(place, flock) == ""
+            with pytest.raises(Occupied, match=f"{place}: a bouncer, an import") as told:
+                look(place, flock)
+            assert LOCK_FILE not in str(told.value)
+        look(place, flock)
     assert lockless(place, flock) == ""
     assert os.listdir(place) == files
 

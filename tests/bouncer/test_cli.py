@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from operator import attrgetter
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from bouncer import cli
-from bouncer.alone import alone
+from bouncer.alone import Occupied, alone
 from bouncer.cli import remote
 from bouncer.cli.commands import OWN, Own
 from bouncer.cli.outside import outside_words
@@ -140,6 +141,29 @@ def test_an_import_and_a_bouncer_do_not_meet(site: Path) -> None:
         process.wait()
     with alone(site / "data"):
         pass  # nothing is left of the lock
+
+
+def test_a_command_waits_for_a_bouncer_that_begins(site: Path) -> None:
+    """It has the data before it can be spoken to; who writes there now would not be heard."""
+    path = site / "bouncer.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+
+        def answer() -> None:
+            asking, _ = listening.accept()
+            with asking:
+                assert asking.recv(100) == b"user list\n"
+                asking.sendall(b"heard\nOK\n")
+
+        def look(data_dir: Path) -> None:
+            assert data_dir == site
+            listening.bind(str(path))
+            listening.listen()
+            threading.Thread(target=answer, daemon=True).start()
+            raise Occupied
+
+        assert remote.ask_running(path, ["user", "list"], look) == ["heard", "OK"]
+    path.unlink()
+    assert remote.ask_running(path, ["user", "list"]) is None
 
 
 def test_a_reload_during_the_start_ends_nobody(site: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bouncer.alone import alone
 from bouncer.control.actors import OPERATOR
 from bouncer.control.grammar import ControlError, WrongUse
 from bouncer.control.live import NetworkStatus
@@ -77,3 +78,16 @@ async def test_nobody_is_called_by_what_cannot_be_seen(
         with pytest.raises(WrongUse, match=r"is no (name|nick)"):
             await dispatch(f"{line} bob{unseen}by", OPERATOR, desk)
         await dispatch(f"{line} ünï☃", OPERATOR, desk)
+
+
+async def test_nothing_is_changed_under_an_import_or_a_move(tmp_path: Path) -> None:
+    """What it has copied already would not hold it; and a new key would not open it."""
+    async with open_desk(tmp_path) as desk:
+        await dispatch(ALICE, OPERATOR, desk)
+        with alone(tmp_path):
+            told = "nothing was changed: .*or a rekey is running here already; stop it, or wait"
+            for line in ("user add bob", "history prune"):
+                with pytest.raises(ControlError, match=told):
+                    await dispatch(line, OPERATOR, desk)
+            assert await dispatch("user list", OPERATOR, desk) == ["alice: 0 networks"]
+        assert await dispatch("user add bob", OPERATOR, desk)
