@@ -57,7 +57,8 @@ def interrupted(connection: Connection) -> Step | None:
 
 
 def begin(connection: Connection) -> Step | None:
-    """Note the next step; None where all is done."""
+    """Note the next step; None where all is done. What went into a buffer that was itself given up
+    meanwhile goes on from there."""
     aside = {
         int(old): int(new)
         for target in connection.execute(
@@ -66,8 +67,6 @@ def begin(connection: Connection) -> Step | None:
         for old, new in [target.split()]
     }
     for old_id, new_id in aside.items():
-        while new_id in aside:  # it was itself given up meanwhile
-            new_id = aside[new_id]
         query = select(_m.id).where(_m.buffer_id == old_id).limit(STEP_ROWS)
         if ids := list(connection.execute(query).scalars()):
             step = Step(old_id, new_id, ids)

@@ -103,10 +103,7 @@ class PostgresqlIndex:
 
     def put_back(self, connection: Connection, ids: Sequence[int]) -> None:
         connection.exec_driver_sql("UPDATE search_state SET high = high")  # locks the row
-        low, high = self.covered(connection)
-        self._take_in(
-            connection, "m.id = ANY(%s) AND m.id BETWEEN %s AND %s", (list(ids), low, high)
-        )
+        self._take_in(connection, "m.id = ANY(%s)", (list(ids),))
 
     def knows(self, wanted: Wanted) -> bool:
         return any(map(_fits, (*wanted.whole, *wanted.beginnings)))

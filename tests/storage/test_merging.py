@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from sqlalchemy import Connection
 
-from storage import accounts, merging, messages
+from storage import accounts, index, merging, messages
 from storage.message import Renamed, Row
 from storage.search import search
 from storage.store import Store, open_store
-from tests.real.disk import locked
+from storage.tokens import buffer_token
+from storage.words import Wanted
+from tests.storage.busy import busy
 from tests.storage.model import add_network, said, until_well
 
 MANY = 2 * merging.STEP_ROWS + 100  # of each
@@ -50,6 +51,13 @@ async def is_one(store: Store, network: int, rows: list[Row]) -> None:
     assert await read(messages.buffer_targets, network) == ["#team"]
 
 
+def in_index(connection: Connection, buffer_id: int) -> list[int]:
+    """What a search in one conversation would look at."""
+    trailing = index.of(connection)
+    covered = trailing.covered(connection)
+    return trailing.find(connection, (buffer_token(buffer_id),), Wanted(), covered, 9_999)
+
+
 @pytest.mark.parametrize("is_indexed", [True, False])
 async def test_two_become_one(store: Store, *, is_indexed: bool) -> None:
     network, other = await add_network(store), await add_network(store, "oftc")
@@ -61,6 +69,7 @@ async def test_two_become_one(store: Store, *, is_indexed: bool) -> None:
     if is_indexed:
         await store.catch_up()
     removals = store.removals
+    given_up = await store.read(messages.buffer_number, network, "#ops")
     assert await store.append([to_team(network)])
     anew = said(store, network, "of a new channel", 1 << 30)
     assert await store.append([anew])
@@ -73,6 +82,7 @@ async def test_two_become_one(store: Store, *, is_indexed: bool) -> None:
     await is_one(store, network, rows)
     await store.catch_up()
     await is_one(store, network, rows)
+    assert await store.read(in_index, given_up) == []
     assert await store.read(accounts.get_marker, network, "#team") == 2
     assert await store.read(messages.latest, other, "#ops", 9) == [elsewhere]
 
@@ -86,13 +96,13 @@ async def test_a_merge_that_is_cut_anywhere_is_ended_by_the_next(url: str, cut: 
         assert await store.append([to_team(network)])
         step = await store.run(merging.begin)
         assert step is not None
-        in_index, index = store._indexer.with_connection, store._indexer.index
+        work, trailing = store._indexer.with_connection, store._indexer.index
         if cut > 0:
-            in_index(index.remove, step.ids)
+            work(trailing.remove, step.ids)
         if cut > 1:
             await store.run(merging.bring_over, step)
         if cut > 2:
-            in_index(index.put_back, step.ids)
+            work(trailing.put_back, step.ids)
         if cut > 3:
             await store.run(merging.begin)
     async with open_store(url) as store:
@@ -131,13 +141,18 @@ async def test_one_whose_own_messages_are_gone_waits_for_those_of_the_other(stor
     await is_one(store, network, [as_team(rows[0]), as_team(third)])
 
 
-async def test_in_trouble_it_waits(sqlite_url: str, tmp_path: Path) -> None:
-    async with open_store(sqlite_url) as store:
+async def test_in_trouble_it_waits(url: str) -> None:
+    async with open_store(url) as store:
         network = await add_network(store)
         rows = await in_two(store, network)
-        with locked(tmp_path / "muster.db"):
+        with busy(url):
             assert not await store.append([to_team(network)])
             assert await store.merge() == 0
         await until_well(store)
+        assert await store.read(merging.is_going_on)
+        with busy(url):
+            assert not await store.append([said(store, network, "meanwhile", 1, "#x")])
+            assert await store.merge() == 0
+        await until_well(store)
         assert await store.merge() == MANY
-        await is_one(store, network, rows)
+        assert await store.read(messages.latest, network, "#team", len(rows) + 9) == rows

@@ -13,17 +13,18 @@ from storage.errors import NotWritten
 from storage.messages import msgid_of
 from storage.owed import MOST, ROOM_BYTES, Owed, Redaction
 from storage.store import open_store
-from tests.real.disk import locked, small_disk
+from tests.real.disk import small_disk
+from tests.storage.busy import busy
 from tests.storage.model import add_network, kept, said, until_well
 
 
-async def test_what_waits_in_memory_can_be_redacted(sqlite_url: str, tmp_path: Path) -> None:
+async def test_what_waits_in_memory_can_be_redacted(url: str) -> None:
     """message-redaction: who has deleted it wants it out of history, whenever that is written."""
-    async with open_store(sqlite_url) as store:
+    async with open_store(url) as store:
         network = await add_network(store)
         rows = [said(store, network, f"line {n}", n) for n in range(3)]
         slip, own = said(store, network, "a slip", 4, msgid="slip"), said(store, network, "own", 5)
-        with locked(tmp_path / "muster.db"):
+        with busy(url):
             assert not await store.append([*rows[:2], slip, own, rows[2]])
             assert await store.redact(network, slip.target, "slip") == slip
             assert await store.redact(network, own.target, msgid_of(own)) == own
@@ -34,14 +35,12 @@ async def test_what_waits_in_memory_can_be_redacted(sqlite_url: str, tmp_path: P
         assert await kept(store, network) == rows
 
 
-async def test_what_cannot_be_redacted_now_is_redacted_later(
-    sqlite_url: str, tmp_path: Path
-) -> None:
-    async with open_store(sqlite_url) as store:
+async def test_what_cannot_be_redacted_now_is_redacted_later(url: str) -> None:
+    async with open_store(url) as store:
         network = await add_network(store)
         slip = said(store, network, "a slip", 1, msgid="slip")
         assert await store.append([slip])
-        with locked(tmp_path / "muster.db"):
+        with busy(url):
             with pytest.raises(NotWritten):
                 await store.redact(network, slip.target, "slip")
             await store.redact_owed()
@@ -51,18 +50,18 @@ async def test_what_cannot_be_redacted_now_is_redacted_later(
         assert await kept(store, network) == []
 
 
-async def test_what_is_to_be_redacted_outlives_a_restart(sqlite_url: str, tmp_path: Path) -> None:
+async def test_what_is_to_be_redacted_outlives_a_restart(url: str, tmp_path: Path) -> None:
     file = tmp_path / "redactions"
-    async with open_store(sqlite_url, owed=file) as store:
+    async with open_store(url, owed=file) as store:
         network = await add_network(store)
         slips = [said(store, network, "a slip", n, msgid=f"slip{n}") for n in range(3)]
         good = said(store, network, "good", 4)
         assert await store.append([*slips, good])
-        with locked(tmp_path / "muster.db"):
+        with busy(url):
             for slip in slips:
                 with pytest.raises(NotWritten):
                     await store.redact(network, slip.target, slip.msgid)
-    async with open_store(sqlite_url, owed=file) as store:
+    async with open_store(url, owed=file) as store:
         await store.redact_owed()
         assert await kept(store, network) == [good]
     assert file.read_bytes().strip() == b"", "nothing is owed any more"
@@ -92,15 +91,15 @@ async def test_a_full_disk_has_room_for_what_is_to_be_redacted(tmp_path: Path) -
 
 
 async def test_a_file_that_cannot_be_written_is_told_of_once(
-    sqlite_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "redactions"
     file.mkdir()
-    async with open_store(sqlite_url, owed=file) as store:
+    async with open_store(url, owed=file) as store:
         network = await add_network(store)
         slips = [said(store, network, "a slip", n, msgid=f"slip{n}") for n in range(2)]
         assert await store.append(slips)
-        with caplog.at_level(logging.ERROR, owed.__name__), locked(tmp_path / "muster.db"):
+        with caplog.at_level(logging.ERROR, owed.__name__), busy(url):
             for slip in slips:
                 with pytest.raises(NotWritten):
                     await store.redact(network, slip.target, slip.msgid)

@@ -10,7 +10,7 @@ from storage import accounts, messages
 from storage.message import Kept, Renamed, Row
 from storage.search import search
 from storage.store import Store, open_store
-from tests.real.disk import locked
+from tests.storage.busy import busy
 from tests.storage.model import add_network, kept, said, until_well
 
 
@@ -69,12 +69,12 @@ async def test_where_nothing_is_kept_any_more_under_the_new_name(store: Store) -
     assert await store.merge() == 0
 
 
-async def test_in_trouble_it_happens_later_and_in_its_turn(sqlite_url: str, tmp_path: Path) -> None:
-    async with open_store(sqlite_url) as store:
+async def test_in_trouble_it_happens_later_and_in_its_turn(url: str) -> None:
+    async with open_store(url) as store:
         network = await add_network(store)
         first = said(store, network, "first", 1)
         assert await store.append([first])
-        with locked(tmp_path / "muster.db"):
+        with busy(url):
             slip = said(store, network, "a slip", 2, msgid="slip")
             after = renamed(said(store, network, "after", 3))
             assert not await store.append([slip, to_team(network), after])
@@ -83,17 +83,17 @@ async def test_in_trouble_it_happens_later_and_in_its_turn(sqlite_url: str, tmp_
         assert await kept(store, network) == [renamed(first), after]
 
 
-async def test_it_waits_for_the_next_start(sqlite_url: str, tmp_path: Path) -> None:
+async def test_it_waits_for_the_next_start(url: str, tmp_path: Path) -> None:
     file = tmp_path / "unwritten"
-    async with open_store(sqlite_url, unwritten=file) as store:
+    async with open_store(url, unwritten=file) as store:
         network = await add_network(store)
         first = said(store, network, "first", 1)
         assert await store.append([first])
-        with locked(tmp_path / "muster.db"):
+        with busy(url):
             after = renamed(said(store, network, "after", 3))
             assert not await store.append([to_team(network), after])
             await store._close()
-    async with open_store(sqlite_url, unwritten=file) as store:
+    async with open_store(url, unwritten=file) as store:
         assert await kept(store, network) == [renamed(first), after]
 
 

@@ -25,6 +25,7 @@ from storage.trouble import Cause, Trouble, in_a_line
 from storage.writer import SPILL_ROWS
 from tests.real.disk import locked, small_disk
 from tests.real.process import until
+from tests.storage.busy import busy
 from tests.storage.model import add_network, kept, said, until_well
 
 
@@ -36,16 +37,14 @@ def _is_read_only(store: Store) -> bool:
     return store.trouble is not None and store.trouble.cause is Cause.READ_ONLY
 
 
-async def test_a_locked_database_delays_nothing_and_loses_nothing(
-    sqlite_url: str, tmp_path: Path
-) -> None:
-    async with open_store(sqlite_url) as store:
+async def test_a_locked_database_delays_nothing_and_loses_nothing(url: str) -> None:
+    async with open_store(url) as store:
         heard: list[Trouble | None] = []
         store.on_trouble(heard.append)
         network = await add_network(store)
         rows = [said(store, network, f"line {n}", n) for n in range(30)]
         assert await store.append(rows[:10])
-        with locked(tmp_path / "muster.db"):
+        with busy(url):
             assert not await store.append(rows[10:15])
             with trio.fail_after(1):
                 assert not await store.append(rows[15:20]), "at once, once the trouble is known"
@@ -63,13 +62,11 @@ async def test_a_locked_database_delays_nothing_and_loses_nothing(
         assert heard[-1] is None
 
 
-async def test_a_lock_that_lasts_refuses_jobs_and_ends_nothing(
-    sqlite_url: str, tmp_path: Path
-) -> None:
+async def test_a_lock_that_lasts_refuses_jobs_and_ends_nothing(url: str) -> None:
     """Over several attempts to open the database anew."""
-    async with open_store(sqlite_url) as store:
+    async with open_store(url) as store:
         network = await add_network(store)
-        with locked(tmp_path / "muster.db"):
+        with busy(url):
             rows = [said(store, network, "line", 0)]
             assert not await store.append(rows)
             refused = 0
@@ -260,14 +257,12 @@ async def test_a_table_that_is_locked_delays_nothing_and_loses_nothing(postgresq
         assert await kept(store, network) == rows
 
 
-async def test_what_finds_no_room_in_memory_is_counted_and_told(
-    sqlite_url: str, tmp_path: Path
-) -> None:
-    async with open_store(sqlite_url) as store:
+async def test_what_finds_no_room_in_memory_is_counted_and_told(url: str) -> None:
+    async with open_store(url) as store:
         heard: list[Trouble | None] = []
         store.on_trouble(heard.append)
         network = await add_network(store)
-        with locked(tmp_path / "muster.db"):
+        with busy(url):
             rows = [said(store, network, "", n) for n in range(SPILL_ROWS + 5)]
             assert not await store.append(rows[:SPILL_ROWS])
             assert not await store.append(rows[SPILL_ROWS:])
