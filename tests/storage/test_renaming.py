@@ -83,6 +83,25 @@ async def test_in_trouble_it_happens_later_and_in_its_turn(url: str) -> None:
         assert await kept(store, network) == [renamed(first), after]
 
 
+async def test_in_trouble_what_is_deleted_is_sought_under_its_earlier_names(url: str) -> None:
+    async with open_store(url) as store:
+        network, other = await add_network(store), await add_network(store, "oftc")
+        with busy(url):
+            slips = [said(store, network, "a slip", n, f"#{n}", msgid="slip") for n in range(3)]
+            renames = [
+                Renamed(network, "#0", "#1", "#1"),
+                Renamed(network, "#1", "#team", "#Team"),
+                Renamed(other, "#2", "#team", "#Team"),
+            ]
+            for slip in slips[:2]:
+                assert not await store.append([slip, *renames])
+                assert await store.redact(network, "#team", "slip") == slip
+            assert not await store.append([slips[2]])
+            assert await store.redact(network, "#team", "slip") is None, "that is another's"
+            assert store.trouble is not None
+            assert store.trouble.waiting == 1 + 2 * len(renames)
+
+
 async def test_it_waits_for_the_next_start(url: str, tmp_path: Path) -> None:
     file = tmp_path / "unwritten"
     async with open_store(url, unwritten=file) as store:
