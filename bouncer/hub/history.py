@@ -10,6 +10,7 @@ from outcome import Outcome
 from sqlalchemy import Connection
 
 from bouncer.irc.chathistory import MsgId, Selector, Subcommand, Timestamp
+from bouncer.irc.people import matches
 from bouncer.session.effects import PlayBack
 from bouncer.session.lookups import (
     Answer,
@@ -26,7 +27,6 @@ from bouncer.session.lookups import (
     Targets,
     Unsubscribe,
 )
-from bouncer.session.screen import matches
 from bouncer.session.stamps import AHEAD_MS
 from storage import accounts, messages, search, subscriptions
 from storage.errors import StorageError

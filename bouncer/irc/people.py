@@ -58,6 +58,24 @@ class Channel:
     names_complete: bool = False
 
 
+def matches(mask: str, source: str) -> bool:
+    """Whether `*` and `?` of the mask can stand for the rest of the source, both folded."""
+    at = read = 0  # in the mask, in the source
+    star, mark = -1, 0  # the last `*`, and where what it stands for ends
+    while read < len(source):
+        if at < len(mask) and mask[at] == "*":
+            star, mark = at, read
+            at += 1
+        elif at < len(mask) and mask[at] in ("?", source[read]):
+            at, read = at + 1, read + 1
+        elif star >= 0:
+            mark += 1
+            at, read = star + 1, mark
+        else:
+            return False
+    return all(char == "*" for char in mask[at:])
+
+
 def full_mask(mask: str) -> str:
     """`nick` as `nick!*@*`, `*@host` as `*!*@host`."""
     if "!" in mask:

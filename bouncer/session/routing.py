@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from bouncer.irc.people import matches
 from bouncer.irc.who import WhoRequest
 from bouncer.irc.wire import Message
 from bouncer.session.folding import Fold
@@ -268,7 +269,8 @@ class Routing:
         numeric = message.command
         replies = QUESTIONS.get(question.command)
         if replies is not None and numeric in replies.body:
-            return False
+            # also said to who writes to somebody who is away
+            return None if numeric == "301" and not self._is_after(question, message) else False
         if replies is not None and numeric in replies.ends:
             return bool(question.label) or not question.is_fenced
         error = numeric in ERRORS or (numeric[0] in "45" and numeric not in KNOWN)
@@ -301,6 +303,11 @@ class Routing:
 
     def _about(self, question: Asked, message: Message) -> bool:
         return not question.words.isdisjoint(map(self._fold, message.params[1:-1]))
+
+    def _is_after(self, question: Asked, message: Message) -> bool:
+        """Whether whom it names was asked about, be it by a mask."""
+        nick = self._fold("".join(message.params[1:2]))
+        return self._about(question, message) or any(matches(mask, nick) for mask in question.left)
 
     def _fits(self, question: Asked, message: Message) -> int:
         """How well a reply fits a question that it may answer: by what it names first."""

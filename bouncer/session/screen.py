@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bouncer.irc.multiline import single_lines
-from bouncer.irc.people import full_mask
+from bouncer.irc.people import full_mask, matches
 from bouncer.irc.wire import Message
 from bouncer.session import arrival, playback
 from bouncer.session.effects import ChangeChannel, Effects
@@ -30,24 +30,6 @@ _PLACES = {
     **dict.fromkeys(("324", "328", "329", "331", "332", "333", "366"), 1),
     "353": 2,
 }
-
-
-def matches(mask: str, source: str) -> bool:
-    """Whether `*` and `?` of the mask can stand for the rest of the source, both folded."""
-    at = read = 0  # in the mask, in the source
-    star, mark = -1, 0  # the last `*`, and where what it stands for ends
-    while read < len(source):
-        if at < len(mask) and mask[at] == "*":
-            star, mark = at, read
-            at += 1
-        elif at < len(mask) and mask[at] in ("?", source[read]):
-            at, read = at + 1, read + 1
-        elif star >= 0:
-            mark += 1
-            at, read = star + 1, mark
-        else:
-            return False
-    return all(char == "*" for char in mask[at:])
 
 
 def _is_dated(channel: Channel) -> bool:

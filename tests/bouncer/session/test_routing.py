@@ -294,3 +294,20 @@ def test_an_echo_that_was_changed_on_the_way_is_still_known(said: str, heard: st
     assert texts(talk.seen(2)) == [heard]
     talk.says(f":me!user@host PRIVMSG #ops :{said}")
     assert texts(talk.seen(1)) == [said], "said elsewhere, for the echo has come"
+
+
+def test_that_somebody_else_is_away_is_no_part_of_a_whois() -> None:
+    """RFC 2812: 301 is "used with the AWAY command", and "sent to any client sending a PRIVMSG to a
+    client which is away"."""
+    talk = Dialogue()
+    talk.connect()
+    for client in (1, 2):
+        talk.attach(client, ())
+    talk.types(1, "PRIVMSG carol :here?")
+    talk.types(2, "WHOIS bob", "WHOIS d*", "WHOIS irc.test erin")
+    away = [f":irc.test 301 me {nick} :Out to lunch" for nick in ("carol", "bob", "dave", "erin")]
+    talk.says(away[0], away[1], ":irc.test 318 me bob :End")
+    assert talk.seen(1) == [away[0]]
+    talk.says(away[2], ":irc.test 318 me d* :End", away[3])
+    assert [line for line in talk.seen(2) if " 301 " in line] == away[1:]
+    assert talk.seen(1) == []

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bouncer.irc.people import full_mask
+from bouncer.irc.people import full_mask, matches
 from bouncer.session.effects import ChangeChannel
 from bouncer.session.events import ChannelsWanted, Connected, Lost, Tick
-from bouncer.session.screen import matches
 from storage.records import Channel
 from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
 
