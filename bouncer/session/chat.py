@@ -9,6 +9,7 @@ from bouncer.irc.multiline import single_lines
 from bouncer.irc.timestamps import second_ms
 from bouncer.irc.wire import Message, parse_tags
 from bouncer.session import answers, notices, stamps
+from bouncer.session.dialect import CHAT
 from bouncer.session.effects import Effects
 from bouncer.session.routing import Reply
 from bouncer.session.secrets import is_secret
@@ -150,8 +151,8 @@ def _row(
 
 def _own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden: bool) -> None:
     """Something this user said comes back: from one of our clients, or from elsewhere."""
-    label = parse_tags(raw_tags).get("label", "") if "label=" in raw_tags else ""
-    said = session.routing.labelled(label) if label else None
+    reply = _answered(session, raw_tags)
+    said = reply.question if reply is not None else None
     said = session.echoes.heard(row.command, row.target, row.text, said)
     to_oneself = row.target == session.state.folded_nick
     if said is not None and to_oneself:
@@ -159,5 +160,13 @@ def _own_echo(session: Session, row: Row, raw_tags: str, out: Effects, *, hidden
         answers.say_back(session, said, row.command, row.addressee or row.name, row.text, out)
     else:
         session.keep(row, out, said=said, hidden=hidden and not to_oneself)
-    if said is not None:
+    if said is not None and (reply is None or reply.last):  # else more comes in its batch
         answers.heard(session, Reply(said, last=True), out)
+
+
+def _answered(session: Session, raw_tags: str) -> Reply | None:
+    """What was said, where the network's tags tell that this is what has become of it."""
+    if "label=" not in raw_tags and "batch=" not in raw_tags:
+        return None
+    reply = answers.by_label(session, Message("PRIVMSG", (), "", raw_tags))
+    return reply if reply is not None and reply.question.command in CHAT else None

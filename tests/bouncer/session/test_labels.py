@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bouncer.irc.wire import Message
-from bouncer.session.effects import OpsCommand, ServiceCommand
+from bouncer.session.effects import ServiceCommand
 from bouncer.session.events import Lost, ServiceSaid, Tick
 from bouncer.session.routing import MAX_QUESTIONS, PATIENCE_MS
 from tests.bouncer.session.dialogue import Dialogue
@@ -170,100 +170,6 @@ def test_a_networks_ack_ends_the_answer() -> None:
     assert talk.seen(2) == []
 
 
-@pytest.mark.parametrize("caps", ["", "echo-message", NETWORK_LABELS])
-@pytest.mark.parametrize("echo", [True, False])
-def test_an_own_message_is_labelled_on_its_echo(caps: str, echo: bool) -> None:
-    """ "a client can use labeled responses to correlate a server's acknowledgment of their own
-    messages" """
-    talk = Dialogue()
-    talk.connect(caps)
-    talk.attach(1, ECHO if echo else LABELS)
-    talk.attach(2, ECHO)
-    talk.types(1, "@label=m PRIVMSG #ops :hi")
-    (sent,) = talk.heard()
-    if caps == "echo-message":
-        talk.says(":me!user@host PRIVMSG #ops :hi")
-    elif caps:
-        talk.says(f"@label={Message.parse(sent).tags['label']} :irc.test ACK")
-    lines = said(talk)
-    assert labelled(lines) == [("PRIVMSG" if echo else "ACK", "m")]
-    assert len(lines) == 1
-    (elsewhere,) = said(talk, 2)
-    assert elsewhere.params == ("#ops", "hi")
-    assert "label" not in elsewhere.tags
-    assert [row.text for row in talk.kept] == ["hi"]
-
-
-def test_an_own_message_stands_where_the_network_has_taken_it() -> None:
-    """Without echo-message its answer says so: who labels sees the order that all others see."""
-    talk = Dialogue()
-    talk.connect(NETWORK_LABELS)
-    talk.attach(1, ECHO)
-    talk.attach(2, ECHO)
-    talk.types(1, "@label=a;+draft/reply=x PRIVMSG #ops :hi", "@label=b PRIVMSG #ops :!status")
-    first, second = (Message.parse(line).tags["label"] for line in talk.heard())
-    talk.says(":bob!b@host PRIVMSG #ops :hello", f"@label={first} :irc.test ACK")
-    talk.says(":bob!b@host PRIVMSG #ops :bye", f"@label={second} :irc.test ACK")
-    words = ["hello", "hi", "bye", "!status"]
-    for client in (1, 2):
-        assert [message.params[-1] for message in said(talk, client)] == words
-    assert [row.text for row in talk.kept] == words
-    assert talk.kept[1].tags == "+draft/reply=x"
-    assert [other for other in talk.others if isinstance(other, OpsCommand)]
-
-
-def test_what_the_network_has_refused_is_not_said() -> None:
-    """404 is "returned to a user who is […] not on a channel which is mode +n": RFC 1459."""
-    talk = Dialogue()
-    talk.connect(NETWORK_LABELS)
-    talk.attach(1, ECHO)
-    talk.attach(2, ECHO)
-    talk.types(1, "@label=a PRIVMSG #ops :hi", "@label=b PRIVMSG bob :hi")
-    ours = [Message.parse(line).tags["label"] for line in talk.heard()]
-    talk.says(f"@label={ours[0]} :irc.test 404 me #ops :Cannot send to channel")
-    talk.says(f"@label={ours[1]} :irc.test 301 me bob :Lunch")
-    assert labelled(said(talk)) == [("404", "a"), ("BATCH", "b")]
-    assert [row.name for row in talk.kept] == ["bob"]
-    assert [message.params[0] for message in said(talk, 2)] == ["bob"]
-
-
-def test_what_a_network_never_answers_is_kept_after_a_while() -> None:
-    talk = Dialogue()
-    talk.connect(NETWORK_LABELS)
-    talk.attach(1, ECHO)
-    talk.types(1, "@label=a PRIVMSG #ops :hi")
-    talk.passes(PATIENCE_MS + 2_000)
-    assert labelled(said(talk)) == [("PRIVMSG", "a")]
-    assert [row.text for row in talk.kept] == ["hi"]
-
-
-def test_with_labels_and_echo_of_the_network_the_echo_finds_its_sender() -> None:
-    talk = Dialogue()
-    talk.connect(NETWORK_LABELS + " echo-message")
-    talk.attach(1, ECHO)
-    talk.attach(2, ECHO)
-    talk.types(1, "@label=one PRIVMSG #ops :\x02same\x02")
-    talk.types(2, "@label=two PRIVMSG #ops :\x02same\x02")
-    ours = [Message.parse(line).tags["label"] for line in talk.heard()]
-    for label in ours:  # "a message that has been modified by the server to remove formatting"
-        talk.says(f"@label={label};msgid=x{label} :me!user@host PRIVMSG #ops :same")
-    assert labelled(said(talk, 1)) == [("PRIVMSG", "one")]
-    assert labelled(said(talk, 2)) == [("PRIVMSG", "two")]
-    assert "label" not in "".join(row.tags for row in talk.kept)
-
-
-@pytest.mark.parametrize("caps", ["echo-message", NETWORK_LABELS])
-def test_an_error_about_an_own_message_is_its_answer(caps: str) -> None:
-    talk = Dialogue()
-    talk.connect(caps)
-    talk.attach(1, LABELS)
-    talk.types(1, "@label=dc11f13f11 PRIVMSG nick :Hello")
-    ours = Message.parse(talk.heard()[0]).tags.get("label")
-    tag = f"@label={ours} " if ours else ""
-    talk.says(f"{tag}:irc.test 401 me nick :No such nick/channel")
-    assert labelled(said(talk)) == [("401", "dc11f13f11")]
-
-
 def test_the_services_answer_is_labelled() -> None:
     talk = Dialogue()
     talk.connect()
@@ -320,30 +226,6 @@ def test_a_long_answer_is_not_collected() -> None:
     assert len(said(talk)) == 2_001
 
 
-@pytest.mark.parametrize("caps", ["", "echo-message", NETWORK_LABELS + " echo-message"])
-def test_what_one_says_to_oneself_is_kept_once(caps: str) -> None:
-    """ "When a client sends a message to itself, the server MUST NOT include the label tag, except
-    for any acknowledgment sent with the echo-message mechanism." """
-    talk = Dialogue()
-    talk.connect(caps)
-    talk.attach(1, ECHO)
-    talk.attach(2, ECHO)
-    talk.types(1, "@label=s PRIVMSG me :note")
-    ours = Message.parse(talk.heard()[0]).tags.get("label")
-    if "echo-message" in caps:
-        talk.says(
-            f"@label={ours} :me!user@host PRIVMSG me :note"
-            if ours
-            else ":me!user@host PRIVMSG me :note"
-        )
-    talk.says(":me!user@host PRIVMSG me :note")
-    echo, delivered = said(talk)
-    assert labelled([echo, delivered]) == [("PRIVMSG", "s")]
-    assert [m.params for m in (echo, delivered)] == [("me", "note")] * 2
-    assert [m.params for m in said(talk, 2)] == [("me", "note")]
-    assert [(row.target, row.text) for row in talk.kept] == [("me", "note")]
-
-
 def test_the_answer_to_a_nick_is_from_who_we_were() -> None:
     """InspIRCd 3 answers a labelled NICK from the new nick; RFC 1459 4.1.2: the prefix "shows the
     old nickname"."""
@@ -362,23 +244,6 @@ def test_the_answer_to_a_nick_is_from_who_we_were() -> None:
     assert talk.session.state.user_named("me") is None
 
 
-@pytest.mark.parametrize("line", ["PRIVMSG #ops,bob :hi", f"PRIVMSG #ops :{'x' * 600}"])
-def test_what_a_network_does_not_echo_is_one_batch_where_it_is_several(line: str) -> None:
-    """ "If a response consists of more than one message, a batch MUST be used to group them into a
-    single logical response." """
-    talk = Dialogue()
-    talk.connect(NETWORK_LABELS)
-    talk.attach(1, ECHO)
-    talk.types(1, f"@label=s {line}")
-    first, second = [sent.split()[0] for sent in talk.heard()]
-    talk.says(f"{first} :irc.test ACK", f"{second} :irc.test ACK")
-    lines = said(talk)
-    assert shape(lines) == ["+BATCH", "PRIVMSG", "PRIVMSG", "-BATCH"]
-    assert labelled(lines) == [("BATCH", "s")]
-    reference = lines[0].params[0][1:]
-    assert [each.tags.get("batch") for each in lines] == [None, reference, reference, None]
-
-
 def test_what_answers_a_longer_name_does_not_answer_a_shorter_one() -> None:
     """ "Servers MUST include the tag in exactly one logical message": that of this command."""
     talk = Dialogue(["#ops"])
@@ -391,3 +256,23 @@ def test_what_answers_a_longer_name_does_not_answer_a_shorter_one() -> None:
     talk.says(":me!user@host MODE #ops +v bob", f":irc.test PONG irc.test {ping}")
     mode, ack = said(talk)
     assert (mode.command, labelled([mode, ack])) == ("MODE", [("ACK", "o")])
+
+
+def test_a_batch_inside_of_an_answer_does_not_end_it() -> None:
+    """batch: "Batches can be nested"."""
+    talk = Dialogue()
+    talk.connect(NETWORK_LABELS)
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=a FROB")
+    ours = Message.parse(talk.heard()[0]).tags["label"]
+    talk.says(
+        f"@label={ours} :irc.test BATCH +1 labeled-response",
+        "@batch=1 :irc.test BATCH +2 example.com/frobs",
+        "@batch=2 :irc.test 999 me :one",
+        "@batch=1 :irc.test BATCH -2",
+        "@batch=1 :irc.test 999 me :two",
+        ":irc.test BATCH -1",
+    )
+    lines = said(talk)
+    assert shape(lines) == ["+BATCH", "999", "999", "-BATCH"]
+    assert labelled(lines) == [("BATCH", "a")]
