@@ -15,6 +15,7 @@ import pytest
 
 from bouncer.cli import Exit
 from bouncer.cli.outside import outside_words
+from tests.real.needs import require
 
 BOUNCER = str(Path(sys.executable).with_name("bouncer"))
 
@@ -51,9 +52,11 @@ def test_a_password_that_does_not_come_is_told(words: str, monkeypatch: pytest.M
 
 def at_a_terminal(words: list[str], answers: list[tuple[str, str]]) -> tuple[int, str]:
     """The exit code, and what was shown; each answer is typed when its prompt is there."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(BOUNCER, [BOUNCER, *words])
+    require("setsid")
+    terminal, its_side = pty.openpty()  # Python 3.12 warns of a fork where there are threads
+    its_own = ["setsid", "--ctty", BOUNCER, *words]
+    process = subprocess.Popen(its_own, stdin=its_side, stdout=its_side, stderr=its_side)
+    os.close(its_side)
     said = b""
     with open(terminal, "r+b", buffering=0) as stream, contextlib.suppress(OSError):  # it has ended
         for prompt, line in answers:
@@ -62,7 +65,7 @@ def at_a_terminal(words: list[str], answers: list[tuple[str, str]]) -> tuple[int
             stream.write(line.encode())
         while data := stream.read(1024):
             said += data
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
+    return process.wait(), said.decode()
 
 
 @pytest.mark.parametrize(

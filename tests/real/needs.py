@@ -31,6 +31,7 @@ PACKAGES = {
     "nsenter": "util-linux",
     "openssl": "openssl",
     "setpriv": "util-linux",
+    "setsid": "util-linux",
     "ssh-keygen": "openssh-client",
     "systemctl": "systemd",
     "systemd-analyze": "systemd",
