@@ -39,8 +39,16 @@ def ctl(words: list[str], config: Path | None) -> int:
     path = _socket(config)
     answer = ask_running(path, outside_words(words) or ["help"])
     if answer is None:
-        raise Exit(FAILED, f"no bouncer is running (nobody listens at {path}); `bouncer run`")
+        raise Exit(FAILED, why_nobody(path))
     return show(answer)
+
+
+def why_nobody(path: Path) -> str:
+    try:
+        alone.look(path.parent)
+    except alone.Occupied as error:
+        return f"nobody listens at {path}: {error}"
+    return f"no bouncer is running (nobody listens at {path}); `bouncer run`"
 
 
 def control(words: list[str], config: Path | None) -> int:

@@ -163,6 +163,9 @@ def test_a_command_waits_for_a_bouncer_that_begins(site: Path) -> None:
 
         assert remote.ask_running(path, ["user", "list"], look) == ["heard", "OK"]
     path.unlink()
+    with alone(site):
+        assert "a move or a rekey is running here already" in remote.why_nobody(path)
+    assert "no bouncer is running" in remote.why_nobody(path)
     assert remote.ask_running(path, ["user", "list"]) is None
 
 
