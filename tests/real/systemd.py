@@ -34,7 +34,9 @@ class Machine:
         self.netns = netns
         self._enter = [found("nsenter"), f"--target={init}", *(f"--{ns}" for ns in NAMESPACES)]
 
-    async def shell(self, line: str, *, stdin: str = "", expect: int | None = 0) -> str:
+    async def shell(
+        self, line: str, *, stdin: str = "", expect: int | None = 0, within_s: float = COMMAND_S
+    ) -> str:
         """Run a line of shell as root in /root; what it printed (both streams).
 
         Raises AssertionError unless it ends with `expect`; None for any.
@@ -46,7 +48,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=COMMAND_S,
+            timeout=within_s,
             check=False,
             env={"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"},
         )

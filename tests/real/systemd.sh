@@ -25,6 +25,7 @@ mkdir "$root"/dev/{pts,shm}
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+mount -t tmpfs tmpfs "$root/tmp"  # it empties its own at the start, which may be large
 mount -t tmpfs tmpfs "$root/run"
 mkdir "$root/run/outside"
 ip link set lo up
