@@ -52,7 +52,7 @@ def passwords(arguments: str, typed: str) -> list[str]:
 def open_buffer(data: bytes, tried: Iterable[str], own_nick: str) -> Buffer | None:
     """None where none of the passwords opens it."""
     for password in tried:
-        text = decode(_unsealed(data, password))
+        text = decode(_unsealed(data, password).replace(b"\0", b""))
         for head in _HEADS:
             if text.startswith(head):
                 name, *lines = text.removeprefix(head).split("\n")

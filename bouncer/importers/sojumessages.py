@@ -30,10 +30,11 @@ Columns = dict[str, Any]
 
 
 def open_source(path: Path) -> sqlite3.Connection:
-    """To read from. Texts in it are lines of IRC as they came, in whatever encoding."""
+    """To read from. Texts in it are lines of IRC as they came, in whatever encoding; NUL, which
+    PostgreSQL does not take, is no part of one."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     connection.row_factory = sqlite3.Row
-    connection.text_factory = decode
+    connection.text_factory = lambda octets: decode(octets.replace(b"\0", b""))
     return connection
 
 

@@ -117,13 +117,13 @@ async def test_lines_of_any_encoding_come_over(store: Store, tmp_path: Path, mad
     path = tmp_path / "soju #1?.db"  # signs of URIs
     database = made(path)
     at = "2024-01-02T00:00:00.000Z"
-    raw = b":bob!b@h PRIVMSG #Ops :caf\xe9"
+    raw = b":bob!b@h PRIVMSG #Ops :caf\xe9\0"
     database.execute(
         "INSERT INTO Message (target, raw, time, sender, text) "
         "VALUES (1, CAST(? AS TEXT), ?, CAST(? AS TEXT), '')",
         (raw, at, b"b\xf6b"),
     )
-    database.execute("UPDATE User SET realname = CAST(? AS TEXT)", (b"Al\xefce",))
+    database.execute("UPDATE User SET realname = CAST(? AS TEXT)", (b"Al\xefce\0",))
     database.commit()
     assert (await import_soju(store, path, lambda *_: None)).messages == 1
     (user,) = await store.read(accounts.list_users)

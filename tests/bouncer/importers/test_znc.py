@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import trio
+from cryptography.hazmat.decrepit.ciphers.algorithms import Blowfish
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -273,6 +276,26 @@ async def test_buffers_come_without_a_log(
 @given(st.binary(), st.text())
 def test_any_file_of_a_buffer_is_a_value(data: bytes, password: str) -> None:
     open_buffer(data, [password], "alice")
+
+
+def sealed(text: bytes, password: str) -> bytes:
+    """As savebuff seals it: each block under the one before, enciphered."""
+    key = hashlib.md5(password.encode(), usedforsecurity=False).digest()
+    cipher, block = Cipher(Blowfish(key), modes.ECB()).encryptor(), bytes(8)
+    data = b""
+    for start in range(0, len(text), 8):
+        part = text[start : start + 8]
+        block = bytes(a ^ b for a, b in zip(part, cipher.update(block)[: len(part)], strict=True))
+        data += block
+    return data
+
+
+def test_what_no_database_holds_is_left_out_of_a_buffer() -> None:
+    text = b"::__:CHANBUFF:__::#ops\n@1700000000,5 :bob PRIVMSG {target} :{text}\nhi\0 there\n"
+    buffer = open_buffer(sealed(text, "x"), ["y", "x"], "alice")
+    assert buffer is not None
+    assert buffer.name == "#ops"
+    assert [kept.line for kept in buffer.kept] == [":bob PRIVMSG alice :hi there"]
 
 
 async def test_an_interrupted_import_goes_on_and_a_grown_log_adds_its_new_lines(
