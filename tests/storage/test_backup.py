@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 import trio
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, text
 
-from storage import accounts, belongings, messages, sealed, subscriptions
+from storage import accounts, belongings, messages, migrations, sealed, subscriptions
 from storage.backup import move, seal_anew
+from storage.engine import make_engines
 from storage.errors import AlreadyThere, StorageError
 from storage.imports import add_older
 from storage.opening import count_sealed
 from storage.records import Agent, Channel, Network, Staff, Subscription, User
 from storage.search import search
 from storage.store import Store, open_store
-from storage.vault import add_key, drop_old_keys, load_key, new_key
+from storage.vault import Vault, add_key, drop_old_keys, load_key, new_key
 from tests.storage import noted
 from tests.storage.model import add_network, said
 
@@ -99,6 +104,35 @@ async def test_a_move_to_postgresql_and_back(
         assert await store.append([first])
     with pytest.raises(AlreadyThere, match="not empty"):
         await trio.to_thread.run_sync(move, sqlite_url, postgresql_url)
+
+
+MOVER = "import sys; from storage.backup import move; move(*sys.argv[1:])"
+
+
+async def test_a_move_that_is_killed_has_moved_nothing_and_can_begin_again(
+    sqlite_url: str, postgresql_url: str
+) -> None:
+    async with open_store(sqlite_url) as store:
+        network = await fill(store)
+        before = await everything(store, network)
+    engines = make_engines(postgresql_url, Vault(None))
+    with engines.writing.begin() as connection:
+        migrations.upgrade(connection)
+    engines.dispose()
+    with psycopg.connect(postgresql_url.replace("+psycopg", "")) as other:
+        other.execute("LOCK TABLE messages IN EXCLUSIVE MODE")
+        async with trio.open_nursery() as nursery:
+            words = [sys.executable, "-c", MOVER, sqlite_url, postgresql_url]
+            quiet = partial(trio.run_process, words, stderr=subprocess.DEVNULL, check=False)
+            mover = await nursery.start(quiet)
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while other.execute(waiting).fetchone() == (0,):
+                assert mover.poll() is None, "it has come to the messages"
+                await trio.sleep(0.01)
+            mover.kill()
+    assert await trio.to_thread.run_sync(move, sqlite_url, postgresql_url) == 1200
+    async with open_store(postgresql_url) as store:
+        assert await everything(store, network) == before
 
 
 async def test_what_a_removed_network_leaves_does_not_show_up_in_the_next(
