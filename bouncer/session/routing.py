@@ -130,6 +130,8 @@ class Routing:
         subject = message.params[0] if message.params else ""
         names = subject.split(",")
         words = {message.command, *message.params, *names}
+        if message.command == "MODE":
+            words.update(*message.params[1:2])  # errors name the letter of a mode
         left = [self._fold(name) for name in names[:most]]
         question = Asked(
             asker, message.command, subject, now_ms, answer, left, label,
@@ -213,7 +215,7 @@ class Routing:
         """
         numeric = message.command
         found: Reply | None = None
-        best, most = -1, 2 + (numeric in STATES)
+        best, most = -1, 2 + (numeric in STATES or numeric[0] in "45")
         for question in self._open:
             if not numeric.isdigit():  # FAIL, WARN, NOTE: the command comes first
                 if question.command == message.params[0].upper():
@@ -314,4 +316,7 @@ class Routing:
         # RPL_UMODEIS names only whom it is said to: RFC 2812 section 5.1
         named = message.params[:1] if message.command == "221" else message.params[1:]
         names = not {self._fold(word) for word in named}.isdisjoint(question.left)
+        if message.command[0] in "45":
+            all_named = question.words.issuperset(map(self._fold, message.params[1:-1]))
+            return 2 * names + all_named
         return 2 * names + (question.asks and message.command in STATES)

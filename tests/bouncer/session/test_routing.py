@@ -311,3 +311,25 @@ def test_that_somebody_else_is_away_is_no_part_of_a_whois() -> None:
     talk.says(away[2], ":irc.test 318 me d* :End", away[3])
     assert [line for line in talk.seen(2) if " 301 " in line] == away[1:]
     assert talk.seen(1) == []
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "error"),
+    [
+        ("MODE #ops +n", "MODE #ops +z", ":irc.test 472 me z :is unknown mode char to me"),
+        ("MODE #ops +n", "KICK #ops nobody", ":irc.test 441 me nobody #ops :They aren't there"),
+        ("MODE #ops +v bob", "MODE #ops +o carol", ":irc.test 441 me carol #ops :Not on channel"),
+    ],
+)
+def test_an_error_is_for_who_has_named_all_that_it_names(
+    theirs: str, mine: str, error: str
+) -> None:
+    """A MODE that changes nothing has no answer, and stays open before those that have one."""
+    talk = Dialogue()
+    talk.connect()
+    for client in (1, 2):
+        talk.attach(client, ())
+    talk.types(1, theirs)
+    talk.types(2, mine)
+    talk.says(error)
+    assert (talk.seen(1), talk.seen(2)) == ([], [error])
