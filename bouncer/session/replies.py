@@ -109,7 +109,11 @@ KNOWN = (
 UNASKED = frozenset({"042", "043", "396", "710", "718"})
 
 
-LISTS = frozenset({"b", "+b", "e", "+e", "I", "+I"})  # modes that, without more, ask for a list
+# The lists of a channel, folded, by the numerics that say them; their modes alone ask for them.
+LISTED = {
+    "346": "i", "347": "i", "348": "e", "349": "e", "367": "b", "368": "b", "728": "q", "729": "q",
+}  # fmt: skip
+LISTS = frozenset({"b", "+b", "e", "+e", "I", "+I", "q", "+q"})
 
 
 def only_asks(message: Message) -> bool:

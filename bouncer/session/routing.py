@@ -20,6 +20,7 @@ from bouncer.session.replies import (
     ENTERING,
     ERRORS,
     KNOWN,
+    LISTED,
     QUESTIONS,
     SAYING_ERRORS,
     STATES,
@@ -215,7 +216,7 @@ class Routing:
         """
         numeric = message.command
         found: Reply | None = None
-        best, most = -1, 2 + (numeric in STATES or numeric[0] in "45")
+        best, most = -1, 2 + (numeric in STATES or numeric in LISTED or numeric[0] in "45")
         for question in self._open:
             if not numeric.isdigit():  # FAIL, WARN, NOTE: the command comes first
                 if question.command == message.params[0].upper():
@@ -319,4 +320,6 @@ class Routing:
         if message.command[0] in "45":
             all_named = question.words.issuperset(map(self._fold, message.params[1:-1]))
             return 2 * names + all_named
+        if mode := LISTED.get(message.command):
+            return 2 * names + (mode in question.words and not question.acts)
         return 2 * names + (question.asks and message.command in STATES)

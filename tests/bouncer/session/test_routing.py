@@ -333,3 +333,17 @@ def test_an_error_is_for_who_has_named_all_that_it_names(
     talk.types(2, mine)
     talk.says(error)
     assert (talk.seen(1), talk.seen(2)) == ([], [error])
+
+
+@pytest.mark.parametrize(
+    ("letter", "end"), [("b", "368"), ("+b", "368"), ("I", "347"), ("e", "349"), ("q", "729")]
+)
+def test_a_list_is_for_who_has_asked_for_it(letter: str, end: str) -> None:
+    talk = Dialogue()
+    talk.connect()
+    for client in (1, 2):
+        talk.attach(client, ())
+    talk.types(1, "MODE #ops +n", "MODE #ops +biqe x!*@*")  # they are set, and nothing comes of it
+    talk.types(2, f"MODE #ops {letter}")
+    talk.says(f":irc.test {end} me #ops :End of list")
+    assert (len(talk.seen(1)), len(talk.seen(2))) == (0, 1)
