@@ -238,10 +238,13 @@ class Routing:
         about = self._fold("".join(message.params[1:2]))
         if numeric in SAYING_ERRORS and (said := self._speakers.get(about)):
             return Reply(said, last=True)
+        if numeric in ENTERING and numeric not in AFTERWARDS:
+            self._last = None  # it follows a JOIN, and so does what comes after it
+        # an INVITE is answered first, and then that who is invited is away
+        names = numeric in ("301", "318", "329", "333")
         if self._last is not None and (
-            numeric in AFTERWARDS
-            or (numeric in ("301", "318") and self._about(self._last, message))
-        ):  # an INVITE is answered first, and then that who is invited is away
+            self._about(self._last, message) if names else numeric in AFTERWARDS
+        ):
             return Reply(self._last, last=False)
         return self._of_no_row(message)
 
@@ -271,6 +274,9 @@ class Routing:
         """Whether a numeric can be the last of the answer to this; None where it is no part."""
         numeric = message.command
         replies = QUESTIONS.get(question.command)
+        of_one = numeric in ENTERING and question.subject and "*" not in message.params[1:2]
+        if of_one and not self._about(question, message):  # it follows the JOIN of another channel
+            return None
         if replies is not None and numeric in replies.body:
             # also said to who writes to somebody who is away
             return None if numeric == "301" and not self._is_after(question, message) else False

@@ -118,3 +118,37 @@ def test_a_network_that_takes_labels_is_asked_for_many_channels_in_one_line(
     assert shape(said(talk, 2)) == entered * 2
     assert talk.session.wanted["#a"] == ("#a", "k")
     assert talk.session.wanted.keys() == {"#ops", "#a", "#c"}
+
+
+def test_who_is_in_a_channel_is_told_to_all_whatever_is_asked_of_another() -> None:
+    """RFC 2812: "If a JOIN is successful, [...] is then sent the channel's topic (using RPL_TOPIC)
+    and the list of users who are on the channel (using RPL_NAMREPLY)"."""
+    talk = Dialogue()
+    talk.connect()
+    for client in (1, 2):
+        talk.attach(client, ())
+    talk.types(2, "JOIN #new")
+    talk.types(1, "TOPIC #new", "TOPIC #other")
+    talk.says(":irc.test 442 me #new :You're not on that channel")
+    talk.says(":irc.test 332 me #other :Another", ":irc.test 333 me #other bob!b@h 1700000000")
+    assert (len(talk.seen(1)), len(talk.seen(2))) == (3, 0)
+    talk.types(1, "NAMES #elsewhere", "TOPIC #elsewhere", "MODE #elsewhere")
+    entering = [
+        ":me!user@host JOIN #new",
+        ":irc.test 332 me #new :The topic",
+        ":irc.test 333 me #new bob!b@h 1700000000",
+        ":irc.test 353 me = #new :me bob",
+        ":irc.test 366 me #new :End of list",
+        ":irc.test 324 me #new +nt",
+        ":irc.test 329 me #new 1700000000",
+    ]
+    talk.says(*entering)
+    assert talk.seen(1) == talk.seen(2) == entering
+    asked = [
+        ":irc.test 353 me = #elsewhere :x y",
+        ":irc.test 366 me #elsewhere :End of list",
+        ":irc.test 331 me #elsewhere :No topic",
+        ":irc.test 324 me #elsewhere +n",
+    ]
+    talk.says(*asked)
+    assert (talk.seen(1), talk.seen(2)) == (asked, [])
