@@ -7,6 +7,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bouncer.connections.bucket import Bucket
 from bouncer.connections.supervise import (
     BAN_RETRY_S,
     GHOST_S,
@@ -14,7 +15,6 @@ from bouncer.connections.supervise import (
     LONGEST_RETRY_S,
     STABLE_S,
     THROTTLED_S,
-    Bucket,
     Ending,
     Gate,
     Patience,
