@@ -193,7 +193,9 @@ class Routing:
             known = not name or name in question.left
             if question.command == command and question.acts and known:
                 # a labelled one goes on until its fence: numerics follow a JOIN
-                if question.answer is None:
+                if question.answer is None and len(question.left) > 1 and name:
+                    question.left.remove(name)
+                elif question.answer is None:
                     self.end(question)
                 return Reply(question, last=False)
         return None

@@ -347,3 +347,15 @@ def test_a_list_is_for_who_has_asked_for_it(letter: str, end: str) -> None:
     talk.types(2, f"MODE #ops {letter}")
     talk.says(f":irc.test {end} me #ops :End of list")
     assert (len(talk.seen(1)), len(talk.seen(2))) == (0, 1)
+
+
+def test_what_has_happened_to_one_of_several_leaves_the_others_to_be_answered() -> None:
+    talk = Dialogue()
+    talk.connect()
+    for client in (1, 2):
+        talk.attach(client, ())
+    talk.types(1, "PART #ops,#elsewhere")
+    talk.types(2, "INVITE bob #ops")
+    refused = ":irc.test 442 me #elsewhere :You're not on that channel"
+    talk.says(":me!user@host PART #ops", refused, refused.replace("#elsewhere", "#ops"))
+    assert (len(talk.seen(1)), len(talk.seen(2))) == (2, 2)
