@@ -325,3 +325,13 @@ def test_batches_of_the_network_are_taken_apart() -> None:
         ":irc.test BATCH -x",
     )
     assert talk.seen(1) == [":bob!b@h QUIT :a b"]
+
+
+def test_who_has_no_account_has_no_tag_of_it() -> None:
+    """account-tag: "If the user is not identified to any services account, the tag MUST NOT be
+    sent." Some servers send it empty."""
+    talk = Dialogue()
+    talk.connect("account-tag message-tags")
+    talk.attach(1, {"account-tag"})
+    talk.says("@account= :bob!b@h PRIVMSG #ops :hi", "@account :bob!b@h PRIVMSG #ops :hi")
+    assert talk.seen(1) == [":bob!b@h PRIVMSG #ops :hi"] * 2

@@ -195,3 +195,14 @@ def test_nothing_is_lost_and_only_the_unconfirmed_is_repeated(
         assert list(dict.fromkeys(got[client])) == said
         if client not in vanished:
             assert got[client] == said
+
+
+def test_who_wants_no_history_has_it_behind_them() -> None:
+    """Once the switch is turned, what was said before is not played to it after all."""
+    talk = Dialogue()
+    talk.connect()
+    talk.says(":bob!b@h PRIVMSG #ops :one", ":bob!b@h PRIVMSG #ops :two")
+    talk.down[1] = []
+    talk.event(Attached(1, "bot", "me", MODERN, 0, autoplay=False))
+    assert texts(talk.seen(1)) == []
+    assert talk.leaves(1) == talk.kept[-1].id
