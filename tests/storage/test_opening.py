@@ -54,6 +54,23 @@ async def test_all_of_them_can(url: str) -> None:
         assert len(await store.read(accounts.list_users)) == MANY
 
 
+@pytest.mark.parametrize(
+    ("synchronous", "on_sqlite", "on_postgresql"), [("normal", 1, "off"), ("full", 2, "on")]
+)
+async def test_what_a_commit_survives_is_a_setting(
+    synchronous: str, on_sqlite: int, on_postgresql: str, url: str
+) -> None:
+    """sqlite.org/pragma.html: 1 is NORMAL, 2 is FULL; PostgreSQL, 20.5 Write Ahead Log."""
+
+    def told(connection: Connection) -> object:
+        is_sqlite = connection.dialect.name == "sqlite"
+        query = "PRAGMA synchronous" if is_sqlite else "SHOW synchronous_commit"
+        return connection.exec_driver_sql(query).scalar()
+
+    async with open_store(url, synchronous=synchronous) as store:
+        assert await store.run(told) == (on_sqlite if url.startswith("sqlite") else on_postgresql)
+
+
 async def test_nobody_else_can_read_what_is_kept(sqlite_url: str, tmp_path: Path) -> None:
     """Wherever it is laid: passwords' hashes are in it, and what people said. Who opens an old one
     to others may do so."""
