@@ -143,3 +143,6 @@ async def test_one_name_after_another(store: Store) -> None:
     ]
     assert await store.append([row, *chain])
     assert await kept(store, network) == [renamed(row)]
+    there, back = Renamed(network, "#team", "#x", "#x"), to_team(network, "#x")
+    assert await store.append([there, back])
+    assert await kept(store, network) == [renamed(row)]
