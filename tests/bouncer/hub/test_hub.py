@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
 from bouncer import config
-from bouncer.connections import upstream
+from bouncer.connections import send_queue
 from bouncer.connections.bucket import Bucket
 from bouncer.connections.outbox import Outbox
 from bouncer.control.actors import OPERATOR
@@ -237,7 +237,7 @@ async def test_what_finds_no_room_on_its_way_to_the_network_is_told(
 ) -> None:
     async with running_network() as network, running_bouncer(tmp_path, network) as muster:
         client = await muster.client("alice/net", MODERN)
-        monkeypatch.setattr(upstream, "QUEUE_LINES", 0)
+        monkeypatch.setattr(send_queue, "QUEUE_LINES", 0)
         await client.says("PRIVMSG #ops :nobody hears this")
         await client.hears("The last messages, 1 of them, did not reach net")
 
