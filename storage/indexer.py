@@ -45,6 +45,10 @@ NICENESS = 5  # where the processor is short, who relays comes first
 DAMAGED_INDEX = "the search index is damaged and is built anew; try again in a moment"
 # Of the WAL's file, which keeps its length; the writer itself checkpoints at four times that.
 CHECKPOINT_BYTES = 8 << 20
+# SQLite begins it anew only when all is copied back and nobody reads from it. Where the indexer is
+# far behind it reads nearly always: beyond this length it waits after a step, for a few commits.
+LONG_WAL_BYTES = 64 << 20
+GIVE_WAY_S = 0.2
 
 
 def prepare(engines: Engines) -> int:
@@ -161,8 +165,9 @@ class Indexer:
             if self._step() < STEP_ROWS:
                 return
             self._checkpoint()
-            if not busy and self._last_id() != before:
-                self._stop.wait(REST * (time.monotonic() - began))
+            if self._last_id() != before:
+                rest_s = 0.0 if busy else REST * (time.monotonic() - began)
+                self._stop.wait(max(rest_s, GIVE_WAY_S if self._is_wal_long() else 0.0))
             busy = self._last_id() - before > SPARE_ROWS_S * (time.monotonic() - began)
 
     def _is_near(self) -> bool:
@@ -193,12 +198,20 @@ class Indexer:
                 old.close()
         self._on_renewed()
 
-    def _checkpoint(self) -> None:
+    def _wal(self) -> os.stat_result | None:
         if not self._engines.is_sqlite:
-            return
-        try:
-            wal = os.stat(f"{self._engines.url.database}-wal")
-        except FileNotFoundError:
+            return None
+        with suppress(FileNotFoundError):
+            return os.stat(f"{self._engines.url.database}-wal")
+        return None
+
+    def _is_wal_long(self) -> bool:
+        wal = self._wal()
+        return wal is not None and wal.st_size > LONG_WAL_BYTES
+
+    def _checkpoint(self) -> None:
+        wal = self._wal()
+        if wal is None:
             return
         if wal.st_size > CHECKPOINT_BYTES and wal.st_mtime_ns != self._copied_at_ns:
             self._copied_at_ns = wal.st_mtime_ns

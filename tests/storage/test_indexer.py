@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from storage.indexer import MAX_TAIL, STEP_ROWS
+from storage.indexer import GIVE_WAY_S, MAX_TAIL, STEP_ROWS
 from storage.store import Store, open_store
 from tests.storage.test_messages import a_network, said
 
@@ -64,6 +64,26 @@ async def test_it_steps_aside_when_people_talk_more_than_it_can_spare(tmp_path: 
         indexer._last_id = partial(next, count(store._last_id + 2 * MAX_TAIL, MAX_TAIL))
         await trio.to_thread.run_sync(indexer._follow, True)
         assert await covered(store) == store._last_id, "too far behind, and so it works anyway"
+
+
+@pytest.mark.parametrize("is_long", [True, False])
+async def test_it_lets_a_long_wal_begin_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_long: bool
+) -> None:
+    """In a flood, and too far behind to step aside: nobody must read from the WAL for a moment."""
+    async with open_store(f"sqlite:///{tmp_path / 'muster.db'}") as store:
+        network = await a_network(store)
+        indexer = store._indexer
+        indexer._stop.set()
+        await trio.to_thread.run_sync(indexer._thread.join)
+        indexer._stop = waits = Waits()
+        await store.append([said(store, network, "hello", 1) for _ in range(2 * STEP_ROWS)])
+        wal_octets = Path(f"{tmp_path / 'muster.db'}-wal").stat().st_size
+        monkeypatch.setattr("storage.indexer.LONG_WAL_BYTES", wal_octets - is_long)
+        indexer._last_id = partial(next, count(store._last_id + 2 * MAX_TAIL, MAX_TAIL))
+        await trio.to_thread.run_sync(indexer._follow, True)
+        assert await covered(store) == store._last_id
+        assert waits.rests == [GIVE_WAY_S if is_long else 0] * 2
 
 
 async def covered(store: Store) -> int:
