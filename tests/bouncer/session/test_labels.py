@@ -276,3 +276,15 @@ def test_a_batch_inside_of_an_answer_does_not_end_it() -> None:
     lines = said(talk)
     assert shape(lines) == ["+BATCH", "999", "999", "-BATCH"]
     assert labelled(lines) == [("BATCH", "a")]
+
+
+def test_whois_of_nobody_is_over_with_its_end() -> None:
+    """RFC 2812: 318 "is used to mark the end of processing a WHOIS message", after a 401, too."""
+    talk = Dialogue()
+    talk.connect()
+    talk.attach(1, LABELS)
+    talk.types(1, "@label=w WHOIS ghost")
+    talk.says(":irc.test 401 me ghost :No such nick", ":irc.test 318 me ghost :End of WHOIS")
+    lines = said(talk)
+    assert shape(lines) == ["+BATCH", "401", "318", "-BATCH"]
+    assert labelled(lines) == [("BATCH", "w")]
