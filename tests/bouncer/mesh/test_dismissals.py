@@ -12,7 +12,7 @@ from bouncer.mesh.dismissals import told as tell
 from bouncer.mesh.enrolment import publish
 from bouncer.mesh.heartbeat import Kind, read_statement
 from bouncer.mesh.keys import MeshKey
-from bouncer.mesh.peers import HELLO_GAP_S, Peers
+from bouncer.mesh.peers import HELLO_GAP_S, Heard, Peers
 from bouncer.mesh.roster import MAX_DISMISSED, Dismissal, Roster, read_roster, sign_roster
 from storage import directory, schema
 from storage.records import Agent
@@ -95,7 +95,7 @@ def test_whatever_a_removed_voter_says_is_answered_by_that_alone() -> None:
     answered = fra.receive(heard.reply, 10.0)
     assert (answered.kind, answered.body, answered.fresh) == (Kind.DISMISSED, b"the word", True)
     vote = fra.seal("hel", Kind.VOTE, b"fresh by its echo")
-    assert hel.receive(vote, 10.0 + HELLO_GAP_S / 2) == ("", Kind.VOTE, b"", False, b"")
+    assert hel.receive(vote, 10.0 + HELLO_GAP_S / 2) == Heard("", Kind.VOTE, b"", False)
     assert hel.receive(vote, 10.0 + 2 * HELLO_GAP_S).reply
     hel.replace({"fra": FRA.public}, {FRA.public: b"an older word"})
     assert hel.receive(fra.seal("hel", Kind.VOTE), 20.0).fresh
