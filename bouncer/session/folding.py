@@ -31,7 +31,7 @@ def heard(session: Session) -> None:
     if now is before:
         return
     session.casemapping = now
-    fold = now.fold
+    fold = session.routing.fold = now.fold
     settings = session.screen.settings.values()
     names = [name for name, _ in session.wanted.values()] + [each.name for each in settings]
     known = {before.fold(name): fold(name) for name in names}

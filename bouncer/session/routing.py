@@ -79,7 +79,7 @@ class Routing:
     """The questions still open on one network, which folds names so."""
 
     def __init__(self, fold: Fold) -> None:
-        self._fold = fold
+        self.fold = fold
         self._open: deque[Asked] = deque()
         self._pushed_out: list[Asked] = []  # emptied after each command
         self._labels: dict[str, Asked] = {}
@@ -100,7 +100,7 @@ class Routing:
         """Something was said to `target`: errors about it are for who said it."""
         if len(self._speakers) >= MAX_SPEAKERS:
             self._speakers.clear()
-        self._speakers[self._fold(target)] = said
+        self._speakers[self.fold(target)] = said
 
     def expired(self, now_ms: int) -> list[Asked]:
         """What is too old, and what had to make room since the last call: it is forgotten."""
@@ -133,12 +133,12 @@ class Routing:
         words = {message.command, *message.params, *names}
         if message.command == "MODE":
             words.update(*message.params[1:2])  # errors name the letter of a mode
-        left = [self._fold(name) for name in names[:most]]
+        left = [self.fold(name) for name in names[:most]]
         question = Asked(
             asker, message.command, subject, now_ms, answer, left, label,
             asks=len(message.params) < 2,
             acts=message.command not in ("MODE", "TOPIC") or not only_asks(message),
-            words=frozenset(map(self._fold, words)),
+            words=frozenset(map(self.fold, words)),
         )  # fmt: skip
         self._open.append(question)
         if label:
@@ -185,7 +185,7 @@ class Routing:
 
     def settle(self, command: str, subject: str) -> Reply | None:
         """A question was answered by a message that is no numeric (a JOIN by a JOIN)."""
-        name = self._fold(subject)
+        name = self.fold(subject)
         for question in self._open:
             if question.command == "JOIN" and any(is_short_for(e, name) for e in question.left):
                 question.left = [name if is_short_for(e, name) else e for e in question.left]
@@ -237,7 +237,7 @@ class Routing:
             if numeric not in ENTERING or found.question.command != "JOIN":
                 self._last = found.question
             return found
-        about = self._fold("".join(message.params[1:2]))
+        about = self.fold("".join(message.params[1:2]))
         if numeric in SAYING_ERRORS and (said := self._speakers.get(about)):
             return Reply(said, last=True)
         if numeric in ENTERING and numeric not in AFTERWARDS:
@@ -291,7 +291,7 @@ class Routing:
                 return False
             return bool(question.label) or not question.is_fenced
         if question.command in ABOUT_SOMEBODY and numeric not in KNOWN:
-            names = self._fold("".join(message.params[1:2])) in question.left
+            names = self.fold("".join(message.params[1:2])) in question.left
             return False if names else None
         entering = question.command == "JOIN" and numeric in ENTERING
         if entering and question.answer is not None and self._about(question, message):
@@ -300,7 +300,7 @@ class Routing:
 
     def _goes_on(self, question: Asked, message: Message) -> bool:
         """Whether only one of several that it names has been answered: that is asked no more."""
-        answered = {self._fold(name) for name in message.params[1:-1]}
+        answered = {self.fold(name) for name in message.params[1:-1]}
         left = [each for each in question.left if each not in answered]
         if not left or len(left) == len(question.left):
             return False
@@ -313,20 +313,20 @@ class Routing:
         return Reply(question, last)
 
     def _about(self, question: Asked, message: Message) -> bool:
-        return not question.words.isdisjoint(map(self._fold, message.params[1:-1]))
+        return not question.words.isdisjoint(map(self.fold, message.params[1:-1]))
 
     def _is_after(self, question: Asked, message: Message) -> bool:
         """Whether whom it names was asked about, be it by a mask."""
-        nick = self._fold("".join(message.params[1:2]))
+        nick = self.fold("".join(message.params[1:2]))
         return self._about(question, message) or any(matches(mask, nick) for mask in question.left)
 
     def _fits(self, question: Asked, message: Message) -> int:
         """How well a reply fits a question that it may answer: by what it names first."""
         # RPL_UMODEIS names only whom it is said to: RFC 2812 section 5.1
         named = message.params[:1] if message.command == "221" else message.params[1:]
-        names = not {self._fold(word) for word in named}.isdisjoint(question.left)
+        names = not {self.fold(word) for word in named}.isdisjoint(question.left)
         if message.command[0] in "45":
-            all_named = question.words.issuperset(map(self._fold, message.params[1:-1]))
+            all_named = question.words.issuperset(map(self.fold, message.params[1:-1]))
             return 2 * names + all_named
         if mode := LISTED.get(message.command):
             return 2 * names + (mode in question.words and not question.acts)

@@ -126,7 +126,7 @@ class Session:
         self.marks = Marks(noted.marks)
         self.webpush = WebPush(noted.subscriptions, vapid)
         self.monitoring = Monitoring()
-        self.routing = Routing(lambda name: self.casemapping.fold(name))
+        self.routing = Routing(self.casemapping.fold)
         self.upkeep = Upkeep()
         self.screen = screen or Screen()
         self.screen.begin(self.casemapping.fold)
