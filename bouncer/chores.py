@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 import trio
@@ -39,31 +39,29 @@ async def save_cursors(cursors: Cursors) -> None:
 
 async def redact_owed(store: Store) -> None:
     """Delete what its network has deleted while the database could not be written."""
-    while True:
-        await trio.sleep(REDACT_S)
-        try:
-            await store.redact_owed()
-        except StorageError as error:
-            log.error("message not redacted", reason=str(error))
+    await _keep_at(store.redact_owed, REDACT_S, "message not redacted")
 
 
 async def merge(store: Store) -> None:
     """Bring together what was kept of one conversation under two names."""
-    while True:
-        await trio.sleep(MERGE_S)
-        try:
-            await store.merge()
-        except StorageError as error:
-            log.error("conversations not merged", reason=str(error))
+    await _keep_at(store.merge, MERGE_S, "conversations not merged")
 
 
 async def prune(store: Store, keep_s: Callable[[], int | None]) -> None:
     """Let go of what is kept too long, every hour, in steps that hinder nobody."""
+
+    async def work() -> None:
+        gone = await store.prune(Keep(age_s=keep_s()))
+        log.info("history pruned", messages=gone)
+
+    await _keep_at(work, PRUNE_S, "history not pruned")
+
+
+async def _keep_at(work: Callable[[], Awaitable[object]], every_s: float, failure: str) -> None:
+    """What the store cannot do this time it does the next."""
     while True:
-        await trio.sleep(PRUNE_S)
+        await trio.sleep(every_s)
         try:
-            gone = await store.prune(Keep(age_s=keep_s()))
+            await work()
         except StorageError as error:
-            log.error("history not pruned", reason=str(error))
-        else:
-            log.info("history pruned", messages=gone)
+            log.error(failure, reason=str(error))
