@@ -350,10 +350,7 @@ class Voter:
         if self.roster is not None:
             yield from check.about_pairing(self.config, self.roster, self.key.public)
             yield from about_role(self.file, self.roster)
-            yield from self.pairing.shown(self.roster)
-        yield from company.about_voters(self.mesh, trio.current_time())
-        yield from company.about_landmarks(self.landmarks)
-        yield from company.about_stalls(self.conduct.stalled_at, self.pulse.now())
+        yield from company.about_company(self)
         last, waits = self.hearing.last, self.conduct.state.timings
         if last is not None and self.pulse.now() < last.at + waits.suspect_s:  # else it is away
             yield from company.about_link(self.mesh)

@@ -335,10 +335,7 @@ def _running(voter: Voter) -> Iterator[Finding]:
             "when the clock has stood for a minute and nothing goes on",
         )
     yield from about_skew(voter.hearing.notices.ahead_s)
-    yield from voter.pairing.shown(voter.roster) if voter.roster else ()
-    yield from company.about_voters(voter.mesh, trio.current_time())
-    yield from company.about_landmarks(voter.landmarks)
-    yield from company.about_stalls(voter.conduct.stalled_at, now)
+    yield from company.about_company(voter)
     yield from voter.disagreements()
     for announcer in voter.announcers.values():
         yield from about_network(announcer)

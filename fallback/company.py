@@ -8,14 +8,28 @@ never speaks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import trio
 
 from bouncer.mesh.heartbeat import NO_NONCE
 from fallback.findings import Finding, fail, ok
 from fallback.mesh.port import Mesh
 from fallback.senses.landmarks import Landmarks
 
+if TYPE_CHECKING:
+    from fallback.app import Voter
+
 HEARD_S = 10.0  # five greetings
 MANY_STALLS, STALLS_WITHIN_S = 5, 600.0
+
+
+def about_company(voter: Voter) -> Iterator[Finding]:
+    """Of a running voter: who waits to be paired, and all of the above."""
+    yield from voter.pairing.shown(voter.roster) if voter.roster else ()
+    yield from about_voters(voter.mesh, trio.current_time())
+    yield from about_landmarks(voter.landmarks)
+    yield from about_stalls(voter.conduct.stalled_at, voter.pulse.now())
 
 
 def about_voters(mesh: Mesh, now: float) -> Iterator[Finding]:
