@@ -81,6 +81,13 @@ class FrontDesk:
         said = self._conduct.performer.drilled(text)
         self._announcers[network].notice(nick, said, source=self._turn_of(network, nick))
 
+    def _say(self, network: str, text: str, priority: Priority, *, in_lobby: bool = False) -> str:
+        """A line to the room; what it came to."""
+        announcer = self._announcers[network]
+        place, said = announcer.config, self._conduct.performer.drilled(text)
+        announcer.say((place.room, place.lobby) if in_lobby else (place.room,), said, priority)
+        return said
+
     def _turn_of(self, network: str, nick: str) -> str:
         """Their host, so that nicks do not multiply turns."""
         user = self._announcers[network].state.user_named(nick)
@@ -239,15 +246,14 @@ class FrontDesk:
             if announcer.joined and self._conduct.performer.speaks(network):
                 there = network == action.network
                 text = action.text if there else f"on {action.network}: {action.text}"
-                text = self._conduct.performer.drilled(text)
-                announcer.say((announcer.config.room,), text, Priority.VERIFY)
+                said = self._say(network, text, Priority.VERIFY)
                 self._journal.note(
                     self._conduct.incident_id,
                     network,
                     announcer.config.room,
                     self._me,
                     "agent",
-                    text,
+                    said,
                 )
 
     @_do.register
@@ -295,22 +301,15 @@ class FrontDesk:
 
     def announced(self, network: str) -> None:
         """With the announcement: the temp nick of everyone on call."""
-        announcer = self._announcers[network]
-        targets = [announcer.config.room]
-        if self._nicks_in_lobby:
-            targets.append(announcer.config.lobby)
         for line in self.nick_lines(network):
-            said = self._conduct.performer.drilled(line)
-            announcer.say(tuple(targets), said, Priority.ROSTER)
+            self._say(network, line, Priority.ROSTER, in_lobby=self._nicks_in_lobby)
 
     def took_over(self, network: str) -> None:
         """This agent speaks there from now on: who is found already is told to the room once more,
         for who spoke before may not have heard of all."""
         found = [f"{handle}={where}" for handle, where in self.found(network).items()]
-        announcer = self._announcers[network]
         for line in join_entries(found, MAX_NICK_LINE):
-            said = self._conduct.performer.drilled(f"found so far: {line}")
-            announcer.say((announcer.config.room,), said, Priority.ROSTER)
+            self._say(network, f"found so far: {line}", Priority.ROSTER)
 
     def found(self, network: str) -> dict[str, str]:
         """Who is found, here or at another agent: handle -> nick and proof, as `network` reads
