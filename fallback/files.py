@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 
@@ -35,8 +36,7 @@ def about_secrets(config: Config) -> Iterator[Finding]:
             except OSError as error:
                 yield fail(f"{network.name}: {path}: {error.strerror}", "correct the path")
                 continue
-            if mode & 0o007:
-                yield warn(f"{network.name}: everybody may read {path}", f"chmod 640 {path}")
+            yield from about_readers(network.name, path, mode)
         if not network.account:
             yield warn(
                 f"{network.name}: no account",
@@ -81,6 +81,12 @@ def about_tokens(config: Config) -> Iterator[Finding]:
         except (OSError, UnicodeDecodeError) as error:
             yield fail(f"push[{number}]: {error}", "correct token_file")
             continue
-        if place.token_file and place.token_file.stat().st_mode & 0o007:
-            todo = f"chmod 640 {place.token_file}"
-            yield warn(f"push[{number}]: everybody may read {place.token_file}", todo)
+        if place.token_file:
+            mode = place.token_file.stat().st_mode
+            yield from about_readers(f"push[{number}]", place.token_file, mode)
+
+
+def about_readers(whose: str, path: Path, mode: int) -> Iterator[Finding]:
+    """Whether a secret is everybody's; its group may read it, for a service's files have one."""
+    if mode & 0o007:
+        yield warn(f"{whose}: everybody may read {path}", f"chmod 640 {path}")
