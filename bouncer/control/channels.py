@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from bouncer.control import keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Option, Request, WrongUse
+from bouncer.control.grammar import Argument, ControlError, Option, Request, nothing_to_change
 from bouncer.irc.known import MAX_CHANNELS
 from storage import accounts
 from storage.errors import NotFound
@@ -105,7 +105,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
 
 async def change(desk: Desk, request: Request) -> list[str]:
     if not request.changes:
-        raise WrongUse("nothing to change; name an option, `help channel set` lists them")
+        raise nothing_to_change("channel set")
 
     def write(connection: Connection) -> Network:
         network = _network(connection, request)

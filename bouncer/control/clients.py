@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from bouncer.control import readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Option, Request, WrongUse
+from bouncer.control.grammar import Argument, ControlError, Option, Request, nothing_to_change
 from bouncer.control.server import duration
 from storage import accounts
 from storage.accounts import MAX_CLIENT_NAMES
@@ -17,7 +17,7 @@ from storage.records import Client, Network, User
 async def change(desk: Desk, request: Request) -> list[str]:
     """Set it on every network of the user; a client that was never seen starts with what comes."""
     if not request.changes:
-        raise WrongUse("nothing to change; name an option, `help client set` lists them")
+        raise nothing_to_change("client set")
     newest = desk.store.last_id
 
     def write(connection: Connection) -> int:

@@ -32,6 +32,11 @@ class WrongUse(ControlError):
     """The words were not understood; nothing was tried."""
 
 
+def nothing_to_change(command: str) -> WrongUse:
+    """For a command whose options say what is to change, given none."""
+    return WrongUse(f"nothing to change; name an option, `help {command}` lists them")
+
+
 class NotAllowed(ControlError):
     """Understood, and not for whoever asked."""
 

@@ -11,7 +11,14 @@ from bouncer.connections.dial import ServerAddress
 from bouncer.control import channels, keep, readers, sasl
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Option, Request, WrongUse
+from bouncer.control.grammar import (
+    Argument,
+    ControlError,
+    Option,
+    Request,
+    WrongUse,
+    nothing_to_change,
+)
 from bouncer.control.live import NetworkStatus
 from storage import accounts
 from storage.records import Network, User
@@ -128,7 +135,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
         if request["URI"]:
             changes["uri"] = request["URI"]
         if not changes and not joins:
-            raise WrongUse("nothing to change; name an option, `help network set` lists them")
+            raise nothing_to_change("network set")
         if changes:
             network = accounts.change_network(connection, network.id, **changes)
         _join(connection, network, joins)

@@ -9,7 +9,15 @@ from sqlalchemy import Connection
 from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Option, Reader, Request, WrongUse
+from bouncer.control.grammar import (
+    Argument,
+    ControlError,
+    Option,
+    Reader,
+    Request,
+    nothing_to_change,
+)
+from bouncer.control.server import counted
 from bouncer.irc.split import join_entries
 from bouncer.login import totp
 from bouncer.mesh import proofs
@@ -52,7 +60,7 @@ async def change(desk: Desk, request: Request) -> list[str]:
         known = accounts.get_staff(connection, request["HANDLE"])
         changes = _changes(connection, request, known, secret)
         if not changes:
-            raise WrongUse("nothing to change; name an option, `help staff set` lists them")
+            raise nothing_to_change("staff set")
         _refuse_shared(connection, known.handle, changes)
         accounts.change_staff(connection, known.handle, **changes)
         return changes
@@ -87,7 +95,7 @@ async def listing(desk: Desk, request: Request) -> list[str]:
         parts += [f"account {name} on {network}" for network, name in person.accounts]
         for kind, what in _KINDS:
             number = sum(1 for each, _ in person.keys if each == kind)
-            parts += [f"{number} {what}{'' if number == 1 else 's'}"] if number else []
+            parts += [counted(number, what)] if number else []
         lines.append(f"{person.handle}: {', '.join(parts)}")
     if people and not lines:
         return [f"nobody on the roster with role {request['ROLE']}"]

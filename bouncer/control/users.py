@@ -11,7 +11,14 @@ from sqlalchemy import Connection
 from bouncer.control import keep, readers
 from bouncer.control.actors import Permission
 from bouncer.control.command import Command, Desk
-from bouncer.control.grammar import Argument, ControlError, Option, Request, WrongUse
+from bouncer.control.grammar import (
+    Argument,
+    ControlError,
+    Option,
+    Request,
+    WrongUse,
+    nothing_to_change,
+)
 from bouncer.control.server import counted
 from bouncer.login import passwords
 from storage import accounts
@@ -67,7 +74,7 @@ async def add(desk: Desk, request: Request) -> list[str]:
 async def change(desk: Desk, request: Request) -> list[str]:
     password = request.option("--password")
     if not request.changes and password is None:
-        raise WrongUse("nothing to change; name an option, `help user set` lists them")
+        raise nothing_to_change("user set")
     # A limit of room that one can lift oneself would be none.
     if _FOR_ADMINS & set(request.changes) and not request.actor.admin:
         raise ControlError("--admin, --enabled and --keep-size are for administrators")
