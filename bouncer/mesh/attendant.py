@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from bouncer.connections import supervise
+from bouncer.mesh.datagrams import look_up
 from bouncer.mesh.heartbeat import DatagramFault, Kind
 from bouncer.mesh.link import FrameType, Link, LinkFault, dial_voter
 from bouncer.mesh.peers import Heard, Peers
@@ -72,9 +73,8 @@ class Attendant:
         host, port = split_address(one.voter.address)
         while True:
             try:
-                found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_DGRAM)
-                one.ways.found((str(at[0]), int(at[1])) for *_, at in found)
-            except (OSError, UnicodeError) as error:  # the latter of what DNS takes for no name
+                one.ways.found(await look_up(host, port))
+            except (OSError, UnicodeError) as error:
                 log.info("voter's address not found", voter=one.voter.name, error=str(error))
                 await trio.sleep(AGAIN_S)
                 continue

@@ -108,6 +108,13 @@ def open_all(address: Address | None) -> list[Port]:
     return ports
 
 
+async def look_up(host: str, port: int) -> list[Where]:
+    """Every address of a name, or the one that it is. Raises OSError, and UnicodeError of what DNS
+    takes for no name."""
+    found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_DGRAM)
+    return [(str(at[0]), int(at[1])) for *_, at in found]
+
+
 def send_by(ports: Sequence[Port], data: bytes, where: Where) -> None:
     """Send by the port of the right family, if there is one."""
     v6 = ":" in where[0]

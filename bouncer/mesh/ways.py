@@ -8,8 +8,10 @@ alone it is spoken to. A way may lead in one direction alone: greetings go to al
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from bouncer.mesh.datagrams import Where
+if TYPE_CHECKING:
+    from bouncer.mesh.datagrams import Where
 
 HEARD_S = 5.0  # two greetings and more, or five acks, that were lost
 MOST = 8  # addresses of one name; the rest is left out

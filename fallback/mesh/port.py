@@ -16,7 +16,7 @@ import trio
 
 from bouncer.config import Address
 from bouncer.mesh import sieve
-from bouncer.mesh.datagrams import Port, Where, open_ports, send_by
+from bouncer.mesh.datagrams import Port, Where, look_up, open_ports, send_by
 from bouncer.mesh.heartbeat import NO_NONCE, NONCE_OCTETS, DatagramFault, Kind
 from bouncer.mesh.keys import MeshKey, PublicKey
 from bouncer.mesh.link import HANDSHAKE_S, FrameType, Link, LinkFault, server_context
@@ -204,12 +204,12 @@ class Mesh:
             for name, voter in list(self._voters.items()):
                 host, port = split_address(voter.address)
                 try:
-                    found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_DGRAM)
-                except (OSError, UnicodeError) as error:  # the latter of what DNS takes for no name
+                    found = await look_up(host, port)
+                except (OSError, UnicodeError) as error:
                     log.info("voter's address not found", voter=name, error=str(error))
                     continue
                 if name in self._ways:
-                    self._ways[name].found((str(at[0]), int(at[1])) for *_, at in found)
+                    self._ways[name].found(found)
             with trio.move_on_after(RESOLVE_S):
                 await self._changed.wait()
 
