@@ -101,13 +101,23 @@ def are(words: Sequence[str], *command: str) -> bool:
     )
 
 
+def line_at(words: Sequence[str], named: int = 1) -> int | None:
+    """Where the line of IRC begins that ends these words; None for a command without one. `named`
+    of them name the user."""
+    if are(words, "user", "run"):
+        begins = line_at(words[3:], 0)
+        return None if begins is None else 3 + begins
+    if not named and words and words[0].casefold() == "quote":  # as ZNC has it
+        return 2
+    return named + 3 if are(words, "network", "quote") else None
+
+
 def own_words(words: Sequence[str], named: int = 1) -> int:
     """How many words are the command's own: what follows the network's name in `network quote` is
-    a line of IRC, whatever its words look like. `named` of them name the user."""
+    a line of IRC, whatever its words look like."""
     start = int(words[:1] == ["ctl"])
-    if are(words[start:], "user", "run"):
-        return start + 3 + own_words(words[start + 3 :], 0)
-    return start + named + 3 if are(words[start:], "network", "quote") else len(words) + 1
+    begins = line_at(words[start:], named)
+    return len(words) + 1 if begins is None else start + begins
 
 
 def take_config(words: list[str]) -> tuple[Path | None, list[str]]:

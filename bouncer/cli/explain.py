@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from bouncer.cli.commands import OWN
-from bouncer.cli.outside import MAY_HOLD_ONE, STDIN
+from bouncer.cli.outside import LINE, MAY_HOLD_ONE, STDIN
 
 # Secrets and key files come in otherwise on the command line: see outside.outside_words.
 _HERE = (
@@ -26,6 +26,8 @@ def explained(words: list[str], lines: list[str]) -> list[str]:
     ]
     if piped := [flag for flag in MAY_HOLD_ONE if any(f"  {flag} " in line for line in lines)]:
         shown.append(f"  {', '.join(f'{flag}{STDIN}' for flag in piped)}: by standard input")
+    if len(lines) == 1 and "LINE…" in lines[0]:
+        shown.append(f"  {LINE} for LINE: by standard input")
     return shown
 
 

@@ -15,27 +15,30 @@ from pathlib import Path
 
 from bouncer.cli import FAILED, WRONG_USE, Exit, are, own_words
 
+LINE = "-"  # in the place of a line of IRC: it comes from standard input
 STDIN = "-stdin"  # after an option's name: its value comes from there
 PASSWORD, SERVER_PASSWORD = "--password", "--server-password"
 SECRETS = {flag: flag for flag in (PASSWORD, SERVER_PASSWORD)} | {
     "-password": PASSWORD, "-pass": SERVER_PASSWORD,  # as soju has them
 }  # fmt: skip
-MAY_HOLD_ONE = ("--proxy", "--connect-command", "--key")
+PROXY, CONNECT_COMMAND = "--proxy", "--connect-command"
+MAY_HOLD_ONE = (PROXY, CONNECT_COMMAND, "--key")
 FROM_STDIN = {flag + STDIN: flag for flag in (PASSWORD, SERVER_PASSWORD, *MAY_HOLD_ONE)}
 _LOGINS = ("--sasl-plain", "--sasl-scram")
+_ALL_READ = "everybody on this machine can read a command line"
 _PROXY_PASSWORD = re.compile(r"\w+://[^/@]*:[^/]*@")
 
 
 def outside_words(words: Sequence[str], named: int = 1) -> list[str]:
     """The words with what stands outside of them put in; `named` of them name the user."""
     if are(words, "user", "run"):
-        return [*words[:3], *outside_words(words[3:], 0)]
+        return [*words[:3], *outside_words(_of_znc(words[3:]), 0)]
     result: list[str] = []
     left = list(words)
     sasl = _sasl_password(words, named)
     while left:
         if len(result) >= own_words(result, named):
-            return result + left
+            return result + _line(left)
         word = left.pop(0)
         flag, equals, value = word.partition("=")
         if word in FROM_STDIN:
@@ -43,14 +46,54 @@ def outside_words(words: Sequence[str], named: int = 1) -> list[str]:
                 result += [FROM_STDIN[word], _read_secret(FROM_STDIN[word])]
         elif secret := _secret(flag):
             raise _readable(flag, secret)
-        elif flag == "--proxy" and _PROXY_PASSWORD.match(value if equals else "".join(left[:1])):
-            raise _readable("the password in --proxy", flag)
+        elif (held := _holder(flag)) and _holds(held, value if equals else "".join(left[:1])):
+            raise _readable(f"the password in {held}", held)
         elif flag == "--ssh-key" and (equals or left):
             for line in _key_lines(value if equals else left.pop(0)):
                 result += ["--ssh-key", line]
         else:
             result.append(word)
     return [*result, *_login_password(words), *_new_password(words, named), *sasl]
+
+
+def _of_znc(words: Sequence[str]) -> Sequence[str]:
+    """ZNC's words that may hold a password, as the command which each is."""
+    name, rest = "".join(words[:1]).casefold(), words[1:]
+    if name == "setpassword":
+        if any(word[:1] != "-" for word in rest):
+            raise _readable("PASSWORD", PASSWORD)
+        return ["user", "passwd", *rest]
+    return ["network", "quote", *rest] if name == "quote" else words
+
+
+def _line(words: list[str]) -> list[str]:
+    """The line of IRC that a command ends with."""
+    if words == [LINE]:
+        return [_read_secret("LINE")]
+    if _is_secret_line(" ".join(words)):
+        raise Exit(WRONG_USE, f"LINE: {_ALL_READ}; write {LINE} for it, and it is read from stdin")
+    return words
+
+
+def _is_secret_line(line: str) -> bool:
+    from bouncer.irc.wire import Message, ProtocolError
+    from bouncer.session.secrets import is_secret_line
+
+    try:
+        return is_secret_line(Message.parse(line.removeprefix("/")))
+    except ProtocolError:
+        return False
+
+
+def _holder(flag: str) -> str:
+    """The option which this is, or begins, that may hold a secret in its value; "" for none."""
+    whole = f"-{flag}" if flag[1:2] != "-" else flag  # as soju has them
+    begun = (each for each in (PROXY, CONNECT_COMMAND) if each.startswith(whole))
+    return next(begun, "") if len(whole) > 3 else ""
+
+
+def _holds(flag: str, value: str) -> bool:
+    return bool(_PROXY_PASSWORD.match(value)) if flag == PROXY else _is_secret_line(value)
 
 
 def _sasl_password(words: Sequence[str], named: int) -> list[str]:
@@ -97,7 +140,7 @@ def _new_password(words: Sequence[str], named: int) -> list[str]:
 def _readable(what: str, secret: str) -> Exit:
     return Exit(
         WRONG_USE,
-        f"{what}: everybody on this machine can read a command line; use {secret}{STDIN}",
+        f"{what}: {_ALL_READ}; use {secret}{STDIN}",
     )
 
 
@@ -108,7 +151,7 @@ def _secret(flag: str) -> str:
 
 
 def _read_secret(flag: str) -> str:
-    what = flag.removeprefix("--").replace("-", " ")
+    what = flag.removeprefix("--").replace("-", " ").lower()
     if sys.stdin.isatty():
         return getpass.getpass(f"{what}: ")
     line = sys.stdin.readline()

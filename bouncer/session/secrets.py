@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bouncer.irc.multiline import is_packed, single_lines
+from bouncer.irc.wire import Message
 
 SERVICES = frozenset({
     "nickserv", "chanserv", "authserv", "userserv", "operserv", "saslserv", "memoserv", "q", "x",
@@ -29,11 +30,12 @@ BITLBEE_WORDS = {"&bitlbee": _LOGINS | {"ac": "account"}, "root": _LOGINS}
 
 PROOF_WORDS = frozenset({"claim", "proof"})  # to an off-site agent, under any nick
 
+LOGIN_COMMANDS = frozenset({"IDENTIFY", "OPER", "PASS", "AUTHENTICATE", "REGISTER", "VERIFY"})
+
 # Commands that some networks offer as short cuts to the same services.
-SERVICE_COMMANDS = frozenset({
+SERVICE_COMMANDS = LOGIN_COMMANDS | {
     "NICKSERV", "NS", "CHANSERV", "CS", "AUTHSERV", "AS", "USERSERV", "US", "OPERSERV", "OS",
-    "IDENTIFY", "OPER", "PASS", "AUTHENTICATE", "REGISTER", "VERIFY",
-})  # fmt: skip
+}  # fmt: skip
 
 
 def is_secret(target: str, text: str) -> bool:
@@ -48,6 +50,16 @@ def is_secret(target: str, text: str) -> bool:
     if name in BITLBEE_WORDS:
         return _is_for_bitlbee(words, BITLBEE_WORDS[name])
     return name in SERVICES and first in SECRET_WORDS
+
+
+def is_secret_line(message: Message) -> bool:
+    """The same for a whole line to a network."""
+    command, params = message.command, message.params
+    if command in ("PRIVMSG", "NOTICE"):
+        return len(params) > 1 and any(is_secret(each, params[1]) for each in params[0].split(","))
+    if command in LOGIN_COMMANDS:
+        return bool(params)
+    return command in SERVICE_COMMANDS and is_secret("nickserv", " ".join(params))
 
 
 def _is_for_bitlbee(words: Sequence[str], secret: Mapping[str, str]) -> bool:

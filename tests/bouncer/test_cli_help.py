@@ -33,6 +33,7 @@ from tests.bouncer.program import running
         (("history", "--help"), "bouncer history backup FILE"),
         (("network", "add", "--help"), "--proxy-stdin, --connect-command-stdin: "),
         (("channel", "add", "--help"), "--key-stdin: "),
+        (("network", "quote", "-h"), "  - for LINE: by standard input"),
     ],
 )
 def test_help_teaches(

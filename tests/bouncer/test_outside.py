@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,12 @@ BOUNCER = str(Path(sys.executable).with_name("bouncer"))
         ("channel add al net #a --key-stdin", "channel add al net #a --key -first"),
         ("network set al net --sasl-plain al", "network set al net --sasl-plain al"),
         ("user run al user passwd", "user run al user passwd --generate"),
+        ("user run al SetPassword", "user run al user passwd --generate"),
+        ("user run al setpassword --password-stdin", "user run al user passwd --password -first"),
+        ("network quote al net -", "network quote al net -first"),
+        ("user run al Quote net -", "user run al network quote net -first"),
+        ("net q al net PRIVMSG bob -", "net q al net PRIVMSG bob -"),
+        ("net q al net NS INFO bob", "net q al net NS INFO bob"),
     ],
 )
 def test_passwords_come_by_standard_input(
@@ -41,6 +48,26 @@ def test_passwords_come_by_standard_input(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("-first\nsecond\n"))
     assert outside_words(words.split()) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        ("network quote al net PASS hunter2", "write - for it"),
+        ("net q al net PRIVMSG #a,NickServ :IDENTIFY hunter2", "write - for it"),
+        ("user run al net quote net ns ghost me hunter2", "write - for it"),
+        ("user run al QUOTE net OPER me hunter2", "write - for it"),
+        ("user run al SetPassword hunter2", "use --password-stdin"),
+        ("network set al net --connect-c 'PRIVMSG Q :AUTH hunter2'", "use --connect-command-stdin"),
+        ("network set al net '-connect-command=NS ID hunter2'", "use --connect-command-stdin"),
+        ("network set al net --proxy socks5://me:hunter2@[::1]", "use --proxy-stdin"),
+    ],
+)
+def test_a_command_line_that_holds_a_password_is_refused(words: str, instead: str) -> None:
+    with pytest.raises(Exit, match="everybody on this machine can read") as refused:
+        outside_words(shlex.split(words))
+    assert instead in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize("words", ["user add a --password-stdin", "sasl set-plain al net login"])
