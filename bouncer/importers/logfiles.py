@@ -14,7 +14,7 @@ from pathlib import Path
 import trio
 
 from bouncer.importers.loglines import FOLD, Conversation, Fold, rows_of
-from bouncer.irc.wire import decode
+from bouncer.importers.texts import text_of
 from storage.imports import add_older, progress_of
 from storage.store import Store
 
@@ -58,7 +58,7 @@ def find_logs(folder: Path, network_id: int, own_nick: str, fold: Fold = FOLD) -
     for window in sorted(folder.iterdir()):
         if not window.is_dir():
             continue
-        name = decode(os.fsencode(window.name))  # file systems know no encoding
+        name = text_of(os.fsencode(window.name))  # file systems know no encoding
         conversation = Conversation(network_id, name, own_nick, fold)
         for path in window.iterdir():  # unlike a glob it says what may not be read
             if path.suffix != ".log":
@@ -90,7 +90,7 @@ class LogReader:
         while len(lines) < CHUNK_LINES and self._file.tell() < until:
             line = self._file.readline(LONGEST_LINE)
             if line.endswith(b"\n"):
-                lines.append(decode(line[:-1].translate(None, b"\r\0")))
+                lines.append(text_of(line[:-1].replace(b"\r", b"")))
             elif self._ends():
                 lines.append("")  # a line it is, though none that anybody has said
             else:

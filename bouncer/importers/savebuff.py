@@ -16,7 +16,8 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import Blowfish
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 from bouncer.importers.loglines import CHANNEL_SIGNS, fold_of
-from bouncer.irc.wire import Message, ProtocolError, decode
+from bouncer.importers.texts import text_of
+from bouncer.irc.wire import Message, ProtocolError
 from bouncer.session.secrets import is_secret
 from storage.messages import Row
 from storage.records import Network
@@ -52,7 +53,7 @@ def passwords(arguments: str, typed: str) -> list[str]:
 def open_buffer(data: bytes, tried: Iterable[str], own_nick: str) -> Buffer | None:
     """None where none of the passwords opens it."""
     for password in tried:
-        text = decode(_unsealed(data, password).replace(b"\0", b""))
+        text = text_of(_unsealed(data, password))
         for head in _HEADS:
             if text.startswith(head):
                 name, *lines = text.removeprefix(head).split("\n")

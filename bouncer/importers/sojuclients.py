@@ -18,7 +18,7 @@ from bouncer.importers.logfiles import Report
 from bouncer.importers.loglines import Conversation, fold_of, rows_of
 from bouncer.importers.sojumessages import file_name, later_of, row_of
 from bouncer.importers.sojureceipts import InDatabase, InFile, Receipt
-from bouncer.irc.wire import decode
+from bouncer.importers.texts import text_of
 from storage import accounts, messages
 from storage.directory import get_meta, put_meta
 from storage.imports import LAST_IMPORTED_ID
@@ -103,4 +103,4 @@ def _lines_until(path: Path, offset: int) -> Iterator[str]:
     """One by one, up to the line that has this octet."""
     with path.open("rb") as file:
         while file.tell() <= offset and (line := file.readline()).endswith(b"\n"):
-            yield decode(line.rstrip(b"\r\n"))
+            yield text_of(line.rstrip(b"\r\n"))

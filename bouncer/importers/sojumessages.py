@@ -15,7 +15,8 @@ import trio
 
 from bouncer.importers.logfiles import Progress, Report
 from bouncer.importers.loglines import CHANNEL_SIGNS, fold_of
-from bouncer.irc.wire import Message, ProtocolError, decode, format_tags
+from bouncer.importers.texts import text_of
+from bouncer.irc.wire import Message, ProtocolError, format_tags
 from bouncer.session.secrets import is_secret
 from storage.imports import add_older, progress_of
 from storage.messages import Row
@@ -30,11 +31,10 @@ Columns = dict[str, Any]
 
 
 def open_source(path: Path) -> sqlite3.Connection:
-    """To read from. Texts in it are lines of IRC as they came, in whatever encoding; NUL, which
-    PostgreSQL does not take, is no part of one."""
+    """To read from. Texts in it are lines of IRC as they came."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     connection.row_factory = sqlite3.Row
-    connection.text_factory = lambda octets: decode(octets.replace(b"\0", b""))
+    connection.text_factory = text_of
     return connection
 
 

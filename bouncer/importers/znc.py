@@ -21,6 +21,7 @@ from bouncer.importers import savebuff
 from bouncer.importers.logfiles import LogFile, Progress, Report, find_logs, import_logs
 from bouncer.importers.loglines import fold_of
 from bouncer.importers.people import fitting, keep_network, keep_user
+from bouncer.importers.texts import text_of
 from bouncer.importers.zncconf import (
     BadConfig,
     Section,
@@ -29,7 +30,6 @@ from bouncer.importers.zncconf import (
     parse_registry,
     parse_server,
 )
-from bouncer.irc.wire import decode
 from bouncer.login.passwords import znc_hash
 from storage import messages
 from storage.errors import StorageError
@@ -66,7 +66,7 @@ async def import_znc(
     """
     path = folder / "configs" / "znc.conf"
     try:
-        root = parse_config(decode(await trio.to_thread.run_sync(path.read_bytes)))
+        root = parse_config(text_of(await trio.to_thread.run_sync(path.read_bytes)))
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from None
     except BadConfig as error:
@@ -331,6 +331,6 @@ def _registry(place: Path, module: str) -> dict[str, str]:
 def _read(path: Path) -> str:
     """What a module keeps, '' where it keeps nothing. That it may not be read is raised."""
     try:
-        return decode(path.read_bytes())
+        return text_of(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return ""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from bouncer.importers.texts import text_of
+
 _OPEN = re.compile(r"<(\w+)(?:\s+([^>]*))?>")
 _CLOSE = re.compile(r"</(\w+)>")
 _ESCAPE = re.compile(r"%([0-9a-fA-F]{1,2});")
@@ -99,8 +101,7 @@ def _unescape(text: str) -> str:
     def octet(match: re.Match[str]) -> str:
         return chr(int(match[1], 16))
 
-    octets = _ESCAPE.sub(octet, text).encode("latin-1", "replace")
-    return octets.decode("utf-8", "replace")
+    return text_of(_ESCAPE.sub(octet, text).encode("latin-1", "replace"))
 
 
 def parse_server(text: str) -> tuple[str, str]:

@@ -106,6 +106,15 @@ async def test_what_is_no_znc_directory_is_refused(store: Store, tmp_path: Path)
         await import_znc(store, tmp_path, lambda *_: None)
 
 
+async def test_nul_is_no_part_of_what_is_brought_in(store: Store, tmp_path: Path) -> None:
+    """PostgreSQL takes none."""
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "znc.conf").write_bytes(b"<User al>\nRealName = Al\0\xefce\n</User>\n")
+    await import_znc(store, tmp_path, lambda *_: None)
+    assert (await store.read(accounts.get_user, "al")).realname == "Al\xefce"
+    assert parse_registry("Perform MODE%20;%00;al\n") == {"Perform": "MODE al"}
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that an unprivileged ZNC can use: as root it would wait for half a minute."""
