@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,37 @@ def in_the_way(data_dir: Path) -> str:
     """What stands where the directory, or one that it is in, should be; "" for nothing."""
     lowest = next(each for each in (data_dir, *data_dir.parents) if each.exists())
     return "" if lowest.is_dir() else f"{lowest} is no directory; name another"
+
+
+def not_ours(data_dir: Path) -> str:
+    """Whose the directory is, and what to do, where we may not work in it; "" where we may, or it
+    is missing."""
+    try:
+        owner = data_dir.stat().st_uid
+        if (
+            not data_dir.is_dir()
+            or os.access(data_dir, os.R_OK | os.W_OK | os.X_OK)
+            or is_read_only(data_dir)
+        ):
+            return ""
+    except PermissionError:
+        return f"{data_dir} cannot be reached; run this as the bouncer's user, or as root"
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    if owner == os.geteuid():
+        return f"{data_dir} is closed to its owner; chmod 700 {data_dir}"
+    if owner == 0:
+        return f"{data_dir} is root's; chown it to the bouncer's user"
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"user {owner}"
+    return f"{data_dir} is {name}'s; run this as {name}, or as root"
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether its file system is mounted so: nobody's rights help there."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 @contextmanager

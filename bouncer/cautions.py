@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -32,16 +33,26 @@ async def warnings(config: Config) -> list[str]:
 
 
 def _warnings(config: Config) -> Iterator[str]:
+    for look in (_in_the_clear, _little_room, _noticed, _unlocked, _certificate):
+        with suppress(OSError):  # a file that is closed to us is a fault, and said as one
+            yield from look(config)
+
+
+def _in_the_clear(config: Config) -> Iterator[str]:
     for number, listen in enumerate(config.listen, 1):
         if not listen.tls and not listen.address.loopback:
             yield (
                 f"listen[{number}]: {listen.address} is open to others without TLS: passwords can "
                 "be read on the way"
             )
-    yield from _little_room(config)
-    yield from _noticed(config)
+
+
+def _unlocked(config: Config) -> Iterator[str]:
     if said := lockless(config.data_dir):
         yield f"data_dir: {said}"
+
+
+def _certificate(config: Config) -> Iterator[str]:
     chain, _ = tls.paths(config)
     try:
         found = certificates.read(chain) if chain.exists() else None

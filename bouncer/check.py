@@ -23,8 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bouncer import database, place
 from bouncer.admin import answers
-from bouncer.alone import in_the_way
-from bouncer.cli import Exit, remote
+from bouncer.alone import in_the_way, is_read_only, not_ours
+from bouncer.cli import Exit, remote, told
 from bouncer.config import Address, Config, Listen
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.push.webpush import KEY_FILE as VAPID_KEY
@@ -60,11 +60,13 @@ async def faults(config: Config, descend: Callable[[], None] = lambda: None) -> 
 
 
 def _faults(config: Config) -> Iterator[str]:
-    yield from own_file(config)
-    yield from data_dir(config)
-    yield from keys(config)
-    yield from certificate(config)
-    yield from stored(config)
+    for look in (own_file, data_dir, keys, certificate, stored):
+        try:
+            yield from look(config)
+        except OSError as error:
+            yield told(error)
+        if look is data_dir and not_ours(config.data_dir):
+            return  # nothing in it can be looked at
     if answers(config.admin_socket):
         yield from told_by(config.admin_socket)
 
@@ -97,7 +99,7 @@ def own_file(config: Config) -> Iterator[str]:
 def data_dir(config: Config) -> Iterator[str]:
     """The data directory: ours to write, and nobody else's to read."""
     path = config.data_dir
-    if fault := in_the_way(path):
+    if fault := not_ours(path) or in_the_way(path):
         yield f"data_dir: {fault}"
         return
     if not path.exists():
@@ -105,14 +107,14 @@ def data_dir(config: Config) -> Iterator[str]:
         if not os.access(parent, os.W_OK | os.X_OK):
             yield f"data_dir: {path} is missing and cannot be made; make it for the bouncer's user"
         return
-    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+    if is_read_only(path):
         yield f"data_dir: {path} is not ours to write; {_advice(path)}"
     elif stat.S_IMODE(path.stat().st_mode) & 0o007:
         yield f"data_dir: {path} is open to everybody; chmod 700 {path}"
 
 
 def _advice(path: Path) -> str:
-    if os.statvfs(path).f_flag & os.ST_RDONLY:
+    if is_read_only(path):
         return "its file system is mounted read-only; see why, and remount it"
     return "chown it to the bouncer's user"
 

@@ -26,6 +26,15 @@ class Exit(Exception):
         self.code = code
 
 
+def told(error: OSError) -> str:
+    """What the operator is told of a file of the bouncer's own."""
+    if not error.strerror:
+        return str(error)
+    place = f"{error.filename}: " if error.filename else ""
+    what_to_do = "; chown it to the bouncer's user" if isinstance(error, PermissionError) else ""
+    return f"{place}{error.strerror}{what_to_do}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)

@@ -9,8 +9,8 @@ import trio
 
 import bouncer
 import storage
-from bouncer import config, logs
-from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
+from bouncer import alone, config, logs
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, told
 from bouncer.cli.explain import here
 from bouncer.config import Config
 from bouncer.control.actors import OPERATOR
@@ -37,6 +37,7 @@ def control(words: list[str], option: Path | None) -> int:
             "name it: --config FILE",
         )
     become_owner(settings.data_dir)
+    ours(settings.data_dir)
     try:
         lines = trio.run(_dispatch, words, settings)
     except WrongUse as error:
@@ -46,8 +47,7 @@ def control(words: list[str], option: Path | None) -> int:
     except (ControlError, StorageError) as error:
         raise Exit(FAILED, here(str(error))) from None
     except OSError as error:
-        place = error.filename or settings.data_dir
-        raise Exit(FAILED, f"{place}: {error.strerror or error}") from None
+        raise Exit(FAILED, told(error)) from None
     for line in lines:
         print(line)
     return DONE
@@ -82,6 +82,12 @@ def become_owner(data_dir: Path) -> None:
                 f"{data_dir} is user {owner.st_uid}'s, who cannot read {Path(place).parent}, which "
                 "Muster needs; install it where all may read it, as in /opt/muster",
             )
+
+
+def ours(data_dir: Path) -> None:
+    """Raises Exit where we may not work in the data directory."""
+    if fault := alone.not_ours(data_dir):
+        raise Exit(FAILED, fault)
 
 
 def reach(settings: Config) -> None:

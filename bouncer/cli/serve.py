@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from bouncer import config, logs
-from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
+from bouncer.cli import DONE, FAILED, WRONG_USE, Exit, told
 from bouncer.config import Config
 from storage.errors import StorageError, Unusable
 
@@ -36,10 +36,10 @@ def run(words: list[str], option: Path | None) -> int:
 
         app.run(settings)
     except (OSError, ValueError, StorageError, BaseExceptionGroup) as error:
-        told = _explained(error)
-        if told is None:
+        end = _explained(error)
+        if end is None:
             raise
-        raise told from error
+        raise end from error
     return DONE
 
 
@@ -115,18 +115,8 @@ def _explained(error: BaseException) -> Exit | None:
             code = WRONG_USE
         elif not isinstance(leaf, (StorageError, OSError)):
             return None
-        texts.append(_text(leaf))
+        texts.append(told(leaf) if isinstance(leaf, OSError) else str(leaf))
     return Exit(code, "\n".join(dict.fromkeys(texts)))
-
-
-def _text(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename else ""
-        what_to_do = (
-            "; chown it to the bouncer's user" if isinstance(error, PermissionError) else ""
-        )
-        return f"{place}{error.strerror}{what_to_do}"
-    return str(error)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from bouncer import admin, config, logs
 from bouncer.alone import alone
 from bouncer.cli import DONE, FAILED, WRONG_USE, Exit
-from bouncer.cli.direct import become_owner, reach
+from bouncer.cli.direct import become_owner, ours, reach
 from bouncer.cli.serve import Parser
 from bouncer.config import Config
 from bouncer.database import KEY_FILE, key_of, open_database
@@ -273,6 +273,7 @@ def _settings(option: Path | None) -> Config:
     except config.ConfigError as error:
         raise Exit(WRONG_USE, str(error)) from None
     logs.set_up("console", quiet=True)
+    ours(settings.data_dir)
     return settings
 
 
