@@ -204,7 +204,7 @@ class Voter:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled or stopped. Raises Fault."""
-        names.remember_answers(self.config)
+        resolver = names.remember_answers(self.config)
         serving = False
         try:
             async with trio.open_nursery() as nursery:
@@ -241,6 +241,7 @@ class Voter:
         finally:
             self._nursery = None
             self.journal.close()
+            await resolver.end()
             self._lock.close()
             self.stopped.set()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import singledispatchmethod
+from functools import partial, singledispatchmethod
 from typing import Any, TypeVar
 
 import structlog
@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bouncer.mesh.proofs import without_secrets
 from fallback import claims, incident, speaker, watch
+from fallback.disk import Disk, DiskFault
 from fallback.voter import Kept
 from storage.incidents import Incidents, IncidentsError, KeptOrder, Line
 
@@ -69,19 +70,8 @@ class Remembered:
     roster: bytes
 
 
-class _Job:
-    """Something to write, and what became of it."""
-
-    def __init__(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
-        self.function = function
-        self.args = args
-        self.done = trio.Event()
-        self.error: Exception | None = None
-
-
 class Journal:
-    """The agent's file, behind one thread at a time; what is kept is written by `run`. `wall` gives
-    epoch seconds."""
+    """The agent's file, behind one thread at a time. `wall` gives epoch seconds."""
 
     def __init__(
         self, incidents: Incidents, origin: str, boot: str, wall: Callable[[], float]
@@ -91,8 +81,7 @@ class Journal:
         self._boot = boot
         self._wall = wall
         self._sequence = 0
-        self._one = trio.CapacityLimiter(1)
-        self._put, self._jobs = trio.open_memory_channel[_Job](MAX_ON_THE_WAY)  # full: refused
+        self._disk = Disk(MAX_ON_THE_WAY)  # full: refused
         self._unwritten: list[Line] = []
         self.dropped = 0
 
@@ -100,51 +89,23 @@ class Journal:
         """Have it written, each in its turn. A disk that hangs keeps nobody waiting: what it was
         given it writes when it answers, also after whoever gave it is gone. Raises IncidentsError,
         after `KEEP_S` at the latest."""
-        job = _Job(function, args)
         try:
-            self._put.send_nowait(job)
-        except trio.WouldBlock:
-            raise IncidentsError("the disk does not answer") from None
-        except trio.ClosedResourceError:
-            raise IncidentsError("nothing is kept any more: this is the end") from None
-        with trio.move_on_after(KEEP_S):
-            await job.done.wait()
-        if not job.done.is_set():
-            raise IncidentsError(f"the disk has not answered for {KEEP_S:.0f} s")
-        if job.error is not None:
-            raise job.error
+            await self._disk.do(partial(function, *args), KEEP_S)
+        except DiskFault as fault:
+            raise IncidentsError(str(fault)) from None
 
     async def run(self) -> None:
-        """Write what is to be kept, and once a second what was said, until cancelled. What waits
-        then is still written, where the disk answers within `SETTLE_S`."""
-        async with trio.open_nursery() as nursery, self._put:
-            writing = trio.CancelScope(shield=True)
-            nursery.start_soon(self._write_jobs, writing)
-            try:
-                await self._write_lines()
-            finally:
-                writing.deadline = trio.current_time() + SETTLE_S
-
-    async def _write_jobs(self, scope: trio.CancelScope) -> None:
-        """Until the last of them and the last line are on disk, or the scope ends."""
-        with scope:
-            async for job in self._jobs:
-                try:
-                    await self._in_thread(job.function, *job.args)
-                except Exception as error:  # whoever waits is told; else it would end the process
-                    job.error = error
-                    if not isinstance(error, IncidentsError):
-                        log.exception("not written")
-                job.done.set()
-            await self.flush()
-
-    async def _in_thread(self, function: Callable[..., object], *args: object) -> None:
-        await trio.to_thread.run_sync(function, *args, limiter=self._one, abandon_on_cancel=True)
+        """Write once a second what was said, until cancelled. What waits then, and what was to be
+        kept, is still written, where the disk answers within `SETTLE_S`."""
+        try:
+            await self._write_lines()
+        finally:
+            await self._disk.end(SETTLE_S, last=self._write_unwritten)
 
     def close(self) -> None:
         """Close the file, after `run`. Where the disk has not answered yet it stays open, for a
         thread is in it."""
-        if not self._one.borrowed_tokens:
+        if not self._disk.busy:
             self._incidents.close()
 
     def _now_ms(self) -> int:
@@ -300,18 +261,27 @@ class Journal:
 
     async def flush(self) -> None:
         """Write the lines that wait. Cancelled, they wait on, for each is kept once."""
-        lines = self._unwritten[:]
-        if not lines:
+        if not self._unwritten:
             return
         try:
-            await self._in_thread(self._incidents.write, lines)
+            written = await self._disk.do(self._write_unwritten)
+        except DiskFault as fault:  # they wait on
+            log.error("journal lines not written yet", error=str(fault))
+        else:
+            del self._unwritten[:written]
+
+    def _write_unwritten(self) -> int:
+        """In the thread: as many as there are by then. Returns how many are done with."""
+        lines = self._unwritten[:]
+        try:
+            self._incidents.write(lines)
         except IncidentsError as error:  # a full disk must not silence the agent
             self.dropped += len(lines)
             log.error("journal lines lost", lines=len(lines), error=str(error))
-        del self._unwritten[: len(lines)]
+        return len(lines)
 
     async def _prune(self) -> None:
         try:
-            await self._in_thread(self._incidents.prune)
-        except IncidentsError as error:
+            await self._disk.do(self._incidents.prune)
+        except (DiskFault, IncidentsError) as error:
             log.error("journal not pruned", error=str(error))

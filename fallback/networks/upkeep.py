@@ -13,6 +13,7 @@ import trio
 
 from bouncer.irc.split import join_entries
 from bouncer.irc.wire import Message
+from fallback.disk import Disk, DiskFault
 from fallback.findings import Finding, Worries, fail, ok, warn
 from fallback.mesh.notes import MAX_NOTE
 from fallback.networks.announcer import Announcer
@@ -91,7 +92,7 @@ class Upkeep:
         self._worries = Worries()
         self._asked_at: dict[str, float] = {}
         self._on_disk = on_disk
-        self._one = trio.CapacityLimiter(1)  # reader of the disk
+        self._disk = Disk(1)  # one look waits for one that hangs
 
     async def run(self) -> None:
         while True:
@@ -101,11 +102,10 @@ class Upkeep:
 
     async def look_at_disk(self, within_s: float = DISK_S) -> list[Finding]:
         """In a thread: a disk that hangs must not stop the voter's own loop."""
-        with trio.move_on_after(within_s):
-            return await trio.to_thread.run_sync(
-                lambda: list(self._on_disk()), limiter=self._one, abandon_on_cancel=True
-            )
-        return [fail("disk: it does not answer", "see to it: what is done is not remembered")]
+        try:
+            return await self._disk.do(lambda: list(self._on_disk()), within_s, alike="look")
+        except DiskFault:
+            return [fail("disk: it does not answer", "see to it: what is done is not remembered")]
 
     def look(self, now: float, on_disk: Iterable[Finding] = ()) -> None:
         """Look once, at `now` in trio's time."""

@@ -11,6 +11,7 @@ import json
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ import trio
 
 from bouncer.config import Address
 from fallback.config import Config
+from fallback.disk import Disk, DiskFault
 from fallback.senses.dns import DnsFault, look_up
 
 FILE = "names.json"
 MAX_NAMES = 64  # of the configuration; full: the oldest is forgotten
 LOOKUP_S = 5.0
-KEEP_S = 0.5
+SETTLE_S = 0.5  # at the end
 
 
 class RememberingResolver(trio.abc.HostnameResolver):
@@ -36,7 +38,7 @@ class RememberingResolver(trio.abc.HostnameResolver):
         self._path = path
         self._public = public
         self._resolvers = resolvers
-        self._one = trio.CapacityLimiter(1)  # writer of the file
+        self._disk = Disk(1)  # the latest state alone waits
         self._known: dict[str, list[Any]] = {}
         try:
             kept = json.loads(path.read_text("utf-8"))
@@ -56,7 +58,7 @@ class RememberingResolver(trio.abc.HostnameResolver):
         key = f"{host!r} {port!r} {family} {type} {proto} {flags}"
         name = host.decode("ascii", "replace").lower() if host else ""
         if name in self._public and (found := await self._ask_public(name, port, family, type)):
-            await self._keep(key, found)
+            self._keep(key, found)
             return found
         try:
             with trio.fail_after(LOOKUP_S):
@@ -69,7 +71,7 @@ class RememberingResolver(trio.abc.HostnameResolver):
             if kept is None:
                 raise socket.gaierror(socket.EAI_AGAIN, "the name was not found") from None
             return [(entry[0], entry[1], entry[2], entry[3], tuple(entry[4])) for entry in kept]
-        await self._keep(key, found)
+        self._keep(key, found)
         return found
 
     async def _ask_public(
@@ -89,7 +91,7 @@ class RememberingResolver(trio.abc.HostnameResolver):
             socket.getnameinfo, sockaddr, flags, abandon_on_cancel=True
         )
 
-    async def _keep(self, key: str, found: list[Any]) -> None:
+    def _keep(self, key: str, found: list[Any]) -> None:
         plain = [[int(e[0]), int(e[1]), int(e[2]), str(e[3]), list(e[4])] for e in found]
         if self._known.get(key) == plain:
             return
@@ -97,10 +99,12 @@ class RememberingResolver(trio.abc.HostnameResolver):
         while len(self._known) > MAX_NAMES:
             del self._known[next(iter(self._known))]
         text = json.dumps(self._known)
-        with trio.move_on_after(KEEP_S):  # a disk that hangs holds up a thread, and no lookup
-            await trio.to_thread.run_sync(
-                self._write, text, limiter=self._one, abandon_on_cancel=True
-            )
+        with suppress(DiskFault):  # this was the end
+            self._disk.put(partial(self._write, text), alike=FILE)
+
+    async def end(self) -> None:
+        """The latest answers are on disk, where it answers in time."""
+        await self._disk.end(SETTLE_S)
 
     def _write(self, text: str) -> None:
         new = self._path.with_suffix(".new")
@@ -126,8 +130,9 @@ def resolvers(config: Config) -> list[Address]:
     return [place.address for place in config.landmark if place.kind == "dns"]
 
 
-def remember_answers(config: Config) -> None:
-    """From here on all lookups of this trio run keep their last good answer."""
-    trio.socket.set_custom_hostname_resolver(
-        RememberingResolver(config.data_dir / FILE, public_hosts(config), resolvers(config))
-    )
+def remember_answers(config: Config) -> RememberingResolver:
+    """From here on all lookups of this trio run keep their last good answer. To be ended."""
+    path = config.data_dir / FILE
+    remembering = RememberingResolver(path, public_hosts(config), resolvers(config))
+    trio.socket.set_custom_hostname_resolver(remembering)
+    return remembering

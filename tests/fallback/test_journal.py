@@ -22,6 +22,7 @@ from bouncer.mesh.proofs import code_hash, new_codes
 from fallback import claims, incident, speaker, watch
 from fallback.journal import KEEP_S, MAX_ON_THE_WAY, SETTLE_S, Journal, read_fact, write_fact
 from storage.incidents import MAX_JOURNAL, Incidents, IncidentsError, Line
+from tests.fallback.voters import until
 
 FACTS: list[object] = [
     watch.Armed(),
@@ -236,6 +237,7 @@ async def test_a_disk_that_hangs_holds_up_neither_who_keeps_nor_the_end(
     with hanging(incidents) as (hangs, _):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(journal.run)
+            await journal.keep(watch.Armed())
             async with trio.open_nursery() as first:
                 first.start_soon(fails, 0)
                 await trio.to_thread.run_sync(hangs.wait)
@@ -249,7 +251,9 @@ async def test_a_disk_that_hangs_holds_up_neither_who_keeps_nor_the_end(
         mock_clock.autojump_threshold = math.inf
         journal.close()
         assert (tmp_path / "f.db-wal").exists(), "it stays open under the thread that is in it"
-    await trio.to_thread.run_sync(incidents.close, limiter=journal._one)
+    mock_clock.rate = 1.0
+    await until(lambda: not journal._disk.busy)
+    incidents.close()
     incidents = Incidents(tmp_path / "f.db")
     assert incidents.all_burned("spent") == {"0"}
     incidents.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from fallback.senses.names import FILE, MAX_NAMES, RememberingResolver
+from fallback.senses.names import FILE, MAX_NAMES, SETTLE_S, RememberingResolver
 from tests.fallback.voters import until
 
 
@@ -20,9 +20,16 @@ async def ask(resolver: RememberingResolver, host: bytes) -> list[tuple[object, 
     return found
 
 
+async def asked_and_kept(path: Path, host: bytes) -> list[tuple[object, ...]]:
+    resolver = RememberingResolver(path)
+    found = await ask(resolver, host)
+    await resolver.end()
+    return found
+
+
 async def test_a_good_answer_is_kept_for_when_there_is_none(tmp_path: Path) -> None:
     path = tmp_path / FILE
-    answer = await ask(RememberingResolver(path), b"localhost")
+    answer = await asked_and_kept(path, b"localhost")
     assert answer
     # The file as another name's: a lookup of `.invalid` always fails (RFC 6761 section 6.4).
     path.write_text(path.read_text("utf-8").replace("localhost", "kept.invalid"), "utf-8")
@@ -50,26 +57,42 @@ async def test_it_keeps_so_many_and_no_more(tmp_path: Path) -> None:
 
 async def test_a_full_disk_loses_no_answer_that_was_kept(tmp_path: Path) -> None:
     path = tmp_path / FILE
-    await ask(RememberingResolver(path), b"localhost")
+    await asked_and_kept(path, b"localhost")
     kept = path.read_text("utf-8")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-        assert await ask(RememberingResolver(path), b"127.0.0.1")
+        assert await asked_and_kept(path, b"127.0.0.1")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, ignored)
     assert path.read_text("utf-8") == kept
 
 
-async def test_a_disk_that_hangs_holds_up_no_lookup_and_nothing_else(tmp_path: Path) -> None:
+async def test_a_disk_that_hangs_holds_up_no_lookup_and_gets_the_latest(tmp_path: Path) -> None:
     path = tmp_path / FILE
     os.mkfifo(path.with_suffix(".new"))  # whoever opens it to write waits for a reader
     resolver = RememberingResolver(path)
     with trio.fail_after(30):
         assert await ask(resolver, b"localhost")
-        assert await resolver.getaddrinfo(b"127.0.0.1", 6697)
+        for port in (6697, 6698, 6699):
+            assert await resolver.getaddrinfo(b"127.0.0.1", port)
     reader = os.open(path.with_suffix(".new"), os.O_RDONLY | os.O_NONBLOCK)
-    await until(path.exists)  # the thread goes on
+    await until(path.is_file)  # the thread goes on
+    os.close(reader)
+    kept = path.read_text("utf-8")
+    assert all(f"127.0.0.1' {port} " in kept for port in (6697, 6698, 6699))
+
+
+async def test_an_end_waits_for_a_disk_that_hangs_no_longer_than_its_bound(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    os.mkfifo(path.with_suffix(".new"))
+    resolver = RememberingResolver(path)
+    assert await ask(resolver, b"localhost")
+    with trio.fail_after(SETTLE_S + 10):
+        await resolver.end()
+    assert await ask(resolver, b"127.0.0.1"), "it answers on, and keeps no more"
+    reader = os.open(path.with_suffix(".new"), os.O_RDONLY | os.O_NONBLOCK)
+    await until(path.exists)
     os.close(reader)
