@@ -97,8 +97,8 @@ def give_back(connection: Connection, database: str = "main") -> int:
         return 0  # PostgreSQL's autovacuum sees to it
     driver = connection.connection.driver_connection
     assert driver is not None
-    # It frees a page per step and gives rows without columns, which only the driver can fetch.
-    driver.execute(f"PRAGMA {database}.incremental_vacuum({FREED_PAGES})").fetchall()
+    for _ in range(FREED_PAGES):  # each page is a row without columns: Python 3.11 ends after one
+        driver.execute(f"PRAGMA {database}.incremental_vacuum(1)")
     free = connection.exec_driver_sql(f"PRAGMA {database}.freelist_count")
     return int(free.scalar_one())
 

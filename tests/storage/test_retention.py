@@ -149,6 +149,19 @@ async def test_the_disk_gets_the_room_back(sqlite_url: str, tmp_path: Path) -> N
     assert size() < full / 2
 
 
+async def test_each_step_gives_many_pages_back(sqlite_url: str) -> None:
+    """One by one it would take hours, of which the disk stays full."""
+    async with open_store(sqlite_url) as store:
+        network = await add_network(store)
+        rows = [said(store, network, "a long line " * 30, n) for n in range(8_000)]
+        await store.append(rows)
+        await store.run(retention.drop, [row.id for row in rows])
+        free = "PRAGMA freelist_count"
+        before = await store.read(lambda c: c.exec_driver_sql(free).scalar_one())
+        assert before > retention.FREED_PAGES
+        assert await store.run(retention.give_back) == before - retention.FREED_PAGES
+
+
 async def test_others_are_served_while_it_prunes(store: Store) -> None:
     network = await add_network(store)
     for start in range(0, 10_000, 1000):
