@@ -17,6 +17,7 @@ TICK_S = 1.0
 SAVE_CURSORS_S = 2.0
 REDACT_S = 5.0
 MERGE_S = 5.0
+CLUSTER_S = 60.0
 PRUNE_S = 3600.0
 
 log = structlog.get_logger("bouncer")
@@ -45,6 +46,16 @@ async def redact_owed(store: Store) -> None:
 async def merge(store: Store) -> None:
     """Bring together what was kept of one conversation under two names."""
     await _keep_at(store.merge, MERGE_S, "conversations not merged")
+
+
+async def cluster(store: Store) -> None:
+    """Bring what an older release has kept into the order in which history is read."""
+
+    async def work() -> None:
+        if await store.cluster():
+            log.info("all messages are in the order of pages")
+
+    await _keep_at(work, CLUSTER_S, "messages are not in the order of pages")
 
 
 async def prune(store: Store, keep_s: Callable[[], int | None]) -> None:

@@ -34,7 +34,7 @@ class SqliteIndex:
         "substr(s.source, 1, instr(s.source || '!', '!') - 1)), "
         "'[', '{'), ']', '}'), '\\', '|'), '^', '~')) ELSE '' END "
         "|| ' M' || 'n' || m.network_id || ' M' || 'b' || m.buffer_id "
-        "|| CASE m.msgid WHEN '' THEN '' ELSE ' M' || 'm' || hex(substr(m.msgid, -6)) END"
+        "|| CASE m.msgid WHEN '' THEN '' ELSE ' M' || 'm' || hex(substr(m.msgid, -8)) END"
     ).replace("M'", f"{MARK}'")
     _FROM = "FROM messages AS m JOIN sources AS s ON s.id = m.source_id"
     _WORTH = "(m.command IN ('PRIVMSG', 'NOTICE') OR m.msgid <> '')"

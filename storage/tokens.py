@@ -9,8 +9,8 @@ from __future__ import annotations
 from storage.words import fold_nick
 
 MARK = "\ue000"
-VERSION = 3  # of what is a token or a word: an index of another version is built anew
-_MSGID_TAIL = 6  # characters of a msgid in the index; whoever looks one up compares the rest
+VERSION = 4  # of what is a token or a word: an index of another version is built anew
+_MSGID_TAIL = 8  # characters of a msgid in the index; whoever looks one up compares the rest
 
 
 def network_token(network_id: int) -> str:
