@@ -9,6 +9,7 @@ import trio
 
 from bouncer.hub.hub import Hub
 from bouncer.hub.keeping import Cursors
+from storage.clustering import NoRoom
 from storage.errors import StorageError
 from storage.retention import Keep
 from storage.store import Store
@@ -49,11 +50,19 @@ async def merge(store: Store) -> None:
 
 
 async def cluster(store: Store) -> None:
-    """Bring what an older release has kept into the order in which history is read."""
+    """Bring what an older release has kept into the order in which history is read, as soon as the
+    disk has room for it."""
+    is_told = False
 
     async def work() -> None:
-        if await store.cluster():
-            log.info("all messages are in the order of pages")
+        nonlocal is_told
+        try:
+            if await store.cluster():
+                log.info("all messages are in the order of pages")
+        except NoRoom as error:
+            if not is_told:
+                log.warning("messages stay in the order of arrival", reason=str(error))
+            is_told = True
 
     await _keep_at(work, CLUSTER_S, "messages are not in the order of pages")
 

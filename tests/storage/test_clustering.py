@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import structlog
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,11 +19,12 @@ from sqlalchemy.pool import StaticPool
 
 from bouncer import chores
 from storage import clustering, messages, retention
-from storage.engine import make_engines
+from storage.engine import Engines, make_engines
 from storage.message import Row
 from storage.search import search
 from storage.store import Store, open_store
 from storage.vault import Vault
+from tests.real.process import until
 from tests.storage.model import add_network, said
 from tests.storage.test_migrations import FROZEN, Earlier, differences, layout, load_frozen
 
@@ -204,9 +206,22 @@ def tables(connection: Connection) -> list[str]:
 
 
 async def test_it_is_one_of_the_chores(large: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tried again for as long as there is no room, and said once."""
     monkeypatch.setattr(chores, "CLUSTER_S", 0.01)
+    free, asked = 0, 0
+
+    def free_bytes(_engines: Engines) -> int:
+        nonlocal asked
+        asked += 1
+        return free
+
+    monkeypatch.setattr(Engines, "free_bytes", free_bytes)
     async with open_store(large) as store, trio.open_nursery() as nursery:
-        nursery.start_soon(chores.cluster, store)
+        with structlog.testing.capture_logs() as logs:
+            nursery.start_soon(chores.cluster, store)
+            await until(lambda: asked > 3, 20, "it has been tried again")
+        assert [each["event"] for each in logs] == ["messages stay in the order of arrival"]
+        free = FREE
 
         with trio.fail_after(20):
             while await store.read(clustering.is_to_do):  # noqa: ASYNC110
