@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
+
+from bouncer.spool import Spool
 
 
 @contextmanager
@@ -37,8 +40,9 @@ def _printable(_logger: object, _name: str, event: MutableMapping[str, Any]) -> 
     return event
 
 
-def set_up(form: str, *, quiet: bool = False) -> None:
-    """Send all logs to stderr in one of FORMATS; `quiet` keeps to warnings and worse."""
+def set_up(form: str, *, quiet: bool = False, waits: bool = True) -> None:
+    """Send all logs to stderr in one of FORMATS; `quiet` keeps to warnings and worse. Who serves
+    `waits` for no reader of it: from here on stderr as a whole is a spool."""
     level = logging.WARNING if quiet else logging.INFO
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -60,14 +64,26 @@ def set_up(form: str, *, quiet: bool = False) -> None:
                 exception_formatter=structlog.dev.plain_traceback,
             ),
         ]
+    processors = [*shared, *rendering]
+    if not waits:
+        with suppress(OSError):
+            sys.stderr = Spool(sys.stderr, partial(_left_out, processors))
     structlog.configure(
-        processors=[*shared, *rendering],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
     # The storage and libraries speak through logging: their warnings appear among ours.
     logging.basicConfig(level=logging.WARNING, handlers=[_Forward()])
+
+
+def _left_out(processors: list[Any], lines: int) -> str:
+    """The line that tells of others for which there was no room."""
+    event: Any = {"event": "log lines left out: nobody read them", "lines": lines}
+    for process in processors:
+        event = process(None, "warning", event)
+    return f"{event}\n"
 
 
 class _Forward(logging.Handler):

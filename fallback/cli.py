@@ -116,7 +116,7 @@ def _run(chosen: argparse.Namespace) -> int:
     from fallback import app, config, running
 
     settings = config.load(chosen.config)
-    logs.set_up(chosen.log_format)
+    logs.set_up(chosen.log_format, waits=False)
     try:
         running.run(settings)
     except (app.Fault, BaseExceptionGroup) as raised:

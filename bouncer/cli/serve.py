@@ -29,7 +29,7 @@ def run(words: list[str], option: Path | None) -> int:
     )
     chosen = parser.parse_args(words)
     settings = _load(option)
-    logs.set_up(chosen.log_format)
+    logs.set_up(chosen.log_format, waits=False)
     try:
         _greet(settings)
         from bouncer import app

@@ -11,7 +11,7 @@ import pytest
 SCRIPT = """
 import structlog
 from bouncer import logs
-logs.set_up({form!r}, quiet={quiet})
+logs.set_up({form!r}, quiet={quiet}, waits={waits})
 log = structlog.get_logger("x")
 def login(password):
     raise RuntimeError("no such luck")
@@ -26,15 +26,17 @@ logging.getLogger("storage.writer").error("the disk is %s", "full")
 """
 
 
-def logged(form: str, *, quiet: bool = False) -> str:
-    script = SCRIPT.format(form=form, quiet=quiet)
+def logged(form: str, *, quiet: bool = False, waits: bool = True) -> str:
+    script = SCRIPT.format(form=form, quiet=quiet, waits=waits)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
     return done.stderr
 
 
-def test_json_is_one_object_a_line() -> None:
-    first, second, odd, third = [json.loads(line) for line in logged("json").splitlines()]
+@pytest.mark.parametrize("waits", [True, False], ids=["waits", "waits not"])
+def test_json_is_one_object_a_line(waits: bool) -> None:
+    lines = logged("json", waits=waits).splitlines()
+    first, second, odd, third = [json.loads(line) for line in lines]
     assert (first["event"], first["level"]) == ("serving", "info")
     assert first["address"] == "127.0.0.1:6697"
     assert first["timestamp"].endswith("Z")

@@ -107,7 +107,9 @@ class Site_:
             lobby = "#lobby"
             room = "#room"
             """
-        return parse(tomllib.loads(text), folder / "fallback.toml")
+        file = folder / "fallback.toml"
+        file.write_text(text)  # for one that runs in a process of its own
+        return parse(tomllib.loads(text), file)
 
     async def employs(
         self, handle: str, *, more: tuple[tuple[str, str], ...] = (), **details: object
