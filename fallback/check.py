@@ -11,7 +11,7 @@ import shutil
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ from fallback.journal import ROSTER
 from fallback.lock import about_lock
 from fallback.mesh.pairing import PAIR
 from fallback.networks.upkeep import about_network
-from fallback.push import reach, read_hook
+from fallback.push import Hook, reach, try_hooks
 from fallback.senses.landmarks import ANSWER_S, ask_clock, asker
 from fallback.senses.probes import CONNECT_S, served_certificate
 from storage.incidents import MOVE_AWAY, Incidents, IncidentsError
@@ -51,7 +51,10 @@ def run_check(config: Config, *, file_only: bool = False) -> int:
 
     `file_only`: what must be right before the voter runs; nobody is asked anything.
     """
-    findings = about_file(config) if file_only else trio.run(look, config)
+    if file_only:
+        findings = about_file(config, try_hooks(config.push))
+    else:
+        findings = trio.run(look, config)
     for finding in findings:
         print(finding, file=sys.stdout if finding.level is not Level.FAIL else sys.stderr)
     return WRONG if any(finding.level is Level.FAIL for finding in findings) else DONE
@@ -60,16 +63,17 @@ def run_check(config: Config, *, file_only: bool = False) -> int:
 async def look(config: Config) -> list[Finding]:
     """Everything, in the order an operator would repair it."""
     roster, about_roster = kept_roster(config)
+    hooks = try_hooks(config.push)
     findings = [
         *about_key(config),
         *about_disk(config),
         *about_lock(config),
         *about_ways(config),
-        *about_file(config),
+        *about_file(config, hooks),
     ]
     findings += await about_landmarks(config)
     findings += await about_primary(config)
-    findings += await about_push(config)
+    findings += await about_push(hooks)
     findings += [*about_roster, *(about_voters(config, roster) if roster else ())]
     try:
         running = await trio.to_thread.run_sync(report.ask, config.socket, "check")
@@ -207,13 +211,11 @@ async def about_primary(config: Config) -> list[Finding]:
     return findings
 
 
-async def about_push(config: Config) -> list[Finding]:
+async def about_push(hooks: Sequence[Hook | Exception]) -> list[Finding]:
     """Whether each hook can be reached and its certificate is trusted; nothing is sent to it."""
     findings = []
-    for number, place in enumerate(config.push, 1):
-        try:
-            hook = read_hook(place)
-        except (OSError, UnicodeDecodeError):
+    for number, hook in enumerate(hooks, 1):
+        if isinstance(hook, Exception):
             continue  # about_tokens
         try:
             with trio.fail_after(CONNECT_S * 2):

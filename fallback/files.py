@@ -6,7 +6,7 @@ No network and no voter is needed for it: what can be known before the first sta
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,14 +16,15 @@ from cryptography import x509
 from fallback.config import MOVED_FOR_DAYS, Config, NetworkConfig
 from fallback.findings import Finding, fail, ok, warn
 from fallback.networks.wording import lately_moved
-from fallback.push import read_hook
+from fallback.push import Hook
 
 CERTIFICATE_DAYS = 14
 
 
-def about_file(config: Config) -> list[Finding]:
-    """The configuration, which was read, and the files that it names."""
-    return [ok(f"{config.source} is well formed"), *about_secrets(config), *about_tokens(config)]
+def about_file(config: Config, hooks: Sequence[Hook | Exception]) -> list[Finding]:
+    """The configuration, which was read, and the files that it names; `hooks` as they were read."""
+    well = ok(f"{config.source} is well formed")
+    return [well, *about_secrets(config), *about_tokens(config, hooks)]
 
 
 def about_secrets(config: Config) -> Iterator[Finding]:
@@ -74,14 +75,11 @@ def about_move(network: NetworkConfig) -> Iterator[Finding]:
         yield warn(f"{network.name}: the former place is not announced on {date.today()}", todo)
 
 
-def about_tokens(config: Config) -> Iterator[Finding]:
-    for number, place in enumerate(config.push, 1):
-        try:
-            read_hook(place)
-        except (OSError, UnicodeDecodeError) as error:
-            yield fail(f"push[{number}]: {error}", "correct token_file")
-            continue
-        if place.token_file:
+def about_tokens(config: Config, hooks: Sequence[Hook | Exception]) -> Iterator[Finding]:
+    for number, (place, hook) in enumerate(zip(config.push, hooks, strict=True), 1):
+        if isinstance(hook, Exception):
+            yield fail(f"push[{number}]: {hook}", "correct token_file")
+        elif place.token_file:
             mode = place.token_file.stat().st_mode
             yield from about_readers(f"push[{number}]", place.token_file, mode)
 

@@ -7,7 +7,7 @@ kin do. It never comes before the line nor in its place, and nothing waits for i
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from urllib.parse import urlsplit
@@ -58,6 +58,17 @@ def read_hook(config: PushConfig) -> Hook:
     """The hook with its token. Raises OSError, UnicodeDecodeError."""
     token = config.token_file.read_text("ascii").strip() if config.token_file else ""
     return Hook(config.url, token)
+
+
+def try_hooks(places: Sequence[PushConfig]) -> list[Hook | OSError | UnicodeDecodeError]:
+    """Each of them, or why it cannot be read."""
+    hooks: list[Hook | OSError | UnicodeDecodeError] = []
+    for place in places:
+        try:
+            hooks.append(read_hook(place))
+        except (OSError, UnicodeDecodeError) as error:
+            hooks.append(error)
+    return hooks
 
 
 class Pusher:

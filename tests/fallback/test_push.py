@@ -11,7 +11,7 @@ from bouncer.config import ConfigError
 from fallback import check, files
 from fallback.app import Voter
 from fallback.config import PushConfig
-from fallback.push import TRIES, Call, Hook, Pusher, read_hook
+from fallback.push import TRIES, Call, Hook, Pusher, read_hook, try_hooks
 from tests.fallback.ircd import open_ircd
 from tests.fallback.test_check import config, said
 from tests.fallback.voters import open_site, until
@@ -136,7 +136,8 @@ async def test_the_preflight_tries_each_hook(
             {"url": topic(service).url, "token_file": "gone"},
         ]
         ours = config(tmp_path, push=hooks)
-        findings = [*files.about_tokens(ours), *await check.about_push(ours)]
+        hooks = try_hooks(ours.push)
+        findings = [*files.about_tokens(ours, hooks), *await check.about_push(hooks)]
     good, bad = said(findings, check.Level.OK), said(findings, check.Level.FAIL)
     assert "push[1] localhost answers, TLS is good" in good
     assert "chmod 640" in said(findings, check.Level.WARN)
