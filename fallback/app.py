@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -21,11 +21,12 @@ from bouncer.mesh.datagrams import Where
 from bouncer.mesh.heartbeat import Ack, Kind, write_body
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.mesh.peers import Heard
-from bouncer.mesh.roster import Roster, RosterFault, read_roster
+from bouncer.mesh.roster import Roster
 from fallback import check, claims, company, incident, report, voter, watch
 from fallback.calling import about_role, as_called, silent
 from fallback.conduct import Conduct
-from fallback.config import Config, NetworkConfig
+from fallback.config import Config
+from fallback.credentials import read_hooks, read_secrets
 from fallback.desk.frontdesk import FrontDesk
 from fallback.desk.reception import Reception
 from fallback.findings import Finding
@@ -37,10 +38,10 @@ from fallback.mesh.hearing import Hearing
 from fallback.mesh.pairing import Pairing
 from fallback.mesh.port import PRIMARY, Mesh
 from fallback.mesh.relay import Relay
+from fallback.mesh.rosters import Rosters
 from fallback.networks.announcer import Announcer
-from fallback.networks.ourselves import Secrets
 from fallback.networks.upkeep import Upkeep
-from fallback.push import Hook, Pusher, read_hook
+from fallback.push import Pusher
 from fallback.senses import names
 from fallback.senses.landmarks import Landmarks
 from fallback.senses.probes import Probes
@@ -82,22 +83,23 @@ class Voter:
         self.journal = Journal(self.incidents, config.name, secrets.token_hex(8), self.pulse.now)
         networks = tuple(network.name for network in config.network)
         self.remembered = self.journal.remember(networks)
-        self.roster = self._read_kept(self.remembered.roster)
+        self.rosters = Rosters(
+            config.primary_key, self.remembered.roster, self.journal, self._roster_came
+        )
         self.config = config = as_called(config, self.roster)
         if self.config != self.file:
             log.warning("the roster calls this agent a witness: it votes, and speaks nowhere")
             networks, self.remembered = (), silent(self.remembered)
         self.pairing = Pairing(config.name, self.key.public)
-        self._documents_in, self._documents = trio.open_memory_channel[bytes](4)
         self.mesh = Mesh(
-            self.key, config.primary_key, config.mesh, heard=self._heard, roster=self._document
+            self.key, config.primary_key, config.mesh, heard=self._heard, roster=self.rosters.put
         )
         self.probes = Probes(config.primary, self.pulse.now, self._answered)
         self.announcers = {
             network.name: Announcer(network, read_secrets(network)) for network in config.network
         }
         if self.roster is not None:
-            self._use(self.roster)
+            self._know(self.roster)
         self.conduct = Conduct(
             self.key,
             self._first_state(networks),
@@ -216,7 +218,7 @@ class Voter:
                     text = f"mesh {self.config.mesh}: {error.strerror}"
                     raise (Fault if never else Hindrance)(text) from None
                 nursery.start_soon(self.journal.run)
-                nursery.start_soon(self._take_documents)
+                nursery.start_soon(self.rosters.run)
                 nursery.start_soon(self.conduct.run, self.remembered.kept, self.remembered.stored)
                 nursery.start_soon(keep_running, "probes", self.probes.run)
                 nursery.start_soon(keep_running, "landmarks", self.landmarks.run)
@@ -295,34 +297,16 @@ class Voter:
 
     # -- the roster -------------------------------------------------------------------------------
 
-    def _document(self, document: bytes) -> None:
-        with suppress(trio.WouldBlock):  # full: it is pushed again
-            self._documents_in.send_nowait(document)
+    @property
+    def roster(self) -> Roster | None:
+        return self.rosters.held
 
-    async def _take_documents(self) -> None:
-        async for document in self._documents:
-            held = self.roster.version if self.roster else 0
-            try:
-                roster = read_roster(document, self.config.primary_key, held_version=held)
-                await self.journal.keep_roster(document)  # the version never falls, restarts too
-            except (RosterFault, IncidentsError) as error:
-                log.warning("roster refused", error=str(error))
-                continue
-            if self.roster is None or roster.version != held:
-                log.info("roster", version=roster.version, voters=len(roster.voters))
-            self._use(roster)
-            self.conduct.roster_changed(roster)
-            self.hearing.send_ack(None, 0)  # the bouncer need not wait for it
+    def _roster_came(self, roster: Roster) -> None:
+        self._know(roster)
+        self.conduct.roster_changed(roster)
+        self.hearing.send_ack(None, 0)  # the bouncer need not wait for it
 
-    def _read_kept(self, document: bytes) -> Roster | None:
-        try:
-            return read_roster(document, self.file.primary_key) if document else None
-        except RosterFault as fault:
-            log.warning("the roster on disk is not taken", error=str(fault))
-            return None
-
-    def _use(self, roster: Roster) -> None:
-        self.roster = roster
+    def _know(self, roster: Roster) -> None:
         self.mesh.know(roster.voters, self.config.name, roster.dismissed)
 
     @property
@@ -376,24 +360,3 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
         except* Exception:  # also where it strikes as we are cancelled
             log.exception("a task failed and is started again", task=name)
         await trio.sleep(next(delays))
-
-
-def read_secrets(network: NetworkConfig) -> Secrets:
-    """The password and certificate of a network. Raises Fault."""
-    secret = Secrets()
-    try:
-        if network.password_file:
-            secret.password = network.password_file.read_text("utf-8").strip()
-        if network.certificate:
-            secret.certificate = network.certificate.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Fault(f"{network.name}: {error}") from None
-    return secret
-
-
-def read_hooks(config: Config) -> list[Hook]:
-    """The push hooks with their tokens. Raises Fault."""
-    try:
-        return [read_hook(hook) for hook in config.push]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Fault(f"push: {error}") from None

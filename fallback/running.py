@@ -15,8 +15,9 @@ import structlog
 import trio
 
 from fallback import watch
-from fallback.app import Fault, Hindrance, Voter, read_hooks, read_secrets
+from fallback.app import Fault, Hindrance, Voter
 from fallback.config import Config
+from fallback.credentials import can_be_read
 from fallback.voter import VoterState
 from storage.incidents import MOVE_AWAY, IncidentsError
 
@@ -103,7 +104,7 @@ class Serving:
             await voter.stop()
         clock = SetClock(self._stands_s)
         while not voter.stopped.is_set():
-            if voter.is_called_otherwise and (voter.config.network or _can_begin(self._config)):
+            if voter.is_called_otherwise and (voter.config.network or can_be_read(self._config)):
                 log.warning("the roster calls this voter otherwise: beginning anew as that")
                 await voter.withdraw()
                 await voter.stop("called a witness")
@@ -113,7 +114,7 @@ class Serving:
                 clock.stands(drift_s, now)
                 and now >= look_from
                 and nothing_goes_on(voter.conduct.state, voter.pulse.now())
-                and _can_begin(self._config)
+                and can_be_read(self._config)  # a wrong clock is better than no voter
             ):
                 log.warning("the clock was set since the start: beginning anew", by_s=drift_s)
                 await voter.stop()
@@ -129,14 +130,3 @@ def _new(config: Config) -> Voter:
         if error.passes:
             raise Hindrance(str(error)) from None
         raise Fault(f"{error}; {MOVE_AWAY}") from None
-
-
-def _can_begin(config: Config) -> bool:
-    """Whether the files are there that a new voter reads: a wrong clock is better than none."""
-    try:
-        for network in config.network:
-            read_secrets(network)
-        read_hooks(config)
-    except Fault:
-        return False
-    return True

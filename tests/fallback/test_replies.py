@@ -22,7 +22,7 @@ def age(scene: Scene, age_s: float) -> None:
     """The link has been gone for so long."""
     assert scene.agent.roster is not None
     issued_ms = round((scene.agent.pulse.now() - age_s) * 1000)
-    scene.agent.roster = replace(scene.agent.roster, issued_ms=issued_ms)
+    scene.agent.rosters.held = replace(scene.agent.roster, issued_ms=issued_ms)
 
 
 async def test_at_most_eight_people_are_written_to_unasked(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ async def test_every_line_of_a_drill_says_that_it_is_one_and_none_once_it_is_rea
         agent, ircd = scene.agent, scene.ircd
         assert agent.roster
         on_call = tuple(replace(one, oncall=1) for one in agent.roster.staff)
-        agent.roster = replace(agent.roster, staff=on_call)
+        agent.rosters.held = replace(agent.roster, staff=on_call)
         begun = agent.pulse.now()
         agent.conduct.put(incident.DrillOrdered(f"{int(begun * 1000):012x}.fra", begun + DRILL_S))
         await ircd.hears("PRIVMSG #lobby", within_s=15)
