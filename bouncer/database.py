@@ -18,7 +18,7 @@ from storage.store import Store, open_store
 from storage.vault import load_key
 
 KEY_FILE = "secrets.key"
-UNWRITTEN_FILE = "unwritten"  # what could not be kept before the end, see `storage.unwritten`
+UNWRITTEN_FILE = "unwritten"  # what the database does not take now, see `storage.unwritten`
 OWED_FILE = "redactions"  # what is still to be deleted, see `storage.owed`
 
 

@@ -7,9 +7,11 @@ Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is s
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,6 +97,17 @@ class Engines:
             return
         with connection.begin():
             connection.exec_driver_sql(f"SET lock_timeout = {wait_ms}")
+
+    def flush(self) -> None:
+        """Have what was committed outlive a power cut. Raises OSError. A server sees to that within
+        a fraction of a second."""
+        if self.is_sqlite:
+            with suppress(FileNotFoundError):
+                log = os.open(f"{self.url.database}-wal", os.O_RDONLY)
+                try:
+                    os.fsync(log)
+                finally:
+                    os.close(log)
 
     def dispose(self) -> None:
         self.reading.dispose()

@@ -66,6 +66,17 @@ FIRST_POSITION = Position(-LAST, -LAST)
 LAST_POSITION = Position(LAST, LAST)
 
 
+def repaired(row: Kept) -> Kept:
+    """Without what no database holds."""
+    values = [
+        value.encode(errors="replace").decode().replace("\0", "")
+        if isinstance(value, str)
+        else value
+        for value in row
+    ]
+    return Row._make(values) if isinstance(row, Row) else Renamed._make(values)
+
+
 def msgid_of(row: Row) -> str:
     """The network's msgid, or ours: `m` and the id in base 36. IRCv3 message-ids."""
     return row.msgid or own_msgid(row.id)

@@ -20,7 +20,7 @@ from storage.imports import LAST_IMPORTED_ID
 from storage.index import IDENTITY
 from storage.numbers import last_given
 from storage.trouble import Cause, cause_of, in_a_line
-from storage.unwritten import done_with, take_in
+from storage.unwritten import left_in
 from storage.vault import Vault
 from storage.writer import RETRY_LOCK_S
 
@@ -75,11 +75,13 @@ def _explained(engines: Engines, cause: Cause, error: Exception) -> StorageError
 
 def prepare(engines: Engines, unwritten: Path | None) -> int:
     """Bring schema and index up to date; the number to go on from."""
-    with engines.writing.begin() as connection:
-        prepare_database(connection)
-        take_in(connection, unwritten)
-        last_id = _last_id(connection)
-    done_with(unwritten)
+    with left_in(unwritten) as left:
+        with engines.writing.begin() as connection:
+            prepare_database(connection)
+            left.take_in(connection)
+            last_id = _last_id(connection)
+        engines.flush()
+        left.remove()
     try:
         indexed = indexer.prepare(engines)
     except SQLAlchemyError as error:

@@ -4,8 +4,8 @@ Rows handed in while a commit runs are collected, and committed together by the 
 sleeps until it is called; its end of a batch is a single message to trio's loop, however many wait
 for it. It is stopped by closing: what was handed in before is committed first.
 
-When the database cannot be written, rows go to a spill in memory and `append` returns at once; they
-are written, in their order and before all later ones, as soon as it works again.
+When the database cannot be written, rows go to a spill (`storage.spill`) and `append` returns at
+once; they are written, in their order and before all later ones, as soon as it works again.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ import trio
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage import unwritten as unwritten_file
 from storage.appender import Appender
 from storage.engine import BUSY_TIMEOUT_S, Engines
 from storage.errors import NotWritten, StorageError
 from storage.job import Job
-from storage.message import Kept, Renamed, Row, msgid_of
-from storage.renaming import names_before
+from storage.message import Kept, Row, repaired
+from storage.spill import Spill
 from storage.trouble import Cause, Trouble, cause_of, in_a_line
 
 T = TypeVar("T")
@@ -41,7 +40,6 @@ log = logging.getLogger(__name__)
 # A thread that wants the interpreter's lock from a busy one waits this long; the default of 5 ms
 # would be paid three times in a commit.
 SWITCH_INTERVAL_S = 0.0005
-SPILL_ROWS = 200_000  # about 100 MB; rows beyond are counted as lost, and that is told
 RETRY_S = 1.0
 RETRY_LOCK_S = 0.05
 SPILL_STEP = 1000  # rows per commit when the spill is written
@@ -59,7 +57,7 @@ class Batch:
         self.jobs: list[tuple[Job, bool]] = []  # each with whether it reshapes
         self.withdrawals: list[Job] = []  # of what waits for trouble to end
         self.committed = False
-        self.finished = False  # committed, or held in memory: it may be shown
+        self.finished = False  # committed, or in the spill: it may be shown
         self._callbacks: list[Callable[[], None]] = []
 
     def then(self, callback: Callable[[], None]) -> None:
@@ -89,7 +87,7 @@ class Writer:
 
     `on_trouble(trouble, news)` is called in trio's thread as trouble begins, changes, or ends
     (None); `news` is False where only its figures changed. `prepare` makes a database usable that
-    was put in the place of the first. `unwritten` is the file for what still waits at the end.
+    was put in the place of the first. `unwritten` is the file for what waits in trouble.
     """
 
     def __init__(
@@ -103,7 +101,6 @@ class Writer:
         self._engines = engines
         self._on_trouble = on_trouble
         self._prepare = prepare
-        self._unwritten = unwritten
         self._token = trio.lowlevel.current_trio_token()
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[None] = (
@@ -116,7 +113,7 @@ class Writer:
         self._closing = False
         # From here on the thread's own.
         self._trouble: Trouble | None = None
-        self._spill: list[Kept] = []
+        self._spill = Spill(unwritten)
         self._retry_at = 0.0
         self._connection = engines.writing.connect()
         self._appender = Appender(self._connection)
@@ -206,8 +203,9 @@ class Writer:
                 self._tell(job.finish, self._write_job(job, reshapes))
             if closing:
                 break
-        if self._spill:
-            unwritten_file.save(self._unwritten, self._spill)
+            if self._spill:
+                self._spill.keep_up()
+        self._spill.close()
         with suppress(SQLAlchemyError):
             self._connection.close()
 
@@ -227,7 +225,7 @@ class Writer:
         self._look_for_file(RETRY_S)
         done = self._try(batch.rows) if self._trouble is None else 0
         if done < len(batch.rows):
-            self._keep_in_memory(batch.rows[done:])
+            self._put_aside(batch.rows[done:])
         else:
             batch.committed = True
         self._tell(batch.finish)
@@ -251,9 +249,9 @@ class Writer:
         return len(rows)
 
     def _try_repaired(self, row: Kept, error: Exception) -> int:
-        repaired = _repaired(row)
-        if repaired != row:
-            return self._try([repaired])
+        fixed = repaired(row)
+        if fixed != row:
+            return self._try([fixed])
         log.error("a message of network %s cannot be kept: %s", row.network_id, in_a_line(error))
         return 1
 
@@ -292,27 +290,24 @@ class Writer:
             log.error("%s (%s)", trouble, in_a_line(error))
             self._change(trouble)
 
-    def _keep_in_memory(self, rows: Sequence[Kept]) -> None:
-        room = SPILL_ROWS - len(self._spill)
-        self._spill += rows[:room]
+    def _put_aside(self, rows: Sequence[Kept]) -> None:
+        more_lost = self._spill.put(rows)
         trouble = self._trouble
         if trouble is not None:
-            lost = trouble.lost + max(0, len(rows) - room)
+            lost = trouble.lost + more_lost
             first_loss = lost and not trouble.lost
             changed = replace(trouble, waiting=len(self._spill), lost=lost)
             self._change(changed, tell=bool(first_loss))
 
-    def _withdraw(self, network_id: int, target: str, msgid: str) -> Row | None:
-        names = names_before(self._spill, network_id, target)
-        for place, row in enumerate(self._spill):
-            if not isinstance(row, Row) or row.network_id != network_id:
-                continue
-            if row.target in names and msgid_of(row) == msgid:
-                del self._spill[place]
-                if self._trouble is not None:
-                    self._change(replace(self._trouble, waiting=len(self._spill)), tell=False)
-                return row
-        return None
+    def _withdraw(self, *which: Any) -> Row | None:
+        try:
+            return self._spill.withdraw(*which)
+        finally:
+            self._count_waiting()
+
+    def _count_waiting(self) -> None:
+        if self._trouble is not None:
+            self._change(replace(self._trouble, waiting=len(self._spill)), tell=False)
 
     def _retry(self) -> None:
         """Open the database anew and write the spill; leave trouble when all of it is written."""
@@ -329,15 +324,25 @@ class Writer:
         except Exception as error:  # the thread's own border
             self._enter(cause_of(error) or Cause.FAILING, error)
             return
-        while self._spill:
-            step = self._spill[:SPILL_STEP]
-            done = self._try(step)
-            del self._spill[:done]
-            if done < len(step):
-                return
+        self._write_spill()
+        if self._spill:
+            self._count_waiting()
+            return
         lost = self._trouble.lost if self._trouble else 0
         log.warning("the database can be written again; %d messages were lost", lost)
         self._change(None)
+
+    def _write_spill(self) -> None:
+        done = 0
+        while step := self._spill.some(done, SPILL_STEP):
+            written = self._try(step)
+            done += written
+            if written < len(step):
+                break
+        if done:
+            with suppress(OSError):
+                self._engines.flush()  # or a power cut might take both
+            self._spill.drop(done)
 
     def _open_anew(self) -> None:
         is_open = not (self._connection.closed or self._connection.invalidated)
@@ -363,14 +368,3 @@ class Writer:
     def _tell(self, fn: Callable[..., None], *args: Any) -> None:
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(fn, *args)
-
-
-def _repaired(row: Kept) -> Kept:
-    """Without what no database holds."""
-    values = [
-        value.encode(errors="replace").decode().replace("\0", "")
-        if isinstance(value, str)
-        else value
-        for value in row
-    ]
-    return Row._make(values) if isinstance(row, Row) else Renamed._make(values)

@@ -156,6 +156,19 @@ async def test_a_locked_database_is_told_at_once_and_all_is_kept_when_it_is_free
         await all_kept_once(here, said)
 
 
+async def test_what_was_shown_while_it_was_locked_outlives_kill_9(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        async with phone_of_alice(here) as phone:
+            with locked(here.bouncer.data / "muster.db"):
+                async with talk(here) as said:
+                    await phone.has_heard("NOTICE", "*", "HISTORY: *", within_s=ALARM_S)
+                    await talks_on(said)
+                await shown_up_to(phone, said[-1])
+                here.bouncer.kill()
+        await here.bouncer.start()
+        await all_kept_once(here, said)
+
+
 async def test_a_damaged_database_is_told_at_once_and_all_is_kept_when_it_is_mended(
     tmp_path: Path,
 ) -> None:

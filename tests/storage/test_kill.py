@@ -8,10 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+import trio
+
 from storage import messages
 from storage.search import search
 from storage.store import open_store
-from tests.storage.model import add_network
+from tests.real.process import Program, until
+from tests.storage.busy import busy
+from tests.storage.model import add_network, kept
 
 KILLS = 3
 
@@ -77,3 +82,65 @@ async def test_what_was_kept_survives_kill_9(sqlite_url: str, tmp_path: Path) ->
             oldest = rows[0]
             assert await store.read(search, network, oldest.text) == [oldest]
     assert len(told) > KILLS
+
+
+# One task says numbered lines, tells each chunk once it may be shown, and renames the channel there
+# and back again after each. After the first one it waits until the database is locked.
+IN_TROUBLE = """
+import os, sys, trio
+from pathlib import Path
+from storage.message import Renamed, Row
+from storage.store import open_store
+
+async def main():
+    url, network, file = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    async with open_store(url, unwritten=file) as store:
+        n, name, other = 0, "#ops", "#team"
+        while True:
+            rows = [
+                Row(store.next_id(), network, name, name, 1000 + n + k, "", "PRIVMSG",
+                    "bob!b@example.net", "", "", f"line {n + k}")
+                for k in range(20)
+            ]
+            n += 20
+            await store.append([*rows, Renamed(network, name, other, other)])
+            name, other = other, name
+            os.write(1, f"{n} {name}\\n".encode())
+            while not file.with_name("locked").exists():
+                await trio.sleep(0.01)
+
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.3, 0.6], ids=["before", "while", "after"])
+async def test_what_was_shown_in_trouble_survives_kill_9(
+    url: str, tmp_path: Path, late_s: float
+) -> None:
+    """Killed before the database can be written again, or about the moment when it is."""
+    file = tmp_path / "unwritten"
+    async with open_store(url) as store:
+        network = await add_network(store)
+    words = [sys.executable, "-c", IN_TROUBLE, url, str(network), str(file)]
+    with Program(words, log=tmp_path / "told") as speaker:
+
+        def told() -> int:
+            return speaker.output.count("\n")
+
+        await until(told, 30, "it speaks")
+        with busy(url):
+            file.with_name("locked").touch()
+            await until(lambda: told() > 100, 60, "it speaks on, in trouble")
+            if not late_s:
+                speaker.kill()
+        await trio.sleep(random.uniform(late_s / 2, late_s))
+        speaker.kill()
+    lines, name = speaker.output.splitlines()[-1].split()
+    async with open_store(url, unwritten=file) as store:
+        assert not file.exists()
+        rows = await kept(store, network)
+        assert [row.text for row in rows] == [f"line {n}" for n in range(len(rows))]
+        assert len(rows) >= int(lines), "what was shown is there"
+        names = {row.target for row in rows}
+        assert len(names) == 1, "each renaming was done, and once"
+        assert len(rows) > int(lines) or names == {name}

@@ -13,8 +13,8 @@ from storage.coverage import ZONE
 from storage.imports import LAST_IMPORTED_ID
 from storage.message import LAST
 from storage.numbers import BEGUN_S, last_given
+from storage.spill import SPILL_ROWS
 from storage.store import open_store
-from storage.writer import SPILL_ROWS
 from tests.storage.model import add_network
 
 DAY_S = 86_400

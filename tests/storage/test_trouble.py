@@ -20,9 +20,9 @@ from storage.indexer import PERIOD_S
 from storage.messages import Row
 from storage.records import User
 from storage.retention import Keep
+from storage.spill import SPILL_ROWS
 from storage.store import Store, open_store
 from storage.trouble import Cause, Trouble, in_a_line
-from storage.writer import SPILL_ROWS
 from tests.real.disk import locked, small_disk
 from tests.real.process import until
 from tests.storage.busy import busy
