@@ -67,9 +67,12 @@ class Answer:
         for line, rest in [*((line, list[str]()) for line in lines), *gathered]:
             self.say(line, out, rest)
 
-    def say(self, line: str, out: Effects, rest: list[str] | None = None) -> None:
+    def say(
+        self, line: str, out: Effects, rest: list[str] | None = None, *, in_place: bool = False
+    ) -> None:
         """Add a line; one that comes after the end goes without the label. `rest` are the lines
-        of the batch that it opens, if it does."""
+        of the batch that it opens, if it does. One that is to stay `in_place` among what others say
+        does not wait for the next where one must come."""
         rest = rest or []
         if self._gathered is not None:
             self._gathered.append((line, rest))
@@ -77,12 +80,13 @@ class Answer:
             self._tell(line, rest, out)
         elif self._in_batch:
             self._tell(self._inside(line), rest, out)
-        elif not self._held:
+        elif not (self._held or (in_place and self.open > 1)):
             self._held, self._held_rest = line, rest
         else:
             opening = f":{self.source} BATCH +{self.reference} labeled-response"
             out.tell(self.client, self._labelled(opening))
-            self._tell(self._inside(self._held), self._held_rest, out)
+            if self._held:
+                self._tell(self._inside(self._held), self._held_rest, out)
             self._tell(self._inside(line), rest, out)
             self._held, self._in_batch = "", True
 

@@ -70,7 +70,7 @@ def tell_row(session: Session, row: Row, out: Effects, said: Asked | None, *, hi
                 else:
                     line = dialect.chat(row, time, msgid)
             if said is not None and client.id == sender and said.answer is not None:
-                said.answer.say(line, out, rest)
+                said.answer.say(line, out, rest, in_place=True)
             else:
                 out.tell(client.id, line)
                 for each in rest:

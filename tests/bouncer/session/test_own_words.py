@@ -146,6 +146,27 @@ def test_what_a_network_does_not_echo_is_one_batch_where_it_is_several(line: str
     assert [each.tags.get("batch") for each in lines] == [None, reference, reference, None]
 
 
+@pytest.mark.parametrize("caps", [NETWORK_LABELS, "echo-message", NETWORK_LABELS + " echo-message"])
+def test_the_first_of_several_stands_before_what_others_say_next(caps: str) -> None:
+    """It does not wait for the second to be answered, too: all clients see one order."""
+    talk = Dialogue()
+    talk.connect(caps)
+    talk.attach(1, ECHO)
+    talk.attach(2, ECHO)
+    talk.types(1, f"@label=s PRIVMSG #ops :{'x' * 400} {'y' * 400}")
+    for sent in map(Message.parse, talk.heard()):
+        tag = f"@{sent.raw_tags} " if sent.raw_tags else ""
+        echo = f":me!user@host PRIVMSG #ops :{sent.params[1]}"
+        answer = echo if "echo-message" in caps else ":irc.test ACK"
+        talk.says(f"{tag}{answer}", ":bob!b@host PRIVMSG #ops :and then")
+    mine, others = said(talk), said(talk, 2)
+    assert shape(mine) == ["+BATCH", *["PRIVMSG"] * 3, "-BATCH", "PRIVMSG"]
+    words = [row.text[:1] for row in talk.kept]
+    assert words == ["x", "a", "y", "a"]
+    for lines in mine, others:
+        assert [m.params[1][0] for m in lines if m.command == "PRIVMSG"] == words
+
+
 def test_what_comes_with_an_echo_belongs_to_the_answer() -> None:
     """ "If a response consists of more than one message, a batch MUST be used": ergo says the echo,
     and that who was written to is away."""
