@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.real.needs import skip_is_a_fault
 
 settings.register_profile("muster", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("mutant", settings.get_profile("muster"), phases=[Phase.generate])
 settings.load_profile("muster")
 
 # Half a minute and more each: begun last, one of them would be waited for alone.

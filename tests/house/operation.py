@@ -12,7 +12,7 @@ OPERATION = [
         YES,
         YES,
         "bouncer.hub.hub:Hub",
-        "test_several_clients_share_one_nick test_all_clients_see_the_same_conversation",
+        "test_several_clients_share_one_nick test_p1_all_clients_see_the_same_conversation",
     ),
     Promise(
         "detached channels",

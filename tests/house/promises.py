@@ -110,7 +110,7 @@ CLIENTS = [
         "one buffer",
         "bouncer.session.playback:play",
         """test_nothing_is_lost_and_only_the_unconfirmed_is_repeated
-        test_all_clients_see_the_same_conversation""",
+        test_p1_all_clients_see_the_same_conversation""",
     ),
     Promise(
         "a client that negotiates history and never asks",

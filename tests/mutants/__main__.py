@@ -3,8 +3,9 @@
 `NN-name.patch` undoes what complaint NN got; `test_cNN_…` of tests/complaints must then fail, and
 `bN-name.patch` the same for `test_bN_…`. A letter after NN is for a fix of two halves.
 `sN-name.patch` and `lN-name.patch` undo a guard of the voters; `test_sN_…` and `test_lN_…` of
-tests/fallback, named after the property that it guards, must then fail. Words on the command line
-choose patches by their start.
+tests/fallback, named after the property that it guards, must then fail. `pN-name.patch` undoes what
+a random play of tests/bouncer is to notice, `test_pN_…`. Words on the command line choose patches
+by their start.
 
 Exit 1 when a mutant survives, or a patch no longer applies: then write it anew.
 """
@@ -25,7 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PATCHES = Path(__file__).parent
 COPIED = ("bouncer", "storage", "fallback", "tests", "pyproject.toml")
-COMPLAINTS, PROPERTIES = "tests/complaints", "tests/fallback"
+COMPLAINTS = "tests/complaints"
+ELSEWHERE = {"s": "tests/fallback", "l": "tests/fallback", "p": "tests/bouncer"}
 HANGS_S = 120.0  # a mutant that hangs is noticed, too
 FAILED = 1  # pytest: "Tests were collected and run but some of the tests failed"
 
@@ -38,7 +40,7 @@ def marker(patch: Path) -> str:
 
 def tests_of(patch: Path) -> tuple[str, str]:
     """Where these tests are, and how their names begin."""
-    return (PROPERTIES if patch.name[0] in "sl" else COMPLAINTS), marker(patch)
+    return ELSEWHERE.get(patch.name[0], COMPLAINTS), marker(patch)
 
 
 def copy_tree(to: Path) -> None:
@@ -67,8 +69,9 @@ def play(tree: Path, folder: str, names: Sequence[str]) -> str:
     if not files:
         return f"could not be tested: no {' or '.join(names)}"
     command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+    chosen = ("-m", "not outage", "-k", " or ".join(names), "--hypothesis-profile=mutant")
     try:
-        done = run((*command, "-m", "not outage", "-k", " or ".join(names), *files), tree)
+        done = run((*command, *chosen, *files), tree)
     except subprocess.TimeoutExpired:
         return "failed"
     if done.returncode in (0, FAILED):

@@ -11,7 +11,7 @@ import pytest
 
 from bouncer.session.events import Lost
 from bouncer.session.replays import MAX_LINES, MAX_OPEN
-from tests.bouncer.conversation import EchoingNetwork
+from tests.bouncer.networks import SlowNetwork
 from tests.bouncer.session.dialogue import MODERN, Dialogue, texts
 from tests.complaints.venue import MODERN as TAGGED
 from tests.complaints.venue import running_bouncer, running_network, until
@@ -132,7 +132,7 @@ def test_a_replay_without_end_is_bounded() -> None:
 async def test_it_is_once_in_the_history_also_after_a_restart(tmp_path: Path) -> None:
     lines = [f"@batch=h;{at(n)};msgid=m{n} :bob!b@h PRIVMSG #ops :line {n}" for n in range(3)]
     whole = (":irc.test BATCH +h chathistory #ops", *lines, ":irc.test BATCH -h")
-    async with running_network(EchoingNetwork()) as network:
+    async with running_network(SlowNetwork(labels=True, echoes=True)) as network:
         for _ in range(2):
             async with running_bouncer(tmp_path, network) as muster:
                 client = await muster.client("alice/net", TAGGED)
