@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import socket
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -49,6 +51,26 @@ class Address:
         if self.path:
             return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def refused(address: Address, error: OSError) -> str:
+    """Why nothing can listen there, and what to do, in words for the operator."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            why = "another program does already; stop it, or take another port"
+        case errno.EADDRNOTAVAIL:
+            why = "this machine has no such address; take one that `ip addr` shows"
+        case errno.ENOENT | errno.ENOTDIR if address.path:
+            why = "the folder is missing; make it"
+        case errno.EACCES if address.path:
+            why = "the folder is not ours to write; chown it to the bouncer's user"
+        case errno.EACCES:
+            why = "ports below 1024 need CAP_NET_BIND_SERVICE; take a higher one"
+        case _ if isinstance(error, socket.gaierror):
+            why = f"{error.strerror}; take an address of this machine"
+        case _:
+            why = error.strerror or str(error)
+    return f"{address} cannot be listened on: {why}"
 
 
 def _read_address(value: object) -> Address:

@@ -22,10 +22,11 @@ import trio
 from sqlalchemy.exc import SQLAlchemyError
 
 from bouncer import database, place
+from bouncer.address import Address, refused
 from bouncer.admin import answers
 from bouncer.alone import in_the_way, is_read_only, not_ours
 from bouncer.cli import Exit, remote, told
-from bouncer.config import Address, Config, Listen
+from bouncer.config import Config, Listen
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.push.webpush import KEY_FILE as VAPID_KEY
 from bouncer.tls import certificates
@@ -304,7 +305,7 @@ def bound(address: Address, kind: socket.SocketKind, *, ours: bool) -> Iterator[
     try:
         found = socket.getaddrinfo(address.host, address.port, type=kind, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        yield f'"{address.host}" is no address of this machine: {error.strerror}'
+        yield refused(address, error)
         return
     for family, _, protocol, _, where in found:
         try:
@@ -317,15 +318,4 @@ def bound(address: Address, kind: socket.SocketKind, *, ours: bool) -> Iterator[
         except OSError as error:
             if error.errno == errno.EADDRINUSE and ours:
                 continue
-            yield f"{address} cannot be listened on: {_why(error)}"
-
-
-def _why(error: OSError) -> str:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return "another program does already; stop it, or take another port"
-        case errno.EADDRNOTAVAIL:
-            return "this machine has no such address; take one that `ip addr` shows"
-        case errno.EACCES:
-            return "ports below 1024 need CAP_NET_BIND_SERVICE; take a higher one"
-    return str(error.strerror)
+            yield refused(address, error)

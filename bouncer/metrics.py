@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import structlog
 import trio
 
-from bouncer.address import Address
+from bouncer.address import Address, refused
 
 REQUEST_S = 5.0
 MAX_REQUEST = 8_192
@@ -73,7 +73,6 @@ async def serve(
     try:
         listeners = await trio.open_tcp_listeners(address.port, host=address.host)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(f"metrics: cannot listen on {address}: {reason}; take another port") from None
+        raise OSError(f"metrics: {refused(address, error)}") from None
     task_status.started()
     await trio.serve_listeners(answer, list(listeners))

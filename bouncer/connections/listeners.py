@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import os
 import socket
@@ -16,6 +15,7 @@ from typing import NamedTuple
 import structlog
 import trio
 
+from bouncer.address import refused
 from bouncer.config import Listen
 from bouncer.connections import downstream, mistaken, proxied
 from bouncer.connections.downstream import Door
@@ -56,10 +56,7 @@ async def open_listeners(listen: Listen) -> list[trio.SocketListener]:
             return [await _open_unix(Path(address.path))]
         return await trio.open_tcp_listeners(address.port, host=address.host, backlog=BACKLOG)
     except OSError as error:
-        what = error.strerror or str(error)
-        if error.errno == errno.EADDRINUSE:
-            what = "already in use; is another bouncer running there?"
-        raise ListenFault(f"cannot listen on {address}: {what}") from None
+        raise ListenFault(refused(address, error)) from None
 
 
 async def _open_unix(path: Path) -> trio.SocketListener:

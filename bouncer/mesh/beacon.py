@@ -15,7 +15,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from bouncer.config import Address
+from bouncer.address import Address, refused
 from bouncer.mesh import enrolment
 from bouncer.mesh.attendant import Attendant, open_datagram
 from bouncer.mesh.datagrams import Port, open_all, send_by
@@ -270,7 +270,7 @@ class Beacon:
         except OSError as error:
             if self._address is None:
                 raise
-            raise OSError(f"mesh.address: cannot take {self._address}: {error.strerror}") from None
+            raise OSError(f"mesh.address: {refused(self._address, error)}") from None
 
     async def _read(self, port: Port) -> None:
         async for batch in port.batches():

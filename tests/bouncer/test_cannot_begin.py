@@ -35,12 +35,12 @@ def bouncer(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (
             socket.SOCK_STREAM,
             "metrics = {}",
-            "metrics: cannot listen on {}: Address already in use",
+            "metrics: {} cannot be listened on: another program does already; stop it, or take",
         ),
         (
             socket.SOCK_DGRAM,
             "mesh.address = {}",
-            "mesh.address: cannot take {}: Address already in",
+            "mesh.address: {} cannot be listened on: another program does already; stop it, or",
         ),
     ],
 )
@@ -60,6 +60,24 @@ def test_a_port_that_is_taken_is_named_before_anything_begins(
     assert fault.format(port) in said.stderr
     assert address not in said.stderr
     assert "serving" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "what_to_do"),
+    [
+        ("192.0.2.1:6667", "this machine has no such address; take one that `ip addr` shows"),
+        ("nowhere.invalid:6667", "; take an address of this machine"),
+        ("unix:nowhere/irc.sock", "the folder is missing; make it"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_named_with_what_to_do(
+    address: str, what_to_do: str, site: Path
+) -> None:
+    (site / "bouncer.toml").write_text(TOML.replace("127.0.0.1:0", address))
+    said = bouncer("run", cwd=site)
+    assert said.returncode == 1
+    assert f"{address.removeprefix('unix:')} cannot be listened on: " in said.stderr
+    assert what_to_do in said.stderr
 
 
 def test_run_without_its_database_server_exits_1(site: Path) -> None:
