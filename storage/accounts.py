@@ -86,7 +86,7 @@ __all__ = [
 
 
 def add_user(connection: Connection, user: User) -> User:
-    taken = f"there is already a user {user.name}"
+    taken = f"there is already a user {user.name}; `user set` changes it"
     return replace(user, id=rows.add(connection, schema.users, user, taken))
 
 
@@ -98,7 +98,7 @@ def get_user(connection: Connection, name: str) -> User:
     """By name, whatever its case. Raises NotFound."""
     for user in rows.find(connection, schema.users, User, folded_name=rows.folded(name)):
         return user
-    raise NotFound(f"there is no user {name}")
+    raise NotFound(f"there is no user {name}; `user list` shows who there is")
 
 
 def user_by_id(connection: Connection, user_id: int) -> User:
@@ -146,7 +146,7 @@ def remove_certificate(connection: Connection, user_id: int, fingerprint: str) -
 
 
 def add_network(connection: Connection, network: Network) -> Network:
-    taken = f"there is already a network {network.name}"
+    taken = f"there is already a network {network.name}; `network set` changes it"
     return replace(network, id=rows.add(connection, schema.networks, network, taken))
 
 
@@ -161,7 +161,7 @@ def get_network(connection: Connection, user_id: int, name: str) -> Network:
     where = {"user_id": user_id, "folded_name": rows.folded(name)}
     for network in rows.find(connection, schema.networks, Network, **where):
         return network
-    raise NotFound(f"there is no network {name}")
+    raise NotFound(f"there is no network {name}; `network list` shows which there are")
 
 
 def change_network(connection: Connection, network_id: int, **changes: Any) -> Network:
@@ -186,7 +186,7 @@ def get_channel(connection: Connection, network_id: int, name: str) -> Channel:
     where = {"network_id": network_id, "folded_name": rows.folded(name)}
     for channel in rows.find(connection, schema.channels, Channel, **where):
         return channel
-    raise NotFound(f"there is no channel {name}")
+    raise NotFound(f"there is no channel {name}; `channel list` shows which there are")
 
 
 def put_channel(connection: Connection, channel: Channel) -> Channel:

@@ -55,6 +55,11 @@ def _main(words: list[str]) -> int:
     if not words or words[0] in ("--help", "-h") or words == ["help"]:
         print(help_text(), end="")
         return DONE if words else WRONG_USE
+    if words == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"Muster {version('muster')}")
+        return DONE
     config, words = take_config(words)
     if words[:1] == ["help"] and words[1:]:  # as answers of the registry name it
         words = [*words[1:], "--help"]

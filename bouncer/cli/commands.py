@@ -89,7 +89,7 @@ A first network:
 `bouncer network --help` explains a group, `bouncer network add --help` a command.
 The configuration is looked for in --config, $MUSTER_CONFIG, ./bouncer.toml and
 /etc/muster/bouncer.toml. Passwords are read from standard input, or asked for at a terminal:
---password-stdin.
+--password-stdin. `bouncer --version` says which release this is.
 """
 
 

@@ -34,7 +34,7 @@ def control(words: list[str], option: Path | None) -> int:
         raise Exit(
             WRONG_USE,
             f"no configuration, and no bouncer ever ran here (no {settings.data_dir}); "
-            "name it: --config FILE",
+            "name it by --config FILE, or begin with `bouncer run`",
         )
     become_owner(settings.data_dir)
     ours(settings.data_dir)

@@ -13,6 +13,7 @@ _HERE = (
     (re.compile(r"--((server-)?password)( PASSWORD)?(?![-\w])"), r"--\1-stdin"),
     (re.compile("--ssh-key KEY"), "--ssh-key FILE"),
     (re.compile("LOGIN PASSWORD"), "LOGIN [--password-stdin]"),
+    (re.compile("`help "), "`bouncer help "),
 )
 
 
@@ -22,7 +23,8 @@ def explained(words: list[str], lines: list[str]) -> list[str]:
         f"{own.name} {own.usage}: {own.help}" for own in OWN if own.words[:-1] == (*words,) != ()
     ]
     shown = [
-        line if line.startswith(" ") else f"bouncer {line}" for line in map(here, (*lines, *beside))
+        line if line.startswith((" ", "`")) else f"bouncer {line}"
+        for line in map(here, (*lines, *beside))
     ]
     if piped := [flag for flag in MAY_HOLD_ONE if any(f"  {flag} " in line for line in lines)]:
         shown.append(f"  {', '.join(f'{flag}{STDIN}' for flag in piped)}: by standard input")

@@ -48,7 +48,7 @@ def why_nobody(path: Path) -> str:
         alone.look(path.parent)
     except alone.Occupied as error:
         return f"nobody listens at {path}: {error}"
-    return f"no bouncer is running (nobody listens at {path}); `bouncer run`"
+    return f"no bouncer is running (nobody listens at {path}); `bouncer run` starts it"
 
 
 def control(words: list[str], config: Path | None) -> int:

@@ -34,7 +34,10 @@ def test_with_one_it_acts_at_once_and_by_ctl_too(site: Path) -> None:
         assert "not running" not in listed
         assert bouncer("ctl", "network list alice", cwd=site).returncode == 0
         failed = bouncer("ctl", "network", "list", "bob", cwd=site)
-        assert (failed.returncode, failed.stderr) == (1, "bouncer: there is no user bob\n")
+        assert (failed.returncode, failed.stderr) == (
+            1,
+            "bouncer: there is no user bob; `user list` shows who there is\n",
+        )
         wrong = bouncer("ctl", "network", "lost", cwd=site)
         assert wrong.returncode == 2
         assert wrong.stderr.startswith('bouncer: there is no "lost"')
@@ -108,7 +111,8 @@ def test_a_command_waits_for_a_bouncer_that_begins(site: Path) -> None:
     path.unlink()
     with alone(site):
         assert "a move or a rekey is running here already" in remote.why_nobody(path)
-    assert "no bouncer is running" in remote.why_nobody(path)
+    assert remote.why_nobody(path).startswith("no bouncer is running")
+    assert remote.why_nobody(path).endswith("`bouncer run` starts it")
     assert remote.ask_running(path, ["user", "list"]) is None
 
 
@@ -175,7 +179,7 @@ def test_in_the_wrong_directory_no_database_is_made(
         pytest.skip("this machine has a configuration")
     said = bouncer("user", "list", cwd=tmp_path)
     assert said.returncode == 2
-    assert "name it: --config FILE" in said.stderr
+    assert "name it by --config FILE, or begin with `bouncer run`" in said.stderr
     assert list(tmp_path.iterdir()) == []
 
 

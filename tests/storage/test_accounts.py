@@ -18,7 +18,7 @@ from tests.storage import noted
 async def test_a_user_is_added_found_changed_removed(store: Store) -> None:
     alice = await store.run(accounts.add_user, User(name="alice", password_hash="$argon2id$"))
     assert await store.read(accounts.get_user, "Alice") == alice
-    with pytest.raises(AlreadyThere, match="there is already a user ALICE"):
+    with pytest.raises(AlreadyThere, match="there is already a user ALICE; `user set` changes it"):
         await store.run(accounts.add_user, User(name="ALICE"))
     changed = await store.run(lambda c: accounts.change_user(c, alice.id, admin=True))
     assert changed == replace(alice, admin=True)
@@ -26,7 +26,7 @@ async def test_a_user_is_added_found_changed_removed(store: Store) -> None:
         await store.run(lambda c: accounts.change_user(c, alice.id, shoe_size=1))
     assert await store.read(accounts.list_users) == [changed]
     await store.run(accounts.remove_user, alice.id)
-    with pytest.raises(NotFound, match="there is no user alice"):
+    with pytest.raises(NotFound, match="there is no user alice; `user list` shows"):
         await store.read(accounts.get_user, "alice")
 
 

@@ -273,7 +273,7 @@ async def test_a_user_reaches_only_their_own_things(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         for line in (ALICE, LIBERA, "user add bob"):
             await dispatch(line, OPERATOR, desk)
-        with pytest.raises(ControlError, match="there is no network libera"):
+        with pytest.raises(ControlError, match="there is no network libera; `network list` shows"):
             await dispatch("network remove libera", bob, desk)
         with pytest.raises(WrongUse, match="there is no --user here"):
             await dispatch("network remove libera --user alice", bob, desk)
