@@ -49,6 +49,16 @@ def make(data_dir: Path) -> None:
         data_dir.mkdir(mode=DATA_MODE, parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise Unusable(f"data_dir: {in_the_way(data_dir)}") from None
+    except OSError as error:  # its disk may come yet: not Unusable
+        raise OSError(
+            f"data_dir: {data_dir} cannot be made ({error.strerror}); make it, and give it its user"
+        ) from None
+
+
+def can_be_made(folder: Path) -> bool:
+    """Whether a directory that is missing may be made, with those that it is in."""
+    lowest = next(each for each in folder.parents if each.exists())
+    return os.access(lowest, os.W_OK | os.X_OK)
 
 
 def in_the_way(data_dir: Path) -> str:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bouncer import database, place
 from bouncer.address import Address, refused
 from bouncer.admin import answers
-from bouncer.alone import in_the_way, is_read_only, not_ours
+from bouncer.alone import can_be_made, in_the_way, is_read_only, not_ours
 from bouncer.cli import Exit, remote, told
 from bouncer.config import Config, Listen
 from bouncer.mesh.keys import KeyFault, MeshKey
@@ -104,8 +104,7 @@ def data_dir(config: Config) -> Iterator[str]:
         yield f"data_dir: {fault}"
         return
     if not path.exists():
-        parent = next(each for each in path.parents if each.exists())
-        if not os.access(parent, os.W_OK | os.X_OK):
+        if not can_be_made(path):
             yield f"data_dir: {path} is missing and cannot be made; make it for the bouncer's user"
         return
     if is_read_only(path):
@@ -174,8 +173,12 @@ def stored(config: Config) -> Iterator[str]:
         path = config.database.url.removeprefix("sqlite:///")
         if path != config.database.url:
             if not Path(path).exists():
-                if not Path(path).parent.exists() and Path(path).parent != config.data_dir:
-                    yield f"database.url: the directory of {path} is missing; make it"
+                folder = Path(path).parent
+                if not (folder.exists() or folder == config.data_dir or can_be_made(folder)):
+                    yield (
+                        f"database.url: {folder} is missing and cannot be made; make it for the "
+                        "bouncer's user"
+                    )
                 return
             if not os.access(path, os.R_OK | os.W_OK):
                 yield f"database.url: {path} is not ours to write; {_advice(Path(path))}"

@@ -68,6 +68,34 @@ def test_a_data_directory_that_is_not_ours_is_told(command: str, site: Path) -> 
     assert f"{data} {what}" in told(site, *command.split())
 
 
+@pytest.mark.parametrize(
+    ("tables", "fault"),
+    [
+        ('data_dir = "shut/data"', "data_dir: {}/shut/data is missing and cannot be made; make it"),
+        (
+            '[database]\nurl = "sqlite:///{}/shut/db/muster.db"',
+            "database.url: {}/shut/db is missing and cannot be made; make it",
+        ),
+        ('[database]\nurl = "sqlite:///{}/db/muster.db"', "all is well"),
+    ],
+    ids=["data", "database", "neither"],
+)
+def test_what_cannot_be_made_is_told(tables: str, fault: str, site: Path) -> None:
+    """What is missing and can be made is made by the start, and no fault."""
+    (site / "shut").mkdir(mode=0o500)
+    listen = '\n[[listen]]\naddress = "127.0.0.1:0"'
+    (site / "bouncer.toml").write_text(tables.format(site) + listen)
+    if ROOT:
+        (site / "shut").chmod(0o755)
+        os.chown(site, 65534, 65534)
+    command = [sys.executable, "-c", AS_ANOTHER, "check"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=site)
+    assert fault.format(site) in done.stdout + done.stderr
+    if "data_dir" in tables:
+        what_to_do = "cannot be made (Permission denied); make it, and give it its user"
+        assert f"bouncer: data_dir: {site}/shut/data {what_to_do}" in told(site, "user", "list")
+
+
 def test_the_command_line_names_whose_it_is(site: Path) -> None:
     if not ROOT:
         pytest.skip("this machine's user cannot give a folder away")
