@@ -139,7 +139,7 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
     if secret or not conversation:
         if secret:
             session.upkeep.services.seen(session, addressee, text)
-        session.routing.note(addressee, Asked(client, message.command, "", 0))
+        session.routing.note(addressee, Asked(client, message.command, "", session.now_ms))
         to_network(session, message, out)
         if not secret and "echo-message" not in session.upstream_caps:
             asked = Asked(client, message.command, "", 0)
@@ -151,9 +151,9 @@ def say_to(session: Session, client: int, message: Message, out: Effects) -> Non
         tags = network_tags(session, message)
         said = answers.ask(session, client, message, out, tags, fence=False)
     else:
-        said = Asked(client, message.command, addressee, 0)
+        said = Asked(client, message.command, addressee, session.now_ms)
         to_network(session, message, out)
-    session.routing.note(addressee, said)
+    session.routing.note(addressee, said, is_answered=echoed or labelled)
     if session.state.is_me(addressee) and not echoed:  # it is delivered to us, and so it is kept
         answers.say_back(session, said, message.command, addressee, text, out)
     elif echoed or labelled:  # others hear it when the network has it

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from bouncer.session.answers import Answer
 
 MAX_QUESTIONS = 1_024  # three of each of 250 channels; full: the oldest's replies go to everybody
-MAX_SPEAKERS = 1_024  # conversations whose last speaker is known; full: the memory starts anew
+MAX_SPEAKERS = 1_024  # conversations whose speakers are known; full: the memory starts anew
+MAX_UNREFUSED = 64  # messages to one target that may yet be refused; full: the oldest is forgotten
+REFUSED_MS = 2_000  # what has not been refused this long after it was sent has been taken
 PATIENCE_MS = 60_000  # a question without an end this old is forgotten
 
 
@@ -75,6 +77,44 @@ class Reply(NamedTuple):
     last: bool
 
 
+@dataclass(slots=True, eq=False)
+class Speakers:
+    """Who said something to one target. A network that neither labels nor echoes tells only what it
+    refuses, in the order in which it was said."""
+
+    last: Asked  # of whom an error was last, or who has spoken since
+    unrefused: deque[Asked] = field(default_factory=lambda: deque(maxlen=MAX_UNREFUSED))
+
+    def says(self, said: Asked, since_ms: int, *, is_answered: bool) -> None:
+        """What was said before that time has been taken. What the network answers in any case is
+        told apart by that."""
+        while self.unrefused and self.unrefused[0].heard_ms < since_ms:
+            self.last = self.unrefused.popleft()
+        if is_answered:
+            self.last = said
+        else:
+            self.unrefused.append(said)
+
+    def refused(self, since_ms: int) -> Asked:
+        """Whose message an error is about: the oldest of those said since then, else the newest."""
+        while self.unrefused:
+            self.last = self.unrefused.popleft()
+            if self.last.heard_ms >= since_ms:
+                break
+        return self.last
+
+    def without(self, asker: int) -> Speakers | None:
+        """What is left when this client is gone."""
+        self.unrefused = deque(
+            (said for said in self.unrefused if said.asker != asker), MAX_UNREFUSED
+        )
+        if self.last.asker == asker:
+            if not self.unrefused:
+                return None
+            self.last = self.unrefused[-1]
+        return self
+
+
 class Routing:
     """The questions still open on one network, which folds names so."""
 
@@ -84,7 +124,7 @@ class Routing:
         self._pushed_out: list[Asked] = []  # emptied after each command
         self._labels: dict[str, Asked] = {}
         self._last: Asked | None = None
-        self._speakers: dict[str, Asked] = {}
+        self._speakers: dict[str, Speakers] = {}
         self._now_ms = 0
         self._ticked_ms = 0
         self._waited_ms = 0  # until then not all had been sent
@@ -96,11 +136,16 @@ class Routing:
         self._waited_ms = now_ms if waiting else self._waited_ms
         self._ticked_ms = now_ms
 
-    def note(self, target: str, said: Asked) -> None:
+    def note(self, target: str, said: Asked, *, is_answered: bool = False) -> None:
         """Something was said to `target`: errors about it are for who said it."""
-        if len(self._speakers) >= MAX_SPEAKERS:
+        folded = self.fold(target)
+        if folded not in self._speakers and len(self._speakers) >= MAX_SPEAKERS:
             self._speakers.clear()
-        self._speakers[self.fold(target)] = said
+        speakers = self._speakers.setdefault(folded, Speakers(said))
+        speakers.says(said, self._refused_since_ms(), is_answered=is_answered)
+
+    def _refused_since_ms(self) -> int:
+        return (self.waits_since_ms or self._now_ms) - REFUSED_MS
 
     def expired(self, now_ms: int) -> list[Asked]:
         """What is too old, and what had to make room since the last call: it is forgotten."""
@@ -179,9 +224,8 @@ class Routing:
         """The client is gone; its answers are for nobody, but must still be told apart."""
         if self._last is not None and self._last.asker == asker:
             self._last = None
-        self._speakers = {
-            name: said for name, said in self._speakers.items() if said.asker != asker
-        }
+        left = {name: speakers.without(asker) for name, speakers in self._speakers.items()}
+        self._speakers = {name: speakers for name, speakers in left.items() if speakers is not None}
 
     def settle(self, command: str, subject: str) -> Reply | None:
         """A question was answered by a message that is no numeric (a JOIN by a JOIN)."""
@@ -237,8 +281,10 @@ class Routing:
             if numeric not in ENTERING or found.question.command != "JOIN":
                 self._last = found.question
             return found
-        about = self.fold("".join(message.params[1:2]))
-        if numeric in SAYING_ERRORS and (said := self._speakers.get(about)):
+        speakers = self._speakers.get(self.fold("".join(message.params[1:2])))
+        if numeric in SAYING_ERRORS and speakers is not None:
+            follows = numeric == "717"  # behind the 716 of the same message
+            said = speakers.last if follows else speakers.refused(self._refused_since_ms())
             return Reply(said, last=True)
         if numeric in ENTERING and numeric not in AFTERWARDS:
             self._last = None  # it follows a JOIN, and so does what comes after it
