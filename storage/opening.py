@@ -80,8 +80,9 @@ def prepare(engines: Engines, unwritten: Path | None) -> int:
             prepare_database(connection)
             left.take_in(connection)
             last_id = _last_id(connection)
-        engines.flush()
-        left.remove()
+        if left:
+            engines.flush()
+            left.remove()
     try:
         indexed = indexer.prepare(engines)
     except SQLAlchemyError as error:

@@ -159,8 +159,12 @@ class Left:
             many = len(waiting)
             log.warning("%d messages that had waited in %s are in the database", many, self._path)
 
+    def __bool__(self) -> bool:
+        """Whether there was a file to take in."""
+        return self._file is not None
+
     def remove(self) -> None:
-        if self._file is not None and self._path is not None:
+        if self._path is not None:
             self._path.unlink(missing_ok=True)
 
     def _read(self) -> list[Kept]:
