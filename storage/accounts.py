@@ -214,7 +214,7 @@ def change_channel(connection: Connection, network_id: int, name: str, **changes
 
 
 def remove_channel(connection: Connection, network_id: int, name: str) -> None:
-    missing = f"there is no channel {name}"
+    missing = f"there is no channel {name}; `channel list` shows which there are"
     where = {"network_id": network_id, "folded_name": rows.folded(name)}
     rows.remove(connection, schema.channels, missing, **where)
 

@@ -11,6 +11,8 @@ from storage import rows, schema
 from storage.errors import NotFound
 from storage.records import Agent, Staff
 
+_AGENTS = "`agent list` shows which there are"
+
 
 def add_agent(connection: Connection, agent: Agent) -> Agent:
     """Pair a voter; it takes the last rank unless `position` is given."""
@@ -30,7 +32,7 @@ def list_agents(connection: Connection) -> list[Agent]:
 def get_agent(connection: Connection, name: str) -> Agent:
     for agent in rows.find(connection, schema.agents, Agent, name=name):
         return agent
-    raise NotFound(f"there is no agent {name}")
+    raise NotFound(f"there is no agent {name}; {_AGENTS}")
 
 
 def change_agent(connection: Connection, name: str, **changes: Any) -> Agent:
@@ -39,7 +41,7 @@ def change_agent(connection: Connection, name: str, **changes: Any) -> Agent:
 
 
 def remove_agent(connection: Connection, name: str) -> None:
-    rows.remove(connection, schema.agents, f"there is no agent {name}", name=name)
+    rows.remove(connection, schema.agents, f"there is no agent {name}; {_AGENTS}", name=name)
 
 
 def add_staff(connection: Connection, person: Staff) -> Staff:
@@ -55,7 +57,7 @@ def list_staff(connection: Connection) -> list[Staff]:
 def get_staff(connection: Connection, handle: str) -> Staff:
     for person in rows.find(connection, schema.staff, Staff, handle=handle):
         return person
-    raise NotFound(f"nobody on the roster is called {handle}")
+    raise NotFound(f"nobody on the roster is called {handle}; `staff list` shows who is there")
 
 
 def change_staff(connection: Connection, handle: str, **changes: Any) -> Staff:
@@ -65,7 +67,7 @@ def change_staff(connection: Connection, handle: str, **changes: Any) -> Staff:
 
 
 def remove_staff(connection: Connection, handle: str) -> None:
-    missing = f"nobody on the roster is called {handle}"
+    missing = f"nobody on the roster is called {handle}; `staff list` shows who is there"
     rows.remove(connection, schema.staff, missing, handle=handle)
 
 

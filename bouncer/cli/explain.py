@@ -13,7 +13,7 @@ _HERE = (
     (re.compile(r"--((server-)?password)( PASSWORD)?(?![-\w])"), r"--\1-stdin"),
     (re.compile("--ssh-key KEY"), "--ssh-key FILE"),
     (re.compile("LOGIN PASSWORD"), "LOGIN [--password-stdin]"),
-    (re.compile("`help "), "`bouncer help "),
+    (re.compile(r"`help\b"), "`bouncer help"),
 )
 
 

@@ -169,7 +169,9 @@ def _key_lines(text: str) -> list[str]:
     try:
         content = Path(text).expanduser().read_text("utf-8", "replace")
     except OSError as error:
-        raise Exit(WRONG_USE, f"--ssh-key {text}: {error.strerror}") from None
+        raise Exit(
+            WRONG_USE, f"--ssh-key {text}: {error.strerror}; name the file ending in .pub"
+        ) from None
     lines = [line.strip() for line in content.splitlines()]
     keys = [line for line in lines if line and not line.startswith("#")]
     if not keys or "PRIVATE KEY" in content:

@@ -34,10 +34,10 @@ def ctl(words: list[str], config: Path | None) -> int:
             words = shlex.split(words[0])
         except ValueError:
             raise Exit(WRONG_USE, f"ctl: a quote in {words[0]!r} is not closed") from None
-    if _asks_for_help(words):
+    if not words or _asks_for_help(words):
         return _explain(words, config)
     path = _socket(config)
-    answer = ask_running(path, outside_words(words) or ["help"])
+    answer = ask_running(path, outside_words(words))
     if answer is None:
         raise Exit(FAILED, why_nobody(path))
     return show(answer)

@@ -21,6 +21,8 @@ from bouncer.tls.stream import TlsStream, shake_hands
 
 TLS_PORT = 6697
 PLAIN_PORT = 6667
+# What OpenSSL says of an answer that is none of TLS.
+NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
 DIAL_TIMEOUT_S = 30.0
 PINNED_S = 8.0  # for each but the last of several pinned addresses
 
@@ -146,6 +148,10 @@ def describe(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message
         return f"its certificate is not trusted ({why}); if that is expected, pin its fingerprint"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        if error.reason in NO_TLS:
+            return "no TLS is spoken at that port; mostly it is at 6697, and plain text at 6667"
+        return f"TLS: {error.reason.lower().replace('_', ' ')}"
     if isinstance(cause, BaseExceptionGroup) and cause.exceptions:
         return describe(cause.exceptions[0])
     if isinstance(error, OSError) and error.strerror:

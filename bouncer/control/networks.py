@@ -184,7 +184,7 @@ async def quote(desk: Desk, request: Request) -> list[str]:
 
     user, network = await desk.store.read(read)
     if not await desk.live.quote(user.name, network.name, request["LINE"]):
-        raise ControlError(f"{network.name} is not connected")
+        raise ControlError(f"{network.name} is not connected; `network list` says why")
     return [f"sent to {network.name}"]
 
 

@@ -103,7 +103,8 @@ class Windows:
         """Take one back; without an id the one in force, or else the next. Raises ValueError."""
         window = self._called(id) if id else self.in_force or next(iter(self.open), None)
         if window is None:
-            raise ValueError(f"there is no maintenance {id}".rstrip())
+            which = f" {id}; `maintenance list` shows which there are" if id else ""
+            raise ValueError(f"there is no maintenance{which}")
         ended = replace(window, ended=True)
         await self._put(ended)
         return ended

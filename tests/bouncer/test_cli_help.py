@@ -25,6 +25,7 @@ from tests.bouncer.program import running
         (("--help",), "bouncer run [--config FILE]"),
         (("help",), "A first network:"),
         (("--version",), "Muster 0."),
+        (("ctl",), "\n`bouncer help WORD` explains one, "),
         (("ctl", "-h"), "\n`bouncer help WORD` explains one, `bouncer help WORD WORD` its"),
         (("network", "--help"), "bouncer network add USER NAME URI"),
         (("user", "passwd", "--help"), "[--password-stdin]"),

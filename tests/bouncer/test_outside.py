@@ -128,5 +128,7 @@ def test_key_files_are_read_here(tmp_path: Path) -> None:
     words = outside_words(["--ssh-key", str(tmp_path / "k.pub")])
     assert words[0] == "--ssh-key"
     assert words[1].startswith("ssh-ed25519 AAAA")
+    with pytest.raises(Exit, match=r"No such file or directory; name the file ending in \.pub"):
+        outside_words(["--ssh-key", str(tmp_path / "none.pub")])
     with pytest.raises(Exit, match=r"the file ending in \.pub"):
         outside_words(["--ssh-key", str(tmp_path / "k")])

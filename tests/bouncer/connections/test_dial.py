@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import socket
 import ssl
@@ -130,6 +131,32 @@ async def test_a_closed_port_and_a_name_nobody_has_are_told_plainly(tmp_path: Pa
         await dial(ServerAddress("127.0.0.1", 1, tls=False))
     with pytest.raises(DialError, match="no such file"):
         await dial(ServerAddress.parse(f"unix:{tmp_path}/none"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            b":irc.test NOTICE * :Looking up your hostname\r\n",
+            "no TLS is spoken at that port; most",
+        ),
+        (b"\x15\x03\x03\x00\x02\x02\x28", r"TLS: .*alert handshake failure$"),  # RFC 8446 6.2
+    ],
+    ids=["plain", "alert"],
+)
+async def test_an_answer_that_begins_no_tls_is_told_plainly(answer: bytes, told: str) -> None:
+    async def serve_one(stream: trio.SocketStream) -> None:
+        with contextlib.suppress(trio.BrokenResourceError):
+            await stream.receive_some(4096)
+            await stream.send_all(answer)
+            await stream.receive_some(4096)
+
+    async with trio.open_nursery() as nursery:
+        serve = partial(trio.serve_tcp, host="127.0.0.1")
+        port = (await nursery.start(serve, serve_one, 0))[0].socket.getsockname()[1]
+        with pytest.raises(DialError, match=told):
+            await dial(ServerAddress("127.0.0.1", port, tls=True))
+        nursery.cancel_scope.cancel()
 
 
 async def test_an_answer_that_never_comes_is_not_waited_for() -> None:

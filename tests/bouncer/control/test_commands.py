@@ -17,6 +17,7 @@ from bouncer.control.actors import OPERATOR, Actor, Door, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import ControlError, NotAllowed, WrongUse, split_line
 from bouncer.control.registry import COMMANDS, HELP, dispatch
+from storage.errors import StorageError
 from tests.bouncer.control.cases import (
     ALICE,
     CASES,
@@ -281,6 +282,23 @@ async def test_a_user_reaches_only_their_own_things(tmp_path: Path) -> None:
             await dispatch("user set --admin true", bob, desk)
         boss = Actor(Door.SERVICE, user="bob", admin=True)
         assert await dispatch("network remove libera --user alice", boss, desk)
+
+
+async def test_a_name_that_nobody_has_is_told_with_where_to_look(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, Noted()) as desk:
+        for line in (ALICE, LIBERA):
+            await dispatch(line, OPERATOR, desk)
+        for line, where in (
+            ("network list bob", "user list"),
+            ("channel list alice oftc", "network list"),
+            ("channel set alice libera #x --detached true", "channel list"),
+            ("channel remove alice libera #x", "channel list"),
+            ("agent remove hel", "agent list"),
+            ("staff set al --oncall 1", "staff list"),
+            ("staff remove al", "staff list"),
+        ):
+            with pytest.raises((ControlError, StorageError), match=f"; `{where}` shows"):
+                await dispatch(line, OPERATOR, desk)
 
 
 async def test_who_is_on_the_roster_is_staff_at_the_service_too(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ async def test_there_are_only_so_many(store: Store) -> None:
         await ours.begin(NOW, NOW + 60, "")
     with pytest.raises(ValueError, match="end one first"):
         await ours.begin(NOW, NOW + 60, "")
-    with pytest.raises(ValueError, match="there is no maintenance m99"):
+    with pytest.raises(ValueError, match="there is no maintenance m99; `maintenance list`"):
         await ours.end("m99")
 
 
