@@ -21,6 +21,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from bouncer import place
 from bouncer.config import ConfigError, ListenOn, MetricsOn, Table
 from bouncer.connections.dial import AddressError, ServerAddress
+from bouncer.durations import seconds_of
 from bouncer.mesh.keys import KeyFault, PublicKey
 from bouncer.mesh.roster import voter_name
 from fallback.senses.selfcheck import TICK_S
@@ -35,8 +36,7 @@ SOCKET_FILE = "fallback.sock"
 DEFAULT_DATA = Path("/var/lib/muster-fallback")
 MOVED_FOR_DAYS = 14  # a changed place is announced together with the old one this long
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|m|h)?")
-_UNITS = {None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_SECONDS = re.compile(r"\d{1,9}(?:\.\d+)?")
 
 
 def _read_server(value: object) -> ServerAddress:
@@ -253,10 +253,11 @@ def read_timings(values: Mapping[str, float | int | str]) -> Timings:
 
 def read_duration(name: str, value: object) -> float:
     """Seconds from a number or from "20s", "5min", "1h". Raises ValueError."""
-    match = _DURATION.fullmatch(str(value).strip())
-    if isinstance(value, bool) or match is None or float(match[1]) <= 0:
+    text = str(value).strip()
+    seconds = float(text) if _SECONDS.fullmatch(text) else seconds_of(text)
+    if not seconds or isinstance(value, bool):
         raise ValueError(f'{name} = "{value}" is not a duration; write seconds, or "20s", "5min"')
-    return float(match[1]) * _UNITS[match[2]]
+    return seconds
 
 
 def find(option: Path | None, environ: Mapping[str, str] = os.environ) -> Path:

@@ -14,14 +14,13 @@ from bouncer.control import readers
 from bouncer.control.actors import EVERYWHERE, Permission
 from bouncer.control.command import Command, Desk
 from bouncer.control.grammar import Argument, ControlError, Request
+from bouncer.durations import seconds_of
 from bouncer.mesh.heartbeat import MAX_MAINTENANCE_S, Maintenance, called
 
 if TYPE_CHECKING:
     from bouncer.mesh.beacon import Announced, Beacon
 
 LEAST_HOLD_S = 60.0  # as agents have it
-_DURATION = re.compile(r"(\d{1,6})\s*(s|m|min|h)")
-_UNIT_S = {"s": 1, "m": 60, "min": 60, "h": 3600}
 NOBODY = "no agents are paired, so nobody was told; `agent add` pairs one"
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)[Zz]?")
 
@@ -118,11 +117,10 @@ def _beacon(desk: Desk) -> Beacon:
 
 def read_seconds(text: str) -> float:
     """The seconds of `90s`, `30min` or `2h`. Raises ValueError that says what to write."""
-    match = _DURATION.fullmatch(text.casefold())
-    seconds = int(match[1]) * _UNIT_S[match[2]] if match else 0
+    seconds = seconds_of(text) or 0.0
     if not 0 < seconds <= MAX_MAINTENANCE_S:
         raise ValueError(f'"{text}" is not a duration; write "90s", "30min" or "2h", at most 12h')
-    return float(seconds)
+    return seconds
 
 
 def read_hold(text: str) -> float:

@@ -8,6 +8,7 @@ from bouncer.address import is_ip
 from bouncer.connections.dial import ServerAddress
 from bouncer.connections.socks import Proxy
 from bouncer.control.grammar import Reader
+from bouncer.durations import seconds_of
 from bouncer.irc.wire import Message, ProtocolError
 
 MAX_NAME = 64
@@ -17,9 +18,6 @@ MAX_TEXT = 400  # octets of a realname or quit message that still fits a line of
 MAX_RATE = 1000.0  # lines per second
 _YES = {"true", "on", "yes", "1"}
 _NO = {"false", "off", "no", "0"}
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])")
-_DURATION = re.compile(f"(?:{_PART.pattern})+")
 _PIN = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 
@@ -109,10 +107,9 @@ def duration(text: str) -> int:
     """Seconds: `90s`, `15m`, `1h30m`, `2.5h`, `2d`, or a bare number of seconds; 0 for never."""
     if text.isascii() and text.isdecimal() and len(text) <= 9:
         return int(text)
-    if not _DURATION.fullmatch(text.casefold()):
+    if (seconds := seconds_of(text)) is None:
         raise ValueError(f'"{text}" is no duration; write 90s, 15m, 6h or 2d')
-    parts = _PART.findall(text.casefold())
-    return round(sum(float(number) * _UNITS_S[unit] for number, unit in parts))
+    return round(seconds)
 
 
 def yes_no(text: str) -> bool:
