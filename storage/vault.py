@@ -6,13 +6,12 @@ newest first: it seals, each of them opens, so that keys can be rotated while se
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from storage import keyfile
 from storage.errors import Unusable
-from storage.ownership import give_like
 
 _SEALED = "fernet:"
 _PLAIN = "plain:"
@@ -71,15 +70,7 @@ def load_key(path: Path) -> bytes:
     """Read the key file; make it (mode 0600) where it does not exist. Raises Unusable for a file
     that holds none, and OSError where it cannot be made."""
     if not path.exists():
-        part = path.with_name(f"{path.name}.{os.getpid()}")
-        _write(part, new_key())
-        try:
-            os.link(part, path)  # whole, and nobody else's: another process may make one, too
-        except FileExistsError:
-            pass
-        finally:
-            part.unlink()
-        _sync_folder(path)
+        keyfile.make(path, new_key())
     return read_key(path)
 
 
@@ -111,30 +102,5 @@ def drop_old_keys(path: Path) -> bytes:
 
 
 def _replace(path: Path, content: bytes) -> bytes:
-    part = path.with_name(path.name + ".part")
-    _write(part, content)
-    part.replace(path)
-    _sync_folder(path)
+    keyfile.replace(path, content)
     return content
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of it, on the disk, or nothing."""
-    try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        give_like(path, path.parent)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _sync_folder(path: Path) -> None:
-    """Have its name outlive a power failure, as what it opens does."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

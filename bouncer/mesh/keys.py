@@ -28,6 +28,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from storage import keyfile
+
 PREFIX = "muster1:"
 KEY_ID_OCTETS = 8
 SIGNATURE_OCTETS = 64
@@ -124,15 +126,13 @@ class MeshKey:
         """Read the key file, or make one (0600, never replacing another's)."""
         if path.exists():
             return cls.load(path)
-        key = cls.generate()
-        key.save(path)
-        return key
+        cls.generate().save(path)
+        return cls.load(path)
 
     def save(self, path: Path) -> None:
+        """Into a file that is not there yet. Raises OSError."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(base64.b64encode(self.seed) + b"\n")
+        keyfile.make(path, base64.b64encode(self.seed) + b"\n")
 
     @cached_property
     def _signer(self) -> Ed25519PrivateKey:

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from bouncer.mesh.keys import KeyFault
+from storage import keyfile
 
 KEY_FILE = "vapid.key"  # in the data directory
 RECORD_OCTETS = 4_096  # RFC 8291 section 4: "an rs parameter greater than the sum of"
@@ -110,12 +111,7 @@ class VapidKey:
     def load_or_make(cls, path: Path) -> VapidKey:
         """Read the key file; make it (mode 0600) where it does not exist. Raises KeyFault."""
         try:
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(cls.generate()._pem())
-                file.flush()
-                os.fsync(file.fileno())
-        except FileExistsError:
-            pass
+            keyfile.make(path, cls.generate()._pem())
         except OSError as error:
             raise KeyFault(f"{path}: {error.strerror}") from None
         try:

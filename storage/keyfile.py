@@ -1,0 +1,54 @@
+"""Files that hold a key: whole or not there, whatever happens while they are made or changed; on
+the disk before they are used; and nobody else's to read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from storage.ownership import give_like
+
+
+def make(path: Path, content: bytes) -> None:
+    """Make the file where it does not exist; of two who do so at once, one does. Raises OSError."""
+    if path.exists():
+        return
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    _write(part, path, content)
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink()
+    _sync_folder(path)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Raises OSError, and then the file is as it was."""
+    part = path.with_name(path.name + ".part")
+    _write(part, path, content)
+    part.replace(path)
+    _sync_folder(path)
+
+
+def _write(part: Path, path: Path, content: bytes) -> None:
+    """All of it, on the disk, or nothing."""
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        give_like(part, part.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _sync_folder(path: Path) -> None:
+    """Have its name outlive a power failure, as what it opens does."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
