@@ -153,9 +153,21 @@ class Play:
         for person in people:
             await person.was_dropped(reads=reads)
 
+    async def network_is_lost(self) -> None:
+        """What it had not answered may have been heard: it stands behind the rest."""
+        texts = await self.world.network.closes()
+        await until(lambda: not self.world.muster.session.ready)
+        if self.world.network.answers_all:
+            self._is_answered([Happened(text, ours=True) for text in texts])
+        self.is_broken = True  # nobody is heard any more
+        await self._all_see()
+
     async def all_see(self) -> None:
         """What was said, and nothing else."""
         await self.world.network.is_heard()
+        await self._all_see()
+
+    async def _all_see(self) -> None:
         everybody = (self.witness, *self.clients.values())
         people = [each for each in everybody if each.visit is not None and not each.visit.stalled]
         live = [person for person in people if person.is_live()]

@@ -91,6 +91,13 @@ class SlowNetwork(FakeNetwork):
         tags = f"time=2026-01-02T03:04:05.{self._count % 1000:03}Z;msgid=net-{self._count}"
         return f"@label={label};{tags} " if label else f"@{tags} "
 
+    async def closes(self) -> list[str]:
+        """The texts that it had not come to."""
+        await self.streams[-1].aclose()
+        texts = [message.params[1] for message in self._waiting]
+        self._waiting.clear()
+        return texts
+
     async def is_heard(self) -> None:
         """The bouncer has taken all that was said until now."""
         begun, self._count = len(self.heard), self._count + 1

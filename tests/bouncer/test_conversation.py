@@ -210,6 +210,24 @@ async def test_who_comes_first_after_a_flood_gets_the_newest(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+async def test_what_has_no_answer_when_the_network_is_lost_stands_at_the_end(
+    network: str, tmp_path: Path
+) -> None:
+    """A play with an end of its own, for a network comes back only after a while."""
+    async with open_world(tmp_path, NETWORKS[network]) as world:
+        play = world.play()
+        await play.begin()
+        people = [play.person(number) for number in range(len(DIALECTS))]
+        for person, caps in zip(people, DIALECTS, strict=True):
+            await person.comes(caps)
+        for turns in ([True, False, True], [False, True], []):
+            both = Words([False, False], as_one=True)
+            await play.speak([(person, both) for person in people], turns)
+        await play.network_is_lost()
+        await play.end()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
 async def test_p1_all_clients_see_the_same_conversation(network: str, tmp_path: Path) -> None:
     await plays(tmp_path, NETWORKS[network], examples=6, steps=20)
 
