@@ -24,18 +24,20 @@ def make(path: Path, content: bytes) -> None:
     _sync_folder(path)
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Raises OSError, and then the file is as it was."""
+def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """In one step, so that nobody ever reads half of it. Raises OSError, and then the file is as it
+    was."""
     part = path.with_name(path.name + ".part")
-    _write(part, path, content)
+    part.unlink(missing_ok=True)  # of one who was killed; it may be open to others
+    _write(part, path, content, mode)
     part.replace(path)
     _sync_folder(path)
 
 
-def _write(part: Path, path: Path, content: bytes) -> None:
+def _write(part: Path, path: Path, content: bytes, mode: int = 0o600) -> None:
     """All of it, on the disk, or nothing."""
     try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

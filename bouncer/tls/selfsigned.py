@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from storage import keyfile
 
 # Clients pin a self-signed certificate by its fingerprint, so that a new one is a new alarm for
 # each of them: it lives long enough never to be renewed by surprise.
@@ -45,8 +46,8 @@ def make(
     private = _ecdsa()
     signed = _sign(private, names, ExtendedKeyUsageOID.SERVER_AUTH, now)
     certificate.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(key, 0o600, _private_pem(private))
-    _write(certificate, 0o644, signed.public_bytes(serialization.Encoding.PEM))
+    keyfile.replace(key, _private_pem(private))
+    keyfile.replace(certificate, signed.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
 def device(name: str, key_type: str = "ecdsa") -> str:
@@ -97,12 +98,3 @@ def _general_name(name: str) -> x509.GeneralName:
     except ValueError:
         # A person's name may hold any letter, a DNS name ASCII alone: RFC 5280 section 4.2.1.6.
         return x509.DNSName(name.encode("ascii", "replace").decode().replace("?", "_"))
-
-
-def _write(path: Path, mode: int, data: bytes) -> None:
-    """Replace `path` in one step, so that nobody ever reads half of it."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-    fresh.replace(path)

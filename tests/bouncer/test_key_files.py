@@ -10,6 +10,7 @@ import pytest
 
 from bouncer.mesh.keys import KeyFault, MeshKey
 from bouncer.push.webpush import VapidKey
+from bouncer.tls import selfsigned
 from tests.real.disk import small_disk
 from tests.storage.test_vault import fill
 
@@ -29,3 +30,16 @@ def test_a_full_disk_leaves_no_empty_key_file(
         ballast.unlink()
         made = load_or_make(path)
         assert load_or_make(path).public == made.public
+
+
+def test_a_full_disk_leaves_nothing_of_a_certificate(tmp_path: Path) -> None:
+    chain, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    with small_disk(tmp_path, "1m"):
+        ballast = fill(tmp_path)
+        with pytest.raises(OSError, match=rf"No space left on device: '{key}'"):
+            selfsigned.make(chain, key, ["irc.example.net"])
+        assert list(tmp_path.iterdir()) == [ballast]
+        ballast.unlink()
+        selfsigned.make(chain, key, ["irc.example.net"])
+        assert sorted(tmp_path.iterdir()) == [chain, key]
+        assert key.stat().st_mode & 0o777 == 0o600
