@@ -175,7 +175,6 @@ class Bouncer:
             nursery.start_soon(chores.save_cursors, self._cursors)
             nursery.start_soon(chores.redact_owed, self.store)
             nursery.start_soon(chores.merge, self.store)
-            nursery.start_soon(chores.cluster, self.store)
             nursery.start_soon(chores.prune, self.store, lambda: self.config.history.keep_s)
             nursery.start_soon(self.renewals.watch)
             log.info("serving", addresses=[str(listen.address) for listen in config.listen])

@@ -9,7 +9,6 @@ import trio
 
 from bouncer.hub.hub import Hub
 from bouncer.hub.keeping import Cursors
-from storage.clustering import NoRoom
 from storage.errors import StorageError
 from storage.retention import Keep
 from storage.store import Store
@@ -18,7 +17,6 @@ TICK_S = 1.0
 SAVE_CURSORS_S = 2.0
 REDACT_S = 5.0
 MERGE_S = 5.0
-CLUSTER_S = 60.0
 PRUNE_S = 3600.0
 
 log = structlog.get_logger("bouncer")
@@ -47,24 +45,6 @@ async def redact_owed(store: Store) -> None:
 async def merge(store: Store) -> None:
     """Bring together what was kept of one conversation under two names."""
     await _keep_at(store.merge, MERGE_S, "conversations not merged")
-
-
-async def cluster(store: Store) -> None:
-    """Bring what an older release has kept into the order in which history is read, as soon as the
-    disk has room for it."""
-    is_told = False
-
-    async def work() -> None:
-        nonlocal is_told
-        try:
-            if await store.cluster():
-                log.info("all messages are in the order of pages")
-        except NoRoom as error:
-            if not is_told:
-                log.warning("messages stay in the order of arrival", reason=str(error))
-            is_told = True
-
-    await _keep_at(work, CLUSTER_S, "messages are not in the order of pages")
 
 
 async def prune(store: Store, keep_s: Callable[[], int | None]) -> None:

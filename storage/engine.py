@@ -8,7 +8,6 @@ Transactions begin when SQLAlchemy says so: the driver's own implicit BEGIN is s
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -81,11 +80,6 @@ class Engines:
             return _file(self.index_path) if self.index_path is not None else None
         except FileNotFoundError:
             return None
-
-    def free_bytes(self) -> int | None:
-        """What is free on the disk of the database; None for a server. Raises OSError."""
-        folder = Path(str(self.url.database)).parent
-        return shutil.disk_usage(folder).free if self.is_sqlite else None
 
     def wait_for_lock(self, connection: Connection, wait_s: float) -> None:
         """How long the connection waits for a lock before it fails."""

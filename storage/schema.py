@@ -1,13 +1,11 @@
 """The tables, once, for both databases. What is here equals what the migrations build.
 
 Messages are numbered in the order in which they were received; a buffer is one conversation of one
-network. Read by (buffer, time, id), which is how history is paged and how SQLite keeps the rows,
-and by (network, id), which is how a client's delta is played.
+network. Read by (buffer, time, id), which is how history is paged, and by (network, id), which is
+how a client's delta is played.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -18,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -26,8 +23,6 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 
 # Every constraint has a name that can be predicted: a migration can drop only what it can name.
 NAMING = {
@@ -251,22 +246,11 @@ sources = Table(
     sqlite_autoincrement=True,
 )
 
-
-class _MessagesKey(PrimaryKeyConstraint):
-    """The number. SQLite keeps the rows themselves in the order in which pages of history are read:
-    such a page lies in a few of its file's, not in a hundred."""
-
-
-@compiles(_MessagesKey, "sqlite")
-def _on_sqlite(_key: _MessagesKey, _compiler: SQLCompiler, **_words: Any) -> str:
-    return "CONSTRAINT pk_messages PRIMARY KEY (buffer_id, time_ms, id)"
-
-
 # No foreign keys from here: each would cost a look-up per message, and removal goes by retention.
 messages = Table(
     "messages",
     metadata,
-    Column("id", BigId, nullable=False),
+    _id(),
     Column("network_id", BigInteger, nullable=False),
     Column("buffer_id", BigInteger, nullable=False),
     Column("source_id", BigInteger, nullable=False),
@@ -276,9 +260,6 @@ messages = Table(
     Column("tags", Text, nullable=False),
     Column("addressee", Text, nullable=False),
     Column("text", Text, nullable=False),
-    _MessagesKey("id"),
-    Index(None, "buffer_id", "time_ms", "id").ddl_if("postgresql"),
-    Index(None, "id", unique=True).ddl_if("sqlite"),
-    Index("ix_messages_by_network", "network_id", "id"),
-    sqlite_with_rowid=False,
+    Index(None, "buffer_id", "time_ms", "id"),
+    Index(None, "network_id", "id"),
 )

@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import trio
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage import (
-    clustering,
     coverage,
     future,
     merging,
@@ -178,21 +176,6 @@ class Store:
             await trio.sleep(PAUSE_S)
             step = await self.run(merging.begin)
         return count
-
-    async def cluster(self) -> bool:
-        """Bring what an older release has kept into the order of pages; whether anything was to do.
-        Interrupted anywhere, the next call goes on. Raises NoRoom where the disk is too full."""
-        if self._trouble is not None or not await self.read(clustering.is_to_do):
-            return False
-        is_going_on = True
-        while is_going_on:
-            is_going_on = await self.run(self._cluster)
-            await trio.sleep(PAUSE_S)
-        await self._give_back()
-        return True
-
-    def _cluster(self, connection: Connection) -> bool:
-        return clustering.step(connection, self._engines.free_bytes())
 
     async def redate(self, latest_ms: int) -> int:
         """Give lines that are dated later the time at which they came; how many it were."""
