@@ -123,6 +123,21 @@ def test_a_newest_msgid_takes_the_same_work_however_far_the_index_is_behind(tmp_
     assert 0 < many <= few * 2
 
 
+async def test_msgids_that_count_alike_take_no_more_work(sqlite_url: str) -> None:
+    """In a long history the last six digits of a network's numbers come again and again."""
+    async with observed(sqlite_url) as (store, readers):
+        network = await add_network(store)
+        numbers = [f"AAC{n:03d}000042" for n in range(90)] + [f"AAC000{n:06d}" for n in range(90)]
+        rows = [said(store, network, "a line", n, msgid=id_) for n, id_ in enumerate(numbers)]
+        await store.append(rows)
+        await store.catch_up()
+        among, alone = (
+            (messages.find_msgid, (network, "#ops", numbers[place])) for place in (7, 107)
+        )
+        await store.read(alone[0], *alone[1])
+        assert await steps(store, among, readers) <= await steps(store, alone, readers) * 1.5
+
+
 def test_a_question_takes_the_same_work_however_long_the_history_is(tmp_path: Any) -> None:
     async def main() -> tuple[dict[str, int], dict[str, int]]:
         short = await worked(f"sqlite:///{tmp_path}/short.db", SHORT)
