@@ -3,10 +3,14 @@ the disk before they are used; and nobody else's to read."""
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from storage.ownership import give_like
+
+# What a file system says that knows no hard links, as FAT's.
+_WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def make(path: Path, content: bytes) -> None:
@@ -19,8 +23,12 @@ def make(path: Path, content: bytes) -> None:
         os.link(part, path)
     except FileExistsError:
         pass
+    except OSError as error:
+        if error.errno not in _WITHOUT_LINKS:
+            raise
+        part.replace(path)
     finally:
-        part.unlink()
+        part.unlink(missing_ok=True)
     _sync_folder(path)
 
 
