@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 STOP_S = 10.0
 REST_S = 0.3  # a process that uses hardly any CPU for so long rests,
-LONG_REST_S = 1.5  # and for so long has done what it put off (Muster's index is due each second),
+LONG_REST_S = (
+    2.5  # and for so long has done what it put off (Muster's index waits for two seconds),
+)
 REST_TICKS = 1  # "hardly any"
 
 
