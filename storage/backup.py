@@ -7,7 +7,6 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select, text, true, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +15,7 @@ from storage import migrations, schema, solitude
 from storage.engine import Engines, make_engines
 from storage.errors import AlreadyThere, StorageError
 from storage.index import IDENTITY
+from storage.message import storable
 from storage.rows import SECRETS, vault_of
 from storage.trouble import cause_of, in_a_line
 from storage.vault import Vault
@@ -116,20 +116,15 @@ def _copy(old: Connection, new: Connection, table: Table, progress: Progress | N
         query = select(table).where(worth).order_by(key).limit(MOVE_ROWS)
         if last is not None:
             query = query.where(key > last)
-        rows = [_without_nul(dict(row)) for row in old.execute(query).mappings()]
+        rows = [
+            {name: storable(value) for name, value in row.items()}  # an import brought NUL
+            for row in old.execute(query).mappings()
+        ]
         new.execute(insert(table), rows)
         last = rows[-1][key.name]
         done += len(rows)
         if progress is not None:
             progress(table.name, done, total)
-
-
-def _without_nul(row: dict[str, Any]) -> dict[str, Any]:
-    """PostgreSQL's texts hold none; SQLite's may, by an import."""
-    return {
-        key: value.replace("\0", "") if isinstance(value, str) else value
-        for key, value in row.items()
-    }
 
 
 def _set_sequences(connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 LAST = 1 << 62  # above every id, below the largest integer of both databases
@@ -67,14 +67,16 @@ LAST_POSITION = Position(LAST, LAST)
 
 
 def repaired(row: Kept) -> Kept:
-    """Without what no database holds."""
-    values = [
-        value.encode(errors="replace").decode().replace("\0", "")
-        if isinstance(value, str)
-        else value
-        for value in row
-    ]
+    """Without what not every database holds."""
+    values = map(storable, row)
     return Row._make(values) if isinstance(row, Row) else Renamed._make(values)
+
+
+def storable(value: Any) -> Any:
+    """A text without NUL, which PostgreSQL has not, and without halves of surrogate pairs."""
+    if not isinstance(value, str):
+        return value
+    return value.encode(errors="replace").decode().replace("\0", "")
 
 
 def msgid_of(row: Row) -> str:
