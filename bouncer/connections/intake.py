@@ -26,7 +26,7 @@ SLICE_S = 0.002  # of reading, before other tasks have their turn
 # it took, at most for GATHER_S: what a wake-up, a commit and a send cost is then shared by more
 # lines. Who speaks alone may be waiting for an answer before they say more.
 SMALL = 1024  # octets, of one read
-GATHER = 2.0
+GATHER = 3.0
 GATHER_S = 0.008
 
 Take = Callable[[bytes], Errand | None]
