@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from storage.ownership import give_like
@@ -13,12 +14,13 @@ from storage.ownership import give_like
 _WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
-def make(path: Path, content: bytes) -> None:
-    """Make the file where it does not exist; of two who do so at once, one does. Raises OSError."""
+def make(path: Path, new: Callable[[], bytes]) -> None:
+    """Make the file, of what `new` gives, where it does not exist; of two who do so at once, one
+    does. Raises OSError."""
     if path.exists():
         return
     part = path.with_name(f"{path.name}.{os.getpid()}")
-    _write(part, path, content)
+    _write(part, path, new())
     try:
         os.link(part, path)
     except FileExistsError:

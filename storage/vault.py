@@ -69,8 +69,7 @@ def new_key() -> bytes:
 def load_key(path: Path) -> bytes:
     """Read the key file; make it (mode 0600) where it does not exist. Raises Unusable for a file
     that holds none, and OSError where it cannot be made."""
-    if not path.exists():
-        keyfile.make(path, new_key())
+    keyfile.make(path, new_key)
     return read_key(path)
 
 

@@ -123,16 +123,11 @@ class MeshKey:
 
     @classmethod
     def load_or_make(cls, path: Path) -> MeshKey:
-        """Read the key file, or make one (0600, never replacing another's)."""
-        if path.exists():
-            return cls.load(path)
-        cls.generate().save(path)
-        return cls.load(path)
-
-    def save(self, path: Path) -> None:
-        """Into a file that is not there yet. Raises OSError."""
+        """Read the key file, or make one (0600, never replacing another's). Raises KeyFault as
+        `load`, and OSError where it cannot be made."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keyfile.make(path, base64.b64encode(self.seed) + b"\n")
+        keyfile.make(path, lambda: base64.b64encode(cls.generate().seed) + b"\n")
+        return cls.load(path)
 
     @cached_property
     def _signer(self) -> Ed25519PrivateKey:

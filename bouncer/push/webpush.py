@@ -111,7 +111,7 @@ class VapidKey:
     def load_or_make(cls, path: Path) -> VapidKey:
         """Read the key file; make it (mode 0600) where it does not exist. Raises KeyFault."""
         try:
-            keyfile.make(path, cls.generate()._pem())
+            keyfile.make(path, lambda: cls.generate()._pem())
         except OSError as error:
             raise KeyFault(f"{path}: {error.strerror}") from None
         try:

@@ -14,8 +14,8 @@ from storage import keyfile
 
 def test_one_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    keyfile.make(path, b"first")
-    keyfile.make(path, b"second")
+    keyfile.make(path, lambda: b"first")
+    keyfile.make(path, lambda: b"second")
     assert path.read_bytes() == b"first"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
@@ -30,7 +30,7 @@ def test_a_file_system_without_links_has_them_too(
 
     monkeypatch.setattr(os, "link", refuse)
     path = tmp_path / "key"
-    keyfile.make(path, b"first")
+    keyfile.make(path, lambda: b"first")
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -43,6 +43,6 @@ def test_of_two_at_once_one_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
         link(source, target)
 
     monkeypatch.setattr(os, "link", come_later)
-    keyfile.make(path, b"ours")
+    keyfile.make(path, lambda: b"ours")
     assert path.read_bytes() == b"theirs"
     assert list(tmp_path.iterdir()) == [path]

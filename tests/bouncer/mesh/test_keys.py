@@ -58,7 +58,7 @@ def test_a_key_file_is_made_once_and_private(tmp_path: Path) -> None:
 
 def test_a_key_file_others_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mesh.key"
-    MeshKey.generate().save(path)
+    MeshKey.load_or_make(path)
     path.chmod(0o640)
     with pytest.raises(KeyFault, match="chmod 600"):
         MeshKey.load(path)
