@@ -139,9 +139,11 @@ class Routing:
     def note(self, target: str, said: Asked, *, is_answered: bool = False) -> None:
         """Something was said to `target`: errors about it are for who said it."""
         folded = self.fold(target)
-        if folded not in self._speakers and len(self._speakers) >= MAX_SPEAKERS:
-            self._speakers.clear()
-        speakers = self._speakers.setdefault(folded, Speakers(said))
+        speakers = self._speakers.get(folded)
+        if speakers is None:
+            if len(self._speakers) >= MAX_SPEAKERS:
+                self._speakers.clear()
+            speakers = self._speakers[folded] = Speakers(said)
         speakers.says(said, self._refused_since_ms(), is_answered=is_answered)
 
     def _refused_since_ms(self) -> int:
