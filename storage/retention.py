@@ -97,10 +97,14 @@ def give_back(connection: Connection, database: str = "main") -> int:
         return 0  # PostgreSQL's autovacuum sees to it
     driver = connection.connection.driver_connection
     assert driver is not None
-    for _ in range(FREED_PAGES):  # each page is a row without columns: Python 3.11 ends after one
+    # Each page is a row without columns: Python 3.11 ends a statement after the first.
+    for _ in range(min(FREED_PAGES, _free_pages(connection, database))):
         driver.execute(f"PRAGMA {database}.incremental_vacuum(1)")
-    free = connection.exec_driver_sql(f"PRAGMA {database}.freelist_count")
-    return int(free.scalar_one())
+    return _free_pages(connection, database)
+
+
+def _free_pages(connection: Connection, database: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {database}.freelist_count").scalar_one())
 
 
 def _ownerless(connection: Connection) -> Iterator[ColumnElement[bool]]:
