@@ -186,7 +186,7 @@ def get_channel(connection: Connection, network_id: int, name: str) -> Channel:
     where = {"network_id": network_id, "folded_name": rows.folded(name)}
     for channel in rows.find(connection, schema.channels, Channel, **where):
         return channel
-    raise NotFound(f"there is no channel {name}; `channel list` shows which there are")
+    raise NotFound(_no_channel(name))
 
 
 def put_channel(connection: Connection, channel: Channel) -> Channel:
@@ -214,9 +214,12 @@ def change_channel(connection: Connection, network_id: int, name: str, **changes
 
 
 def remove_channel(connection: Connection, network_id: int, name: str) -> None:
-    missing = f"there is no channel {name}; `channel list` shows which there are"
     where = {"network_id": network_id, "folded_name": rows.folded(name)}
-    rows.remove(connection, schema.channels, missing, **where)
+    rows.remove(connection, schema.channels, _no_channel(name), **where)
+
+
+def _no_channel(name: str) -> str:
+    return f"there is no channel {name}; `channel list` shows which there are"
 
 
 # Clients and their cursors

@@ -11,8 +11,6 @@ from storage import rows, schema
 from storage.errors import NotFound
 from storage.records import Agent, Staff
 
-_AGENTS = "`agent list` shows which there are"
-
 
 def add_agent(connection: Connection, agent: Agent) -> Agent:
     """Pair a voter; it takes the last rank unless `position` is given."""
@@ -32,7 +30,7 @@ def list_agents(connection: Connection) -> list[Agent]:
 def get_agent(connection: Connection, name: str) -> Agent:
     for agent in rows.find(connection, schema.agents, Agent, name=name):
         return agent
-    raise NotFound(f"there is no agent {name}; {_AGENTS}")
+    raise NotFound(_no_agent(name))
 
 
 def change_agent(connection: Connection, name: str, **changes: Any) -> Agent:
@@ -41,7 +39,11 @@ def change_agent(connection: Connection, name: str, **changes: Any) -> Agent:
 
 
 def remove_agent(connection: Connection, name: str) -> None:
-    rows.remove(connection, schema.agents, f"there is no agent {name}; {_AGENTS}", name=name)
+    rows.remove(connection, schema.agents, _no_agent(name), name=name)
+
+
+def _no_agent(name: str) -> str:
+    return f"there is no agent {name}; `agent list` shows which there are"
 
 
 def add_staff(connection: Connection, person: Staff) -> Staff:
@@ -57,7 +59,7 @@ def list_staff(connection: Connection) -> list[Staff]:
 def get_staff(connection: Connection, handle: str) -> Staff:
     for person in rows.find(connection, schema.staff, Staff, handle=handle):
         return person
-    raise NotFound(f"nobody on the roster is called {handle}; `staff list` shows who is there")
+    raise NotFound(_no_staff(handle))
 
 
 def change_staff(connection: Connection, handle: str, **changes: Any) -> Staff:
@@ -67,8 +69,11 @@ def change_staff(connection: Connection, handle: str, **changes: Any) -> Staff:
 
 
 def remove_staff(connection: Connection, handle: str) -> None:
-    missing = f"nobody on the roster is called {handle}; `staff list` shows who is there"
-    rows.remove(connection, schema.staff, missing, handle=handle)
+    rows.remove(connection, schema.staff, _no_staff(handle), handle=handle)
+
+
+def _no_staff(handle: str) -> str:
+    return f"nobody on the roster is called {handle}; `staff list` shows who is there"
 
 
 def get_meta(connection: Connection, key: str) -> str | None:
