@@ -61,14 +61,13 @@ async def faults(config: Config, descend: Callable[[], None] = lambda: None) -> 
 
 
 def _faults(config: Config) -> Iterator[str]:
-    for look in (own_file, data_dir, keys, certificate, stored):
+    is_closed = bool(not_ours(config.data_dir))  # nothing in it can be looked at
+    for look in (own_file, data_dir, *(() if is_closed else (keys, certificate, stored))):
         try:
             yield from look(config)
         except OSError as error:
             yield told(error)
-        if look is data_dir and not_ours(config.data_dir):
-            return  # nothing in it can be looked at
-    if answers(config.admin_socket):
+    if not is_closed and answers(config.admin_socket):
         yield from told_by(config.admin_socket)
 
 
